@@ -1,0 +1,260 @@
+//! `gatestamp replay`: a recording through the same engine as in the truck, as fast as it goes.
+
+mod source;
+
+use super::{Failure, configuration, exit};
+use crate::config::{FloorChoice, Truck};
+use crate::engine::{Boot, Effect, Effects, Engine, Input, Notices, State};
+use crate::event::centimetres;
+use crate::facility::Facilities;
+use crate::gnss::GnssFix;
+use crate::gnss::coverage::Interval;
+use crate::io::facilities;
+use crate::io::journal::{Journal, Position};
+use crate::outbox::Outbox;
+use crate::recording::{Recorded, Segment, raw};
+use crate::time::{Mono, Utc};
+use clap::{Args, ValueEnum};
+use geofence::{Fences, Mode};
+use serde::Serialize;
+use source::Source;
+use std::io::{BufWriter, ErrorKind, StdoutLock, Write};
+use std::path::PathBuf;
+
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// The configuration of the truck; without it truck and fleet come from the recording
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The facility file; without it the one of the configuration, without both none
+    #[arg(long, value_name = "FILE")]
+    facilities: Option<PathBuf>,
+    /// Go on from the journal in this directory, and keep the events there
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+    /// What to print, one JSON object a line
+    #[arg(long, value_enum, default_value_t = Output::Events)]
+    output: Output,
+    /// Raw NMEA, segments of a recording or a folder of them; `-` is stdin; zstd-compressed files are read as they are
+    #[arg(required = true, value_name = "RECORDING")]
+    recordings: Vec<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// Events, the same bytes as in the journal and on the wire
+    Events,
+    /// One line per accepted fix
+    Fixes,
+    /// The gap ledger: every stretch of time with its cause
+    Coverage,
+}
+
+#[derive(Serialize)]
+struct FixLine {
+    time: Utc,
+    lat: f64,
+    lon: f64,
+    mode: Mode,
+    sigma_m: f64,
+    speed_mps: Option<f64>,
+    track_deg: Option<f64>,
+    sats: Option<u32>,
+    hdop: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct CoverageLine {
+    from: Utc,
+    to: Utc,
+    seconds: f64,
+    cause: crate::gnss::coverage::Cause,
+}
+
+pub(super) fn replay(arguments: &Arguments) -> Result<(), Failure> {
+    let config = arguments.config.as_deref().map(configuration).transpose().map_err(|f| Failure::faults(&f))?;
+    let path = arguments.facilities.clone().or_else(|| config.as_ref().map(|c| c.facilities.clone()));
+    let facilities = path.map(|path| facilities::load(&path)).transpose().map_err(|f| Failure::faults(&f))?;
+    let sources = source::open(&arguments.recordings).map_err(|why| Failure(exit::IO, why))?;
+    let floor = config.as_ref().map_or(FloorChoice::Default, |c| c.date_floor);
+    let truck = config.map(|c| c.truck).or_else(|| sources.iter().find_map(Source::truck));
+    let truck = truck.unwrap_or_else(|| Truck { fleet: "local".to_owned(), id: "truck".to_owned() });
+    let mut replay = Replay::new(truck, facilities.unwrap_or_default(), arguments)?;
+    let done = sources.iter().try_for_each(|source| replay.source(source, floor)).and_then(|()| replay.finish());
+    match done {
+        // Whoever reads has enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        done => done.map_err(|error| Failure(exit::IO, format!("writing failed: {error}"))),
+    }
+}
+
+struct Replay {
+    engine: Engine,
+    output: Output,
+    journal: Option<Journal>,
+    out: BufWriter<StdoutLock<'static>>,
+    /// The raw stream that is being read.
+    raw: Option<raw::Arrival>,
+    stopped: bool,
+}
+
+impl Replay {
+    fn new(truck: Truck, facilities: Facilities, arguments: &Arguments) -> Result<Self, Failure> {
+        let mut state = State::default();
+        let mut journal = None;
+        if let Some(dir) = &arguments.state {
+            let failed = |why: String| Failure(exit::IO, format!("{}: {why}", dir.display()));
+            std::fs::create_dir_all(dir).map_err(|error| failed(error.to_string()))?;
+            let opened = Journal::open(&dir.join("journal.db"), 1 << 32).map_err(|error| failed(error.to_string()))?;
+            if let Some((stored, _)) = opened.state().map_err(|error| failed(error.to_string()))? {
+                state = serde_json::from_slice(&stored).map_err(|error| failed(error.to_string()))?;
+            }
+            journal = Some(opened);
+        }
+        let outbox = Outbox::new(true, 0, state.sequence());
+        let notices = Notices::new(crate::config::Profile::Frugal);
+        Ok(Self {
+            engine: Engine::new(truck, facilities, state, outbox, notices),
+            output: arguments.output,
+            journal,
+            out: BufWriter::new(std::io::stdout().lock()),
+            raw: None,
+            stopped: true,
+        })
+    }
+
+    fn source(&mut self, source: &Source, floor: FloorChoice) -> std::io::Result<()> {
+        match source {
+            Source::Raw(bytes) => self.raw(bytes, floor),
+            Source::Segment { name, bytes, .. } => {
+                self.end_raw()?;
+                let Ok(segment) = Segment::open(bytes) else { return Ok(()) };
+                self.segment(name, segment)
+            }
+        }
+    }
+
+    fn raw(&mut self, bytes: &[u8], floor: FloorChoice) -> std::io::Result<()> {
+        if self.raw.is_none() {
+            self.raw = Some(raw::Arrival::default());
+            let boot = Boot {
+                kernel_boot: "replay".to_owned(),
+                system_utc: None,
+                date_floor: floor.replay(),
+                why: vec!["replay".to_owned()],
+            };
+            self.recorded(&Recorded::Boot(Mono(0), boot))?;
+        }
+        for chunk in raw::chunks(bytes) {
+            let at = self.raw.as_mut().map_or(Mono(0), |arrival| arrival.of(chunk));
+            self.recorded(&Recorded::Bytes(at, chunk.to_vec()))?;
+        }
+        Ok(())
+    }
+
+    fn end_raw(&mut self) -> std::io::Result<()> {
+        if let Some(arrival) = self.raw.take() {
+            self.recorded(&Recorded::Stop(arrival.now()))?;
+        }
+        Ok(())
+    }
+
+    fn segment<R: std::io::Read>(&mut self, name: &str, mut segment: Segment<R>) -> std::io::Result<()> {
+        let head = segment.head();
+        if head.facilities == self.engine.facilities().revision() {
+            let truck = self.engine.truck();
+            if head.fleet == truck.fleet && head.truck == truck.id && self.journal.is_none() {
+                self.engine.resume(head.state.clone());
+            }
+        } else if self.output == Output::Events {
+            note(&format!("{name}: recorded with other facilities; these events are what would have been"));
+        }
+        for recorded in segment.by_ref() {
+            self.recorded(&recorded)?;
+        }
+        if segment.torn() {
+            note(&format!("{name}: ends in records that were never sealed, as after a power cut; they are left out"));
+        }
+        Ok(())
+    }
+
+    fn recorded(&mut self, recorded: &Recorded) -> std::io::Result<()> {
+        self.stopped = matches!(recorded, Recorded::Stop(_));
+        let effects = self.engine.handle(&Input::Recorded(recorded));
+        self.perform(effects)
+    }
+
+    fn perform(&mut self, effects: Effects) -> std::io::Result<()> {
+        for effect in effects {
+            match effect {
+                Effect::Save(events) => {
+                    if let Some(journal) = &mut self.journal {
+                        let state = serde_json::to_vec(self.engine.state()).unwrap_or_default();
+                        let saved = journal.save(&events, &state, Position { segment: 0, records: 0 });
+                        saved.map_err(std::io::Error::other)?;
+                    }
+                    if self.output == Output::Events {
+                        for event in events {
+                            self.out.write_all(&event.body)?;
+                            self.out.write_all(b"\n")?;
+                        }
+                    }
+                }
+                Effect::Fixed(fix) if self.output == Output::Fixes => self.line(&fix_line(&fix))?,
+                Effect::Covered(interval) if self.output == Output::Coverage => self.line(&coverage_line(interval))?,
+                Effect::Record
+                | Effect::SaveReceived(_)
+                | Effect::Send(_)
+                | Effect::State(_)
+                | Effect::Position(_)
+                | Effect::Fixed(_)
+                | Effect::Covered(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> std::io::Result<()> {
+        self.end_raw()?;
+        if self.output == Output::Coverage
+            && !self.stopped
+            && let Some(open) = self.engine.covered()
+        {
+            self.line(&coverage_line(open))?;
+        }
+        self.out.flush()
+    }
+
+    fn line(&mut self, line: &impl Serialize) -> std::io::Result<()> {
+        serde_json::to_writer(&mut self.out, line)?;
+        self.out.write_all(b"\n")
+    }
+}
+
+fn fix_line(fix: &GnssFix) -> FixLine {
+    FixLine {
+        time: Utc(fix.fix.time),
+        lat: fix.fix.position.lat(),
+        lon: fix.fix.position.lon(),
+        mode: fix.fix.mode,
+        sigma_m: centimetres(fix.fix.sigma_m),
+        speed_mps: fix.fix.speed_mps.map(|v| (v * 1_000.0).round() / 1_000.0),
+        track_deg: fix.fix.track_deg.map(centimetres),
+        sats: fix.sats,
+        hdop: fix.hdop.map(centimetres),
+    }
+}
+
+fn coverage_line(interval: Interval) -> CoverageLine {
+    CoverageLine {
+        from: Utc(interval.from),
+        to: Utc(interval.to),
+        seconds: (interval.to - interval.from).as_seconds(),
+        cause: interval.cause,
+    }
+}
+
+#[allow(clippy::print_stderr, reason = "a remark beside the result")]
+fn note(text: &str) {
+    eprintln!("gatestamp: {text}");
+}

@@ -1,0 +1,81 @@
+//! What is to be replayed: finds out what each named file is.
+
+use crate::config::Truck;
+use crate::io::blackbox::segments;
+use crate::recording::{MAGIC, Segment};
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// zstd, RFC 8878, 3.1.1.
+const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+/// A compressed file that unpacks to more is refused: a small hostile file must not fill the memory.
+const UNPACKED_MAX: u64 = 4 << 30;
+
+/// One recording in memory.
+pub(super) enum Source {
+    Raw(Vec<u8>),
+    Segment { name: String, bytes: Vec<u8>, truck: Truck },
+}
+
+impl Source {
+    /// Whose recording it is, if it says.
+    pub(super) fn truck(&self) -> Option<Truck> {
+        match self {
+            Self::Raw(_) => None,
+            Self::Segment { truck, .. } => Some(truck.clone()),
+        }
+    }
+}
+
+/// Reads everything that was named, folders as their segments in order.
+pub(super) fn open(named: &[PathBuf]) -> Result<Vec<Source>, String> {
+    let mut sources = Vec::new();
+    for path in named {
+        if path.is_dir() {
+            let found = segments(path).map_err(|error| format!("{}: {error}", path.display()))?;
+            if found.is_empty() {
+                return Err(format!("{}: no segments of a recording in this folder", path.display()));
+            }
+            for (_, segment) in found {
+                sources.push(file(&segment)?);
+            }
+        } else {
+            sources.push(file(path)?);
+        }
+    }
+    Ok(sources)
+}
+
+fn file(path: &Path) -> Result<Source, String> {
+    let name = path.display().to_string();
+    let failed =
+        |error: std::io::Error| format!("{name}: {error}\n    remedy: name a recording that exists and can be read");
+    let mut bytes = Vec::new();
+    if path == Path::new("-") {
+        std::io::stdin().lock().read_to_end(&mut bytes).map_err(failed)?;
+    } else {
+        bytes = fs::read(path).map_err(failed)?;
+    }
+    if bytes.starts_with(ZSTD) {
+        bytes = unpack(&bytes).map_err(failed)?;
+    }
+    if !bytes.starts_with(MAGIC) {
+        return Ok(Source::Raw(bytes));
+    }
+    let truck = Segment::open(&bytes)
+        .map(|segment| Truck { fleet: segment.head().fleet.clone(), id: segment.head().truck.clone() })
+        .map_err(|error| {
+            format!("{name}: {error}\n    remedy: leave this segment out; the others can be replayed without it")
+        })?;
+    Ok(Source::Segment { name, bytes, truck })
+}
+
+fn unpack(packed: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let unpacked = zstd::stream::read::Decoder::new(packed)?.take(UNPACKED_MAX).read_to_end(&mut bytes)?;
+    if unpacked as u64 == UNPACKED_MAX {
+        return Err(std::io::Error::other("unpacks to more than 4 GiB"));
+    }
+    Ok(bytes)
+}

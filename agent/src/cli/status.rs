@@ -1,0 +1,95 @@
+//! `gatestamp status`: how is the daemon of this gateway?
+
+use super::{Failure, configuration, exit};
+use crate::io::journal::Journal;
+use clap::Args;
+use serde_json::Value;
+use std::path::PathBuf;
+
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// The configuration file of the daemon
+    #[arg(long, value_name = "FILE", default_value = "/etc/gatestamp/gatestamp.toml")]
+    config: PathBuf,
+    /// The whole health message as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn status(arguments: &Arguments) -> Result<(), Failure> {
+    let config = configuration(&arguments.config).map_err(|faults| Failure::faults(&faults))?;
+    let path = config.state_dir.join("health.json");
+    let unavailable = |why: String| Failure(exit::UNAVAILABLE, why);
+    let text = std::fs::read_to_string(&path).map_err(|error| {
+        unavailable(format!("{}: {error}\n    remedy: start the daemon (systemctl start gatestamp)", path.display()))
+    })?;
+    let mut health: Value =
+        serde_json::from_str(&text).map_err(|error| unavailable(format!("{}: {error}", path.display())))?;
+    let running = is_running(&config.state_dir);
+    if let Some(object) = health.as_object_mut() {
+        let status = if running { "online" } else { "stopped" };
+        object.insert("status".to_owned(), status.into());
+    }
+    if let Ok(journal) = Journal::open_for_reading(&config.state_dir.join("journal.db")) {
+        let (highest, thru) = (journal.highest().unwrap_or(0), journal.thru().unwrap_or(0));
+        if let Some(delivery) = health.get_mut("delivery").and_then(Value::as_object_mut) {
+            delivery.insert("sequence".to_owned(), highest.into());
+            delivery.insert("received_thru".to_owned(), thru.into());
+            delivery.insert("owed".to_owned(), highest.saturating_sub(thru).into());
+        }
+    }
+    say(&if arguments.json { health.to_string() } else { describe(&health) });
+    Ok(())
+}
+
+/// The daemon holds the lock as long as it lives.
+fn is_running(state_dir: &std::path::Path) -> bool {
+    let Ok(file) = std::fs::File::open(state_dir.join("lock")) else { return false };
+    rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_err()
+}
+
+fn describe(health: &Value) -> String {
+    let word = |pointer: &str| health.pointer(pointer).map_or_else(|| "-".to_owned(), plain);
+    let mut lines = vec![format!(
+        "{} is {} (version {}, {})",
+        word("/device"),
+        word("/status"),
+        word("/version"),
+        word("/boot_id")
+    )];
+    for part in ["receiver", "link", "journal", "recording"] {
+        let at = |field: &str| word(&format!("/{part}/{field}"));
+        lines.push(format!("{part:>10}  {} since {}", at("state"), at("since")));
+        if health.pointer(&format!("/{part}/why")).is_some() {
+            lines.push(format!("            {}\n            remedy: {}", at("why"), at("remedy")));
+        }
+    }
+    lines.push(format!("  last fix  {}", word("/last_fix")));
+    lines.push(format!(
+        "    events  {} made, {} with dispatch, {} owed (acknowledged by {})",
+        word("/delivery/sequence"),
+        word("/delivery/received_thru"),
+        word("/delivery/owed"),
+        word("/delivery/acknowledged_by"),
+    ));
+    lines.push(format!(
+        "      gnss  {} bytes, {} sentences, {} fixes",
+        word("/gnss/bytes"),
+        word("/gnss/sentences"),
+        word("/gnss/fixes")
+    ));
+    if let Some(rejected) = health.pointer("/gnss/rejected").and_then(Value::as_object) {
+        let told: Vec<String> = rejected.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
+        lines.push(format!("  not used  {}", if told.is_empty() { "nothing".to_owned() } else { told.join(", ") }));
+    }
+    lines.join("\n")
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+#[allow(clippy::print_stdout, reason = "the command's answer")]
+fn say(text: &str) {
+    println!("{text}");
+}

@@ -1,0 +1,332 @@
+//! The configuration: TOML text to validated values, or all its faults at once.
+//!
+//! Pure over the text: nothing is opened here. Every value has a unit, a range and a default; unknown keys are refused,
+//! since a misspelt key that is silently ignored costs a drive to the truck.
+
+mod table;
+
+use crate::fault::{Fault, line_of};
+use crate::gnss::DateFloor;
+use crate::time::parse_rfc3339;
+use crate::version;
+use sha2::{Digest, Sha256};
+use std::path::PathBuf;
+use table::Table;
+
+/// Longest name of a fleet or truck: both stand in MQTT topics and event ids.
+const NAME_MAX: usize = 32;
+/// Speeds that receivers use.
+const BAUDS: [u32; 9] = [4_800, 9_600, 19_200, 38_400, 57_600, 115_200, 230_400, 460_800, 921_600];
+
+/// Where the receiver is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A serial port.
+    Serial {
+        /// Device path, best a stable link such as `/dev/gnss`.
+        device: PathBuf,
+        /// Line speed, bit/s.
+        baud: u32,
+    },
+}
+
+/// What `gnss.date_floor` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FloorChoice {
+    /// Not written: the daemon takes the build, a replay takes none.
+    Default,
+    /// The day of this build.
+    Build,
+    /// No floor.
+    None,
+    /// A given day.
+    Day(geofence::UnixMillis),
+}
+
+impl FloorChoice {
+    /// The floor of the daemon.
+    #[must_use]
+    pub fn live(self) -> DateFloor {
+        match self {
+            Self::Default | Self::Build => DateFloor(Some(version::released())),
+            Self::None => DateFloor(None),
+            Self::Day(day) => DateFloor(Some(day)),
+        }
+    }
+
+    /// The floor of a replay of raw NMEA, which may be older than this build.
+    #[must_use]
+    pub fn replay(self) -> DateFloor {
+        match self {
+            Self::Default | Self::None => DateFloor(None),
+            Self::Build => DateFloor(Some(version::released())),
+            Self::Day(day) => DateFloor(Some(day)),
+        }
+    }
+}
+
+/// Who is recording: what decides about events beside the facilities.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Truck {
+    /// The fleet, 1 to 32 of `A-Z a-z 0-9 - _`.
+    pub fleet: String,
+    /// The truck, likewise.
+    pub id: String,
+}
+
+impl Truck {
+    /// Device id, MQTT client id and prefix of event ids.
+    #[must_use]
+    pub fn device(&self) -> String {
+        format!("{}-{}", self.fleet, self.id)
+    }
+
+    /// Hash of the configuration that events depend on, 16 hexadecimal digits. Paths, links and quotas are not in it:
+    /// the same drive gives the same events wherever it is replayed.
+    #[must_use]
+    pub fn config_hash(&self) -> String {
+        let digest = Sha256::digest(format!("fleet={}\ntruck={}\n", self.fleet, self.id));
+        digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// How much may be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// Events and state on change only: for plans of a few megabytes a month.
+    Frugal,
+    /// Positions every 30 s too.
+    Normal,
+}
+
+/// The broker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mqtt {
+    /// Host name or address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// Ping interval, seconds.
+    pub keep_alive_s: u16,
+    /// How much may be sent.
+    pub profile: Profile,
+}
+
+/// The whole configuration, validated. Paths are absolute or relative to the configuration file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// `[truck]`
+    pub truck: Truck,
+    /// `[gnss] source, device, baud`; `None` for `source = "recording"`, which only `replay` reads.
+    pub source: Option<Source>,
+    /// `[gnss] date_floor`
+    pub date_floor: FloorChoice,
+    /// `[facilities] path`
+    pub facilities: PathBuf,
+    /// `[state] dir`
+    pub state_dir: PathBuf,
+    /// `[state] journal_quota_mb`, in bytes.
+    pub journal_quota: u64,
+    /// `[state] recording_quota_mb`, in bytes.
+    pub recording_quota: u64,
+    /// `[mqtt]`; `None` if `url` is empty: nothing is sent, everything is kept.
+    pub mqtt: Option<Mqtt>,
+    /// `[dispatch] ack`: an event is owed until dispatch acknowledges it, not only the broker.
+    pub dispatch_acks: bool,
+    /// `[log] level`
+    pub log_level: tracing::Level,
+    /// `simulation`
+    pub simulation: bool,
+}
+
+/// Reads the text of a configuration file. `file` is how faults name it.
+///
+/// # Errors
+/// Every fault in the text, each with its line and remedy.
+pub fn read(file: &str, text: &str) -> Result<Config, Vec<Fault>> {
+    let parsed = toml::de::DeTable::parse(text).map_err(|error| {
+        let line = error.span().map(|span| line_of(text, span.start));
+        let what = format!("not TOML: {}", error.message());
+        vec![Fault { file: file.to_owned(), line, what, remedy: "see toml.io for the syntax".to_owned() }]
+    })?;
+    let mut top = Table::top(file, text, parsed.into_inner());
+    let config = sections(&mut top);
+    let faults = top.finish();
+    match config {
+        Some(config) if faults.is_empty() => Ok(config),
+        _ => Err(faults),
+    }
+}
+
+/// Where the facilities are, whatever else is wrong with the text.
+#[must_use]
+pub fn facilities_path(text: &str) -> Option<PathBuf> {
+    let (table, _) = toml::de::DeTable::parse_recoverable(text);
+    let section = table.get_ref().get("facilities")?.get_ref();
+    section.get("path")?.get_ref().as_str().map(PathBuf::from)
+}
+
+/// `None` only together with a fault.
+fn sections(top: &mut Table<'_>) -> Option<Config> {
+    let simulation = top.boolean("simulation", false);
+    let truck = top.section("truck", truck);
+    let (source, date_floor) = top.section("gnss", gnss);
+    let facilities = top.section("facilities", |t| t.path("path", Some("facilities.geojson")));
+    let (state_dir, journal_quota, recording_quota) = top.section("state", state);
+    let mqtt = top.section("mqtt", mqtt);
+    let dispatch_acks = top.section("dispatch", |t| t.boolean("ack", true));
+    let log_level = top.section("log", log);
+    Some(Config {
+        truck: truck?,
+        source: source?,
+        date_floor,
+        facilities: facilities?,
+        state_dir: state_dir?,
+        journal_quota,
+        recording_quota,
+        mqtt: mqtt?,
+        dispatch_acks,
+        log_level,
+        simulation,
+    })
+}
+
+fn truck(table: &mut Table<'_>) -> Option<Truck> {
+    let mut name = |key| {
+        let text = table.text(key, None)?;
+        let good = (1..=NAME_MAX).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        if !good {
+            let what = format!("`{key}` = \"{text}\" cannot stand in an MQTT topic");
+            table.fault(key, what, "use 1 to 32 of the characters A-Z a-z 0-9 - _");
+        }
+        good.then_some(text)
+    };
+    let (fleet, id) = (name("fleet"), name("id"));
+    Some(Truck { fleet: fleet?, id: id? })
+}
+
+fn gnss(table: &mut Table<'_>) -> (Option<Option<Source>>, FloorChoice) {
+    let source = table.choice("source", "serial", &["serial", "recording"]);
+    let device = table.path("device", Some("/dev/gnss"));
+    let baud = table.number("baud", 9_600, 4_800, 921_600);
+    let baud = u32::try_from(baud).ok().filter(|baud| BAUDS.contains(baud));
+    if baud.is_none() {
+        let remedy = "use the receiver's speed: one of 4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600";
+        table.fault("baud", "`baud` is not a speed that receivers use".to_owned(), remedy);
+    }
+    let floor = floor(table);
+    let source = match source.as_deref() {
+        Some("serial") => device.zip(baud).map(|(device, baud)| Some(Source::Serial { device, baud })),
+        Some(_) => Some(None),
+        None => None,
+    };
+    (source, floor)
+}
+
+fn floor(table: &mut Table<'_>) -> FloorChoice {
+    let text = table.text("date_floor", Some(""));
+    match text.as_deref() {
+        None | Some("") => FloorChoice::Default,
+        Some("build") => FloorChoice::Build,
+        Some("none") => FloorChoice::None,
+        Some(day) => {
+            let parsed = parse_rfc3339(&format!("{day}T00:00:00Z"));
+            if parsed.is_none() {
+                let what = format!("`date_floor` = \"{day}\" is neither \"build\", \"none\" nor a day");
+                table.fault("date_floor", what, "write a day as \"2026-11-22\"");
+            }
+            parsed.map_or(FloorChoice::Default, FloorChoice::Day)
+        }
+    }
+}
+
+fn state(table: &mut Table<'_>) -> (Option<PathBuf>, u64, u64) {
+    let dir = table.path("dir", Some("/var/lib/gatestamp"));
+    let journal = table.number("journal_quota_mb", 64, 1, 4_096);
+    let recording = table.number("recording_quota_mb", 256, 1, 65_536);
+    (dir, journal << 20, recording << 20)
+}
+
+fn mqtt(table: &mut Table<'_>) -> Option<Option<Mqtt>> {
+    let url = table.text("url", Some(""))?;
+    let keep_alive = table.number("keep_alive_s", 120, 10, 3_600);
+    let profile = table.choice("profile", "normal", &["frugal", "normal"])?;
+    if url.is_empty() {
+        return Some(None);
+    }
+    let Some((host, port)) = broker(&url) else {
+        let what = format!("`url` = \"{url}\" is not an address of a broker");
+        table.fault("url", what, "write mqtt://HOST or mqtt://HOST:PORT; TLS (mqtts) comes with a later release");
+        return None;
+    };
+    Some(Some(Mqtt {
+        host,
+        port,
+        keep_alive_s: u16::try_from(keep_alive).unwrap_or(u16::MAX),
+        profile: if profile == "frugal" { Profile::Frugal } else { Profile::Normal },
+    }))
+}
+
+fn broker(url: &str) -> Option<(String, u16)> {
+    let rest = url.strip_prefix("mqtt://")?;
+    let (host, port) = match rest.rsplit_once(':') {
+        Some((host, port)) => (host, port.parse().ok()?),
+        None => (rest, 1_883),
+    };
+    let good = !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b));
+    (good && port > 0).then(|| (host.to_owned(), port))
+}
+
+fn log(table: &mut Table<'_>) -> tracing::Level {
+    let level = table.choice("level", "info", &["error", "warn", "info", "debug", "trace"]);
+    level.and_then(|level| level.parse().ok()).unwrap_or(tracing::Level::INFO)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "[truck]\nfleet = \"acme\"\nid = \"t-7\"\n";
+
+    fn whats(text: &str) -> Vec<(usize, String)> {
+        let faults = read("g.toml", text).expect_err("must be refused");
+        faults.into_iter().map(|f| (f.line.unwrap_or(0), f.what)).collect()
+    }
+
+    #[test]
+    fn a_truck_is_all_that_must_be_said() {
+        let config = read("g.toml", GOOD).unwrap();
+        assert_eq!(config.truck.device(), "acme-t-7");
+        let serial = Source::Serial { device: "/dev/gnss".into(), baud: 9_600 };
+        assert_eq!(config.source, Some(serial));
+        assert!(config.dispatch_acks && config.mqtt.is_none());
+    }
+
+    #[test]
+    fn all_faults_are_told_at_once_each_with_its_line() {
+        let text = "simulatoin = true\n[truck]\nfleet = \"a/b\"\n[gnss]\nbaud = 300\ndevise = \"x\"\n[mqtt]\nurl = \"http://x\"\n[stat]\n";
+        let told = whats(text);
+        let lines: Vec<_> = told.iter().map(|(line, _)| *line).collect();
+        assert_eq!(lines, [1, 2, 3, 5, 6, 8, 9], "{told:#?}");
+    }
+
+    #[test]
+    fn wrong_types_and_ranges_are_named() {
+        let told = whats(&format!("{GOOD}[state]\ndir = 7\njournal_quota_mb = 0\n"));
+        assert_eq!(told.len(), 2);
+        assert!(told[0].1.contains("dir") && told[1].1.contains("journal_quota_mb"), "{told:?}");
+    }
+
+    #[test]
+    fn what_is_not_toml_names_its_line() {
+        assert_eq!(whats("[truck]\nfleet = \n")[0].0, 2);
+    }
+
+    #[test]
+    fn the_hash_covers_what_events_depend_on_and_no_paths() {
+        let hash = |text: &str| read("g", text).unwrap().truck.config_hash();
+        assert_eq!(hash(GOOD), hash(&format!("{GOOD}[state]\ndir = \"elsewhere\"\n")));
+        assert_ne!(hash(GOOD), hash(&GOOD.replace("t-7", "t-8")));
+    }
+}

@@ -1,0 +1,154 @@
+//! Takes values out of a TOML table by name and collects every fault on the way, so that a person mends a file once.
+
+use crate::fault::{Fault, line_of};
+use std::path::PathBuf;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// One table of the file, with the faults found so far.
+pub(super) struct Table<'a> {
+    file: &'a str,
+    text: &'a str,
+    name: &'static str,
+    /// Where the table itself stands: faults about what is missing point here.
+    at: usize,
+    entries: DeTable<'a>,
+    /// Where values stood that were taken: faults about what they mean point there.
+    taken: Vec<(&'static str, usize)>,
+    faults: Vec<Fault>,
+}
+
+impl<'a> Table<'a> {
+    /// The top level.
+    pub(super) fn top(file: &'a str, text: &'a str, entries: DeTable<'a>) -> Self {
+        Self { file, text, name: "", at: 0, entries, taken: Vec::new(), faults: Vec::new() }
+    }
+
+    /// All faults, unknown keys included, in the order of the file.
+    pub(super) fn finish(mut self) -> Vec<Fault> {
+        self.refuse_unknown();
+        self.faults.sort_by_key(|fault| fault.line);
+        self.faults
+    }
+
+    /// Reads the table `[name]`; a missing one is an empty one.
+    pub(super) fn section<T>(&mut self, name: &'static str, read: impl FnOnce(&mut Table<'a>) -> T) -> T {
+        let (at, entries) = match self.entries.remove(name) {
+            None => (0, DeTable::new()),
+            Some(value) => match (value.span().start, value.into_inner()) {
+                (at, DeValue::Table(entries)) => (at, entries),
+                (at, _) => {
+                    self.push(Some(at), format!("`{name}` is not a table"), format!("write it as a section: [{name}]"));
+                    (at, DeTable::new())
+                }
+            },
+        };
+        let mut table =
+            Table { file: self.file, text: self.text, name, at, entries, taken: Vec::new(), faults: Vec::new() };
+        let read = read(&mut table);
+        table.refuse_unknown();
+        self.faults.append(&mut table.faults);
+        read
+    }
+
+    /// Reports a fault about the value of `key`.
+    pub(super) fn fault(&mut self, key: &str, what: String, remedy: &str) {
+        let at = self.taken.iter().find(|(name, _)| *name == key).map(|(_, at)| *at);
+        let what = self.named(&what);
+        self.push(at.or(Some(self.at)), what, remedy.to_owned());
+    }
+
+    /// A text; without it and without a default a fault.
+    pub(super) fn text(&mut self, key: &'static str, default: Option<&str>) -> Option<String> {
+        let Some((at, value)) = self.take(key) else {
+            if default.is_none() {
+                let what = self.named(&format!("`{key}` is missing"));
+                self.push(Some(self.at), what, format!("write {key} = \"...\" under [{}]", self.name));
+            }
+            return default.map(str::to_owned);
+        };
+        let text = value.as_str().map(str::to_owned);
+        if text.is_none() {
+            self.wrong_type(key, at, "a text", "put it in quotes");
+        }
+        text
+    }
+
+    /// A path.
+    pub(super) fn path(&mut self, key: &'static str, default: Option<&str>) -> Option<PathBuf> {
+        let text = self.text(key, default)?;
+        if text.is_empty() {
+            self.fault(key, format!("`{key}` is empty"), "name a path");
+            return None;
+        }
+        Some(PathBuf::from(text))
+    }
+
+    /// One of a few words.
+    pub(super) fn choice(&mut self, key: &'static str, default: &str, words: &[&str]) -> Option<String> {
+        let text = self.text(key, Some(default))?;
+        if words.contains(&text.as_str()) {
+            return Some(text);
+        }
+        self.fault(key, format!("`{key}` = \"{text}\" is not known"), &format!("use one of: {}", words.join(", ")));
+        None
+    }
+
+    /// A whole number from `min` to `max`; the default stands in for a faulty one.
+    pub(super) fn number(&mut self, key: &'static str, default: u64, min: u64, max: u64) -> u64 {
+        let Some((at, value)) = self.take(key) else { return default };
+        let number = value.as_integer().and_then(|i| i64::from_str_radix(i.as_str(), i.radix()).ok());
+        let Some(number) = number else {
+            self.wrong_type(key, at, "a whole number", "write it without quotes");
+            return default;
+        };
+        let good = u64::try_from(number).ok().filter(|n| (min..=max).contains(n));
+        if good.is_none() {
+            self.fault(key, format!("`{key}` = {number} is out of range"), &format!("use {min} to {max}"));
+        }
+        good.unwrap_or(default)
+    }
+
+    /// `true` or `false`.
+    pub(super) fn boolean(&mut self, key: &'static str, default: bool) -> bool {
+        let Some((at, value)) = self.take(key) else { return default };
+        value.as_bool().unwrap_or_else(|| {
+            self.wrong_type(key, at, "true or false", "write it without quotes");
+            default
+        })
+    }
+
+    fn take(&mut self, key: &'static str) -> Option<(usize, DeValue<'a>)> {
+        let value = self.entries.remove(key)?;
+        let at = value.span().start;
+        self.taken.push((key, at));
+        Some((at, value.into_inner()))
+    }
+
+    fn wrong_type(&mut self, key: &str, at: usize, wanted: &str, remedy: &str) {
+        let what = self.named(&format!("`{key}` is not {wanted}"));
+        self.push(Some(at), what, remedy.to_owned());
+    }
+
+    fn refuse_unknown(&mut self) {
+        let unknown: Vec<(usize, String)> =
+            self.entries.keys().map(|key: &Spanned<_>| (key.span().start, key.get_ref().to_string())).collect();
+        for (at, key) in unknown {
+            let what = self.named(&format!("`{key}` is not a key of this release"));
+            self.push(
+                Some(at),
+                what,
+                "remove it, or correct its spelling (deploy/gatestamp.toml has all keys)".to_owned(),
+            );
+        }
+    }
+
+    fn named(&self, what: &str) -> String {
+        if self.name.is_empty() { what.to_owned() } else { format!("[{}] {what}", self.name) }
+    }
+
+    fn push(&mut self, at: Option<usize>, what: String, remedy: String) {
+        let line = at.map(|at| line_of(self.text, at));
+        self.faults.push(Fault { file: self.file.to_owned(), line, what, remedy });
+    }
+}

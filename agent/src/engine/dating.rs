@@ -1,0 +1,141 @@
+//! Whose clock dates an event. The receiver's; the system clock is only compared with it.
+//!
+//! Monotonic time orders everything within one boot of the kernel. A fix anchors it to UTC. What happens before the
+//! first anchor is remembered and dated when the anchor comes.
+
+use super::state::State;
+use crate::event::{ClockBlock, ClockSource, Kind};
+use crate::gnss::GnssFix;
+use crate::time::Mono;
+use geofence::{Span, UnixMillis};
+use serde::{Deserialize, Serialize};
+
+/// Starts and stops that wait for a date. Twice as many as a device makes in a day without sky.
+pub(super) const REMEMBERED_MAX: usize = 16;
+/// Leap seconds are sent every 12.5 minutes; until then a receiver's UTC may be off by their change since it was built.
+const LEAP_SECONDS_KNOWN_AFTER: Span = Span::seconds(13 * 60);
+const BOUND_BEFORE_LEAP_SECONDS_MS: i64 = 3_000;
+/// A receiver's own resolution of time.
+const BOUND_TRACKING_MS: i64 = 100;
+
+/// A pair of times that mean the same instant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Anchor {
+    pub(super) kernel_boot: String,
+    pub(super) at: Mono,
+    pub(super) time: UnixMillis,
+    pub(super) repaired: bool,
+}
+
+impl Anchor {
+    fn utc(&self, at: Mono) -> UnixMillis {
+        if at >= self.at { self.time + (at - self.at) } else { self.time - (self.at - at) }
+    }
+}
+
+/// An event that waits for its date.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Remembered {
+    kernel_boot: String,
+    at: Mono,
+    #[serde(with = "kind_name")]
+    pub(super) kind: Kind,
+    pub(super) boot_id: String,
+    pub(super) why: Vec<String>,
+    /// No anchor was there when it happened.
+    waits: bool,
+}
+
+impl Remembered {
+    pub(super) fn new(kind: Kind, at: Mono, why: Vec<String>, state: &State) -> Self {
+        let kernel_boot = state.run.kernel_boot.clone();
+        let waits = state.anchor.as_ref().is_none_or(|anchor| anchor.kernel_boot != kernel_boot);
+        Self { kernel_boot, at, kind, boot_id: state.boot_id(), why, waits }
+    }
+}
+
+impl State {
+    pub(super) fn anchor(&mut self, at: Mono, fix: &GnssFix) {
+        self.run.tracking_since.get_or_insert(at);
+        self.anchor = Some(Anchor {
+            kernel_boot: self.run.kernel_boot.clone(),
+            at,
+            time: fix.fix.time,
+            repaired: fix.date_repaired,
+        });
+    }
+
+    /// The clock block of something that the fix `fix`, arrived at `at`, decided.
+    pub(super) fn clock_of_fix(&self, at: Mono, fix: &GnssFix) -> ClockBlock {
+        ClockBlock {
+            source: source(fix.date_repaired),
+            offset_ms: self.system_utc(at).map(|system| (system - fix.fix.time).0),
+            bound_ms: Some(self.bound_ms(at)),
+        }
+    }
+
+    /// The clock block of something that happened at `at`, after an anchor.
+    pub(super) fn clock_at(&self, at: Mono) -> ClockBlock {
+        let anchor = self.anchor.as_ref();
+        ClockBlock {
+            source: source(anchor.is_some_and(|anchor| anchor.repaired)),
+            offset_ms: self.system_utc(at).zip(anchor).map(|(system, anchor)| (system - anchor.utc(at)).0),
+            bound_ms: Some(self.bound_ms(at)),
+        }
+    }
+
+    /// Takes out what can be dated now.
+    pub(super) fn dated(&mut self) -> Vec<(Remembered, UnixMillis, ClockBlock)> {
+        let Some(anchor) = self.anchor.clone().filter(|a| a.kernel_boot == self.run.kernel_boot) else {
+            return Vec::new();
+        };
+        let date = |remembered: Remembered| {
+            let mut clock = self.clock_at(remembered.at);
+            if remembered.waits {
+                clock.source = ClockSource::Backfilled;
+            }
+            let when = if remembered.kernel_boot == anchor.kernel_boot {
+                anchor.utc(remembered.at)
+            } else {
+                // Of an earlier boot that never had a date: it was before this run began, and that is all there is.
+                clock.bound_ms = None;
+                anchor.utc(self.run.at)
+            };
+            (remembered, when, clock)
+        };
+        let waiting = self.remembered.clone();
+        let dated = waiting.into_iter().map(date).collect();
+        self.remembered.clear();
+        dated
+    }
+
+    fn system_utc(&self, at: Mono) -> Option<UnixMillis> {
+        self.run.system_utc.map(|utc| utc + (at - self.run.at))
+    }
+
+    fn bound_ms(&self, at: Mono) -> i64 {
+        let tracked = self.run.tracking_since.is_some_and(|since| at - since >= LEAP_SECONDS_KNOWN_AFTER);
+        if tracked { BOUND_TRACKING_MS } else { BOUND_BEFORE_LEAP_SECONDS_MS }
+    }
+}
+
+fn source(repaired: bool) -> ClockSource {
+    if repaired { ClockSource::GnssRepaired } else { ClockSource::Gnss }
+}
+
+/// Only device events wait; the state names them by their type.
+mod kind_name {
+    use crate::event::Kind;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    const WAITING: [Kind; 4] = [Kind::DeviceStarted, Kind::DeviceStopped, Kind::DeviceLost, Kind::DeviceHealth];
+
+    pub(super) fn serialize<S: Serializer>(kind: &Kind, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(kind.name())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Kind, D::Error> {
+        let name = String::deserialize(d)?;
+        WAITING.into_iter().find(|kind| kind.name() == name).ok_or_else(|| D::Error::custom("not a device event"))
+    }
+}

@@ -1,0 +1,406 @@
+//! The composition: one input in, an ordered list of effects out. Pure; every clock, file and socket is outside.
+//!
+//! Inputs of two sorts come in. [`Recorded`] ones decide about events and stand in the recording; so the events, and
+//! [`State`] with them, are a function of the recording alone. [`Link`] ones say how delivery goes; no event depends on
+//! them. Effects come in the order in which they must be performed: record, save, publish.
+
+mod dating;
+mod notices;
+mod state;
+
+use crate::config::Truck;
+use crate::event::{
+    CoverageData, DeviceData, EngineBlock, Event, Evidence, FacilityBlock, Kind, Phase, Place, Point, Sender,
+    VisitData, centimetres,
+};
+use crate::facility::Facilities;
+use crate::gnss::coverage::{Change, Interval};
+use crate::gnss::{GnssFix, Outcome};
+use crate::outbox::Outbox;
+use crate::recording::Recorded;
+use crate::time::{Mono, Utc};
+use crate::version::VERSION;
+use crate::visit::Fact;
+use geofence::UnixMillis;
+use std::ops::RangeInclusive;
+
+pub use notices::Notices;
+pub use state::{Boot, State};
+
+/// One read of the port holds at most eight epochs, each with a fix and two intervals; the rest is a handful.
+const EFFECTS_MAX: usize = 48;
+
+/// What the engine is told.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input<'a> {
+    /// Something that events depend on.
+    Recorded(&'a Recorded),
+    /// Something about delivery.
+    Link(Mono, Link),
+}
+
+/// How delivery goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Link {
+    /// Connected to a broker that takes so many unacknowledged messages.
+    Up(u16),
+    /// The connection is gone.
+    Down,
+    /// The broker took this event.
+    Delivered(u64),
+    /// The broker did not take this event, or has nobody to give it to.
+    Refused(u64),
+    /// Dispatch has committed everything up to this sequence, says a message for this device.
+    Received {
+        /// For whom.
+        device: String,
+        /// The highest contiguous sequence.
+        thru: u64,
+    },
+    /// Time passed.
+    Tick,
+}
+
+/// What the border is to do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Append the input to the recording.
+    Record,
+    /// Commit these events and the engine's state in one transaction, after syncing the recording.
+    Save(Vec<Event>),
+    /// Commit that dispatch has everything up to here.
+    SaveReceived(u64),
+    /// Publish the journaled events of these sequences.
+    Send(RangeInclusive<u64>),
+    /// Publish, retained: where the truck is.
+    State(Vec<u8>),
+    /// Publish, not kept: the position.
+    Position(Vec<u8>),
+    /// A fix was accepted (`replay --output fixes`).
+    Fixed(GnssFix),
+    /// A stretch of the gap ledger is complete (`replay --output coverage`).
+    Covered(Interval),
+}
+
+/// What one input leads to, in order.
+pub type Effects = heapless::Vec<Effect, EFFECTS_MAX>;
+
+/// The whole pipeline of one truck.
+#[derive(Debug)]
+pub struct Engine {
+    truck: Truck,
+    sender: Sender,
+    config_hash: String,
+    facilities: Facilities,
+    state: State,
+    outbox: Outbox,
+    notices: Notices,
+}
+
+impl Engine {
+    /// An engine that goes on from `state`.
+    #[must_use]
+    pub fn new(truck: Truck, facilities: Facilities, state: State, outbox: Outbox, notices: Notices) -> Self {
+        let sender = Sender { source: format!("/fleets/{}/trucks/{}", truck.fleet, truck.id), device: truck.device() };
+        let config_hash = truck.config_hash();
+        Self { truck, sender, config_hash, facilities, state, outbox, notices }
+    }
+
+    /// What must survive a power cut.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Goes on from another state, as the head of a segment has it.
+    pub fn resume(&mut self, state: State) {
+        self.state = state;
+    }
+
+    /// What is owed.
+    #[must_use]
+    pub fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
+    /// Events that were not journaled after all must not be sent.
+    pub fn outbox_mut(&mut self) -> &mut Outbox {
+        &mut self.outbox
+    }
+
+    /// The facilities that decisions are made about.
+    #[must_use]
+    pub fn facilities(&self) -> &Facilities {
+        &self.facilities
+    }
+
+    /// Whose events these are.
+    #[must_use]
+    pub fn truck(&self) -> &Truck {
+        &self.truck
+    }
+
+    /// The run of the agent, as events name it.
+    #[must_use]
+    pub fn boot_id(&self) -> String {
+        self.state.boot_id()
+    }
+
+    /// One input.
+    #[must_use]
+    pub fn handle(&mut self, input: &Input<'_>) -> Effects {
+        let mut effects = Effects::new();
+        match input {
+            Input::Recorded(recorded) => {
+                put(&mut effects, Effect::Record);
+                self.recorded(recorded, &mut effects);
+            }
+            Input::Link(at, link) => self.link(*at, link, &mut effects),
+        }
+        effects
+    }
+
+    fn recorded(&mut self, input: &Recorded, effects: &mut Effects) {
+        let mut events = Vec::new();
+        let (at, always_save) = match input {
+            Recorded::Boot(at, boot) => {
+                self.state.boot(*at, boot);
+                self.state.remember(Kind::DeviceStarted, *at, boot.why.clone());
+                (*at, true)
+            }
+            Recorded::Bytes(at, bytes) => {
+                self.bytes(*at, bytes, &mut events, effects);
+                (*at, false)
+            }
+            Recorded::Tick(at) => (*at, false),
+            Recorded::Stop(at) => {
+                self.finish(*at, &mut events, effects);
+                self.state.remember(Kind::DeviceStopped, *at, vec!["told_to_stop".to_owned()]);
+                (*at, true)
+            }
+        };
+        if let Some(change) = self.state.coverage.tick(at) {
+            self.coverage_event(at, change, &mut events);
+        }
+        self.date_remembered(&mut events);
+        if always_save || !events.is_empty() {
+            if let Some(last) = events.last() {
+                self.outbox.journaled(last.sequence);
+            }
+            put(effects, Effect::Save(events));
+        }
+        self.poll(at, effects);
+    }
+
+    fn bytes(&mut self, at: Mono, bytes: &[u8], events: &mut Vec<Event>, effects: &mut Effects) {
+        let before = self.state.reception.counts().sentences;
+        let mut outcomes: Vec<Outcome> = Vec::new();
+        self.state.reception.feed(at, bytes, |outcome| outcomes.push(outcome));
+        self.state.coverage.heard(self.state.reception.counts().sentences > before);
+        for outcome in outcomes {
+            self.outcome(at, outcome, events, effects);
+        }
+    }
+
+    fn finish(&mut self, at: Mono, events: &mut Vec<Event>, effects: &mut Effects) {
+        let mut last = None;
+        self.state.reception.finish(at, |outcome| last = Some(outcome));
+        if let Some(outcome) = last {
+            self.outcome(at, outcome, events, effects);
+        }
+        if let Some(open) = self.state.coverage.open() {
+            put(effects, Effect::Covered(open));
+        }
+    }
+
+    fn outcome(&mut self, at: Mono, outcome: Outcome, events: &mut Vec<Event>, effects: &mut Effects) {
+        match outcome {
+            Outcome::Fix(fix) => self.fix(at, &fix, events, effects),
+            Outcome::Void => self.state.coverage.void(),
+            Outcome::Refused(_) => {}
+        }
+    }
+
+    fn fix(&mut self, at: Mono, fix: &GnssFix, events: &mut Vec<Event>, effects: &mut Effects) {
+        put(effects, Effect::Fixed(*fix));
+        self.state.anchor(at, fix);
+        let mut intervals = heapless::Vec::<Interval, 2>::new();
+        // One covered stretch and one gap at most.
+        let change = self.state.coverage.fix(at, fix.fix.time, |interval| {
+            let _ = intervals.push(interval);
+        });
+        for interval in intervals {
+            put(effects, Effect::Covered(interval));
+        }
+        if let Some(change) = change {
+            self.coverage_event(at, change, events);
+        }
+        let transitions = self.state.tracker.step(&self.facilities, &fix.fix);
+        let mut facts = Vec::new();
+        let state = &mut self.state;
+        // A fix that the tracker did not believe says nothing about visits either.
+        if state.tracker.last() == Some(&fix.fix) {
+            state.visits.step(
+                &fix.fix,
+                state.tracker.motion(),
+                &transitions,
+                &self.facilities,
+                &self.truck.id,
+                &mut facts,
+            );
+        }
+        let changed = !facts.is_empty();
+        for fact in facts {
+            let event = self.visit_event(at, fix, fact);
+            events.push(event);
+        }
+        let present = self.state.visits.present().next().map(|(f, visit)| (f.id.as_str(), visit));
+        for notice in self.notices.fix(at, fix, changed, present, self.outbox.complete_thru()) {
+            put(effects, notice);
+        }
+    }
+
+    fn visit_event(&mut self, at: Mono, fix: &GnssFix, fact: Fact) -> Event {
+        let crossing = fact.crossing;
+        let evidence = evidence(&fact);
+        let data = VisitData {
+            visit: fact.visit,
+            revision: fact.revision,
+            status: fact.status,
+            facility: FacilityBlock {
+                id: fact.facility.id.clone(),
+                name: fact.facility.name,
+                tz: fact.facility.tz,
+                revision: fact.facility.revision,
+            },
+            zone: fact.zone.name(),
+            phase: fact.phase,
+            at: Utc(crossing.at),
+            at_lo: crossing.lo.map(Utc),
+            at_hi: Utc(crossing.hi),
+            decided_at: Utc(fact.decided_at),
+            method: crossing.method,
+            confidence: confidence(fact.probability),
+            probability: (fact.probability * 10_000.0).round() / 10_000.0,
+            position: Some(Place {
+                lat: fix.fix.position.lat(),
+                lon: fix.fix.position.lon(),
+                sigma_m: centimetres(fix.fix.sigma_m),
+            }),
+            evidence,
+            clock: self.state.clock_of_fix(at, fix),
+            boot_id: self.state.boot_id(),
+            stop: None,
+            edi214: None,
+            engine: self.engine_block(),
+            historical: false,
+            why: vec![fact.why],
+            record: fact.record,
+        };
+        let sequence = self.state.next_sequence();
+        Event::new(&self.sender, sequence, fact.kind, Some(&fact.facility.id), crossing.at, &data)
+    }
+
+    fn coverage_event(&mut self, at: Mono, change: Change, events: &mut Vec<Event>) {
+        let (kind, when, since, duration_s, cause) = match change {
+            Change::Lost { since, cause } => (Kind::GnssLost, since, since, None, cause),
+            Change::Restored(gap) => {
+                let seconds = (gap.to - gap.from).as_seconds();
+                (Kind::GnssRestored, gap.to, gap.from, Some(seconds), gap.cause)
+            }
+        };
+        let data = CoverageData {
+            at: Utc(when),
+            since: Utc(since),
+            duration_s,
+            cause,
+            clock: self.state.clock_at(at),
+            boot_id: self.state.boot_id(),
+        };
+        let sequence = self.state.next_sequence();
+        events.push(Event::new(&self.sender, sequence, kind, None, when, &data));
+    }
+
+    /// Gives every remembered event that can be dated now its bytes and its sequence.
+    fn date_remembered(&mut self, events: &mut Vec<Event>) {
+        for (remembered, when, clock) in self.state.dated() {
+            let data = DeviceData {
+                at: Utc(when),
+                clock,
+                boot_id: remembered.boot_id,
+                engine: self.engine_block(),
+                why: remembered.why,
+            };
+            let sequence = self.state.next_sequence();
+            events.push(Event::new(&self.sender, sequence, remembered.kind, None, when, &data));
+        }
+    }
+
+    fn engine_block(&self) -> EngineBlock {
+        EngineBlock { version: VERSION, config: self.config_hash.clone() }
+    }
+
+    fn link(&mut self, at: Mono, link: &Link, effects: &mut Effects) {
+        match link {
+            Link::Up(receive_max) => {
+                self.outbox.link_up(at, *receive_max);
+                self.notices.link_up();
+            }
+            Link::Down => self.outbox.link_down(),
+            Link::Delivered(sequence) => self.outbox.delivered(*sequence),
+            Link::Refused(sequence) => self.outbox.refused(at, *sequence),
+            Link::Received { device, thru } => {
+                let ours = *device == self.sender.device;
+                self.outbox.received(at, thru * u64::from(ours));
+            }
+            Link::Tick => {}
+        }
+        self.poll(at, effects);
+    }
+
+    fn poll(&mut self, at: Mono, effects: &mut Effects) {
+        if let Some(thru) = self.outbox.moved() {
+            put(effects, Effect::SaveReceived(thru));
+        }
+        if let Some(range) = self.outbox.poll(at) {
+            put(effects, Effect::Send(range));
+        }
+    }
+
+    /// The covered stretch of the gap ledger that is still open.
+    #[must_use]
+    pub fn covered(&self) -> Option<Interval> {
+        self.state.coverage.open()
+    }
+
+    /// When the newest fix was: raw recordings, which have no arrival times, arrive by it.
+    #[must_use]
+    pub fn newest_fix(&self) -> Option<UnixMillis> {
+        self.state.newest_fix()
+    }
+}
+
+fn put(effects: &mut Effects, effect: Effect) {
+    // The bound has its arithmetic at EFFECTS_MAX: a longer list is a fault of this module.
+    let full = effects.push(effect).is_err();
+    debug_assert!(!full, "more effects than one input can have");
+}
+
+fn evidence(fact: &Fact) -> Evidence {
+    let (before, after) = (fact.crossing.before.as_ref().map(Point::of), Some(Point::of(&fact.crossing.after)));
+    match fact.phase {
+        Phase::Enter => Evidence { last_outside: before, first_inside: after },
+        Phase::Leave => Evidence { last_outside: after, first_inside: before },
+        Phase::Standstill => Evidence { last_outside: None, first_inside: None },
+    }
+}
+
+fn confidence(probability: f64) -> &'static str {
+    if probability >= 0.999 {
+        "high"
+    } else if probability >= 0.95 {
+        "medium"
+    } else {
+        "low"
+    }
+}

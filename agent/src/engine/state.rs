@@ -1,0 +1,106 @@
+//! Everything that must survive a power cut. It is stored beside each event and at the head of each segment.
+
+use super::dating::{Anchor, Remembered};
+use crate::event::Kind;
+use crate::gnss::coverage::Coverage;
+use crate::gnss::{Counts, DateFloor, Reception};
+use crate::time::Mono;
+use crate::visit::Visits;
+use geofence::{Tracker, UnixMillis};
+use serde::{Deserialize, Serialize};
+
+/// What is said once, when the agent starts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Boot {
+    /// Identifies the boot of the kernel: monotonic times compare only within one.
+    pub kernel_boot: String,
+    /// The system clock, if it means anything.
+    pub system_utc: Option<UnixMillis>,
+    /// The earliest day that can be true.
+    pub date_floor: DateFloor,
+    /// Short machine words: why it starts, what was found wrong.
+    pub why: Vec<String>,
+}
+
+/// The run that is going on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub(super) struct Run {
+    pub(super) at: Mono,
+    pub(super) kernel_boot: String,
+    pub(super) system_utc: Option<UnixMillis>,
+    /// The first fix of this run.
+    pub(super) tracking_since: Option<Mono>,
+}
+
+/// The engine's state; a function of the recording.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct State {
+    /// The last sequence that was given out.
+    pub(super) sequence: u64,
+    pub(super) boots: u32,
+    pub(super) run: Run,
+    pub(super) anchor: Option<Anchor>,
+    pub(super) remembered: Vec<Remembered>,
+    pub(super) reception: Reception,
+    pub(super) coverage: Coverage,
+    pub(super) tracker: Tracker,
+    pub(super) visits: Visits,
+}
+
+impl State {
+    /// The last sequence that was given out; 0: none yet.
+    #[must_use]
+    pub fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// What was received and what was not used.
+    #[must_use]
+    pub fn counts(&self) -> &Counts {
+        self.reception.counts()
+    }
+
+    /// Open visits.
+    #[must_use]
+    pub fn visits(&self) -> &Visits {
+        &self.visits
+    }
+
+    /// The tracker.
+    #[must_use]
+    pub fn tracker(&self) -> &Tracker {
+        &self.tracker
+    }
+
+    /// Counts runs of the agent on this device, and so names them.
+    #[must_use]
+    pub fn boot_id(&self) -> String {
+        format!("boot-{}", self.boots)
+    }
+
+    pub(super) fn next_sequence(&mut self) -> u64 {
+        self.sequence += 1;
+        self.sequence
+    }
+
+    pub(super) fn newest_fix(&self) -> Option<UnixMillis> {
+        self.anchor.as_ref().map(|anchor| anchor.time)
+    }
+
+    pub(super) fn boot(&mut self, at: Mono, boot: &Boot) {
+        self.boots += 1;
+        self.run = Run { at, kernel_boot: boot.kernel_boot.clone(), system_utc: boot.system_utc, tracking_since: None };
+        self.reception.restart(boot.date_floor);
+        self.coverage.boot(at);
+        self.tracker.power_cut();
+    }
+
+    /// An event whose time is monotonic so far.
+    pub(super) fn remember(&mut self, kind: Kind, at: Mono, why: Vec<String>) {
+        self.remembered.push(Remembered::new(kind, at, why, self));
+        // A device that never sees the sky and is started over and over: the oldest starts are the least of interest.
+        if self.remembered.len() > super::dating::REMEMBERED_MAX {
+            self.remembered.remove(0);
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! The types of events that this release makes.
+
+/// What an event tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// The truck arrived at a facility.
+    VisitArrived,
+    /// It departed.
+    VisitDeparted,
+    /// It only drove through.
+    VisitPassed,
+    /// It entered or left a zone, or stood still for the first time.
+    VisitPhase,
+    /// The facilities changed around the truck.
+    VisitRebased,
+    /// No fix for some time.
+    GnssLost,
+    /// Fixes are back.
+    GnssRestored,
+    /// The agent started.
+    DeviceStarted,
+    /// The agent was told to stop.
+    DeviceStopped,
+    /// Events that were made and cannot be delivered.
+    DeviceLost,
+    /// Something about the device that dispatch should know.
+    DeviceHealth,
+}
+
+impl Kind {
+    /// The `type` of the CloudEvent.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::VisitArrived => "com.gatestamp.visit.arrived",
+            Self::VisitDeparted => "com.gatestamp.visit.departed",
+            Self::VisitPassed => "com.gatestamp.visit.passed",
+            Self::VisitPhase => "com.gatestamp.visit.phase",
+            Self::VisitRebased => "com.gatestamp.visit.rebased",
+            Self::GnssLost => "com.gatestamp.gnss.lost",
+            Self::GnssRestored => "com.gatestamp.gnss.restored",
+            Self::DeviceStarted => "com.gatestamp.device.started",
+            Self::DeviceStopped => "com.gatestamp.device.stopped",
+            Self::DeviceLost => "com.gatestamp.device.lost",
+            Self::DeviceHealth => "com.gatestamp.device.health",
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Sentences to epochs: everything a receiver says about one instant, from whatever sentences it sends.
+//!
+//! Sentences of one time of day share an epoch; sentences of different times never do. An epoch ends when a sentence of
+//! another time begins. That would delay every fix by the receiver's period, so the builder learns which sentence a
+//! receiver sends last and closes the epoch at it. The rule looks at the content alone, never at arrival times: a
+//! recording gives the same epochs at any speed.
+
+use super::Rejected;
+use super::sentence::{RawDate, Report, TimeOfDay, Type, Validity};
+use geofence::{Position, distance_m};
+use serde::{Deserialize, Serialize};
+
+/// The same sentence must have come last so often before an epoch is closed at it.
+const LEARNED: u8 = 3;
+/// After so many sentences that came later than learned, the order of this receiver is not relied on any more.
+const STRAGGLERS_MAX: u8 = 2;
+/// Sentences of one instant that are farther apart are not about one position.
+const SAME_PLACE_M: f64 = 10.0;
+
+/// What the sentences of one instant said together.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(super) struct Epoch {
+    pub(super) time: Option<TimeOfDay>,
+    pub(super) date: Option<RawDate>,
+    pub(super) valid: bool,
+    pub(super) void: bool,
+    pub(super) dead_reckoning: bool,
+    pub(super) not_measured: bool,
+    pub(super) position: Option<Position>,
+    pub(super) apart: bool,
+    pub(super) speed_mps: Option<f64>,
+    pub(super) track_deg: Option<f64>,
+    pub(super) hdop: Option<f64>,
+    pub(super) sats: Option<u32>,
+    pub(super) sigma_m: Option<f64>,
+    pub(super) three_d: Option<bool>,
+    last: Type,
+    last_count: u8,
+}
+
+impl Epoch {
+    fn begin(report: &Report) -> Self {
+        let mut epoch = Self {
+            time: report.time,
+            date: None,
+            valid: false,
+            void: false,
+            dead_reckoning: false,
+            not_measured: false,
+            position: None,
+            apart: false,
+            speed_mps: None,
+            track_deg: None,
+            hdop: None,
+            sats: None,
+            sigma_m: None,
+            three_d: None,
+            last: report.kind,
+            last_count: 0,
+        };
+        epoch.add(report);
+        epoch
+    }
+
+    fn add(&mut self, report: &Report) {
+        if report.kind != Type::Gsa {
+            self.last_count = if report.kind == self.last { self.last_count.saturating_add(1) } else { 1 };
+            self.last = report.kind;
+        }
+        match report.validity {
+            Some(Validity::Valid) => self.valid = true,
+            Some(Validity::DeadReckoning) => self.dead_reckoning = true,
+            Some(Validity::NotMeasured) => self.not_measured = true,
+            Some(Validity::Void) => self.void = true,
+            None => {}
+        }
+        if let (Some(a), Some(b)) = (self.position, report.position) {
+            self.apart |= distance_m(a, b) > SAME_PLACE_M;
+        }
+        self.position = report.position.or(self.position);
+        self.date = report.date.or(self.date);
+        self.speed_mps = self.speed_mps.or(report.speed_mps);
+        self.track_deg = self.track_deg.or(report.track_deg);
+        self.hdop = self.hdop.or(report.hdop);
+        self.sats = self.sats.or(report.sats);
+        self.sigma_m = self.sigma_m.or(report.sigma_m);
+        // GSA knows 2D from 3D; an altitude in GGA may be an old one.
+        self.three_d =
+            if report.kind == Type::Gsa { report.three_d.or(self.three_d) } else { self.three_d.or(report.three_d) };
+    }
+}
+
+/// Puts sentences together.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub(super) struct Builder {
+    open: Option<Epoch>,
+    closed: Option<TimeOfDay>,
+    last: Option<Type>,
+    streak: u8,
+    stragglers: u8,
+}
+
+impl Builder {
+    /// Forgets the epoch that is open, keeps what was learned about the receiver.
+    pub(super) fn restart(&mut self) {
+        self.open = None;
+        self.closed = None;
+    }
+
+    /// One more sentence. Returns the epoch that it completed, if any.
+    ///
+    /// # Errors
+    /// `Straggler`: the sentence belongs to an epoch that was closed before it came.
+    pub(super) fn push(&mut self, report: Report) -> Result<Option<Epoch>, Rejected> {
+        // GSA and VTG carry no time: they belong to what is being said now, or to what was just closed.
+        if matches!(report.kind, Type::Gsa | Type::Vtg) {
+            if let Some(open) = &mut self.open {
+                open.add(&report);
+                return Ok(self.close_if_last(report.kind));
+            }
+            return Ok(None);
+        }
+        if report.time.is_some() && report.time == self.closed {
+            self.stragglers = self.stragglers.saturating_add(1);
+            self.streak = 0;
+            return Err(Rejected::Straggler);
+        }
+        let done = match &mut self.open {
+            Some(open) if belongs(open, &report) => {
+                open.add(&report);
+                None
+            }
+            open => open.replace(Epoch::begin(&report)),
+        };
+        if let Some(done) = &done {
+            self.learn(done);
+            self.closed = None;
+        }
+        Ok(done.or_else(|| self.close_if_last(report.kind)))
+    }
+
+    /// The epoch that is open, since no more sentences will come.
+    pub(super) fn finish(&mut self) -> Option<Epoch> {
+        self.open.take()
+    }
+
+    fn learn(&mut self, done: &Epoch) {
+        let again = self.last == Some(done.last) && done.last_count == 1;
+        self.streak = if again { self.streak.saturating_add(1) } else { 0 };
+        self.last = Some(done.last);
+    }
+
+    fn close_if_last(&mut self, kind: Type) -> Option<Epoch> {
+        let known = self.streak >= LEARNED && self.stragglers < STRAGGLERS_MAX;
+        let timed = self.open.as_ref().is_some_and(|open| open.time.is_some());
+        if !(known && timed && self.last == Some(kind)) {
+            return None;
+        }
+        let done = self.open.take();
+        self.closed = done.as_ref().and_then(|epoch| epoch.time);
+        done
+    }
+}
+
+/// Without a time (cold start) a type said twice begins a new epoch.
+fn belongs(open: &Epoch, report: &Report) -> bool {
+    open.time == report.time && (report.time.is_some() || open.last != report.kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gnss::sentence::read;
+
+    fn sentence(body: &str) -> String {
+        let sum = body.bytes().fold(0, |sum, byte| sum ^ byte);
+        format!("${body}*{sum:02X}")
+    }
+
+    fn rmc(second: u32) -> String {
+        sentence(&format!("GPRMC,1200{second:02}.00,A,4807.038,N,01131.000,E,10.0,90.0,221126,,,A"))
+    }
+
+    fn gga(second: u32) -> String {
+        sentence(&format!("GPGGA,1200{second:02}.00,4807.038,N,01131.000,E,1,08,0.9,500.0,M,,M,,"))
+    }
+
+    fn push(builder: &mut Builder, text: &str) -> Result<Option<Epoch>, Rejected> {
+        builder.push(read(text).unwrap().unwrap())
+    }
+
+    #[test]
+    fn an_epoch_ends_with_the_next_time_until_the_order_is_learned() {
+        let mut builder = Builder::default();
+        let mut closed_at_gga = Vec::new();
+        for second in 0..8 {
+            push(&mut builder, &rmc(second)).unwrap();
+            if push(&mut builder, &gga(second)).unwrap().is_some() {
+                closed_at_gga.push(second);
+            }
+        }
+        assert_eq!(closed_at_gga, [4, 5, 6, 7]);
+    }
+
+    #[test]
+    fn a_sentence_after_the_learned_last_one_is_a_straggler_and_unlearns() {
+        let mut builder = Builder::default();
+        for second in 0..8 {
+            push(&mut builder, &rmc(second)).unwrap();
+            push(&mut builder, &gga(second)).unwrap();
+        }
+        let late = sentence("GPZDA,120007.00,22,11,2026,00,00");
+        assert_eq!(push(&mut builder, &late), Err(Rejected::Straggler));
+        push(&mut builder, &rmc(8)).unwrap();
+        assert_eq!(push(&mut builder, &gga(8)), Ok(None));
+    }
+
+    #[test]
+    fn sentences_of_different_times_never_share_an_epoch() {
+        let mut builder = Builder::default();
+        push(&mut builder, &rmc(1)).unwrap();
+        let done = push(&mut builder, &gga(2)).unwrap().unwrap();
+        assert!(done.hdop.is_none() && done.speed_mps.is_some());
+    }
+}

@@ -1,0 +1,198 @@
+//! The recording on disk: segments in a ring, compressed, sealed every second, synced before the event that they prove.
+
+use crate::recording::{Head, MAGIC, Recorded, encode, seal, segment_index, segment_name};
+use crate::time::Mono;
+use geofence::Span;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+/// A segment ends after this long, so that little is lost with one and a quota can be kept ...
+const SEGMENT_SPAN: Span = Span::seconds(3_600);
+/// ... or at this size, compressed.
+const SEGMENT_BYTES: u64 = 4 << 20;
+/// What is not sealed is lost when the process is killed: at most this much of the drive.
+const SEAL_EVERY: Span = Span::seconds(1);
+/// What is not synced is lost when the power is cut and no event forced it out.
+const SYNC_EVERY: Span = Span::seconds(60);
+/// 128 KiB of window: two minutes of NMEA at 1 Hz, and a small encoder.
+const WINDOW_LOG: u32 = 17;
+
+/// The segment that is being written, and those before it.
+pub struct Blackbox {
+    dir: PathBuf,
+    quota: u64,
+    open: Option<Open>,
+    next_index: u64,
+}
+
+struct Open {
+    index: u64,
+    path: PathBuf,
+    encoder: zstd::stream::write::Encoder<'static, BufWriter<File>>,
+    records: u64,
+    crc: crc32fast::Hasher,
+    unsealed: bool,
+    begun: Mono,
+    sealed: Mono,
+    synced: Mono,
+    buffer: Vec<u8>,
+}
+
+impl Blackbox {
+    /// The recording in `dir`, which is created if it is missing. Nothing is written before [`Blackbox::begin`].
+    ///
+    /// # Errors
+    /// As the file system has them.
+    pub fn new(dir: &Path, quota: u64) -> io::Result<Self> {
+        fs::create_dir_all(dir)?;
+        let last = segments(dir)?.last().map_or(0, |(index, _)| *index);
+        Ok(Self { dir: dir.to_owned(), quota, open: None, next_index: last + 1 })
+    }
+
+    /// Ends the segment that is open, if any, and begins a new one with `head`. Old segments go as the quota demands.
+    ///
+    /// # Errors
+    /// As the file system has them; the recording is closed then.
+    pub fn begin(&mut self, at: Mono, head: &Head) -> io::Result<()> {
+        self.end()?;
+        self.keep_quota()?;
+        let index = self.next_index;
+        let path = self.dir.join(segment_name(index));
+        let mut file = BufWriter::new(File::create_new(&path)?);
+        self.next_index += 1;
+        file.write_all(MAGIC)?;
+        serde_json::to_writer(&mut file, head)?;
+        file.write_all(b"\n")?;
+        let mut encoder = zstd::stream::write::Encoder::new(file, 1)?;
+        encoder.set_parameter(zstd::stream::raw::CParameter::WindowLog(WINDOW_LOG))?;
+        self.open = Some(Open {
+            index,
+            path,
+            encoder,
+            records: 0,
+            crc: crc32fast::Hasher::new(),
+            unsealed: false,
+            begun: at,
+            sealed: at,
+            synced: at,
+            buffer: Vec::new(),
+        });
+        self.sync(at)?;
+        File::open(&self.dir)?.sync_all()
+    }
+
+    /// Appends one input.
+    ///
+    /// # Errors
+    /// As the file system has them.
+    pub fn append(&mut self, at: Mono, input: &Recorded) -> io::Result<()> {
+        let Some(open) = &mut self.open else { return Err(closed()) };
+        open.append(input)?;
+        if at - open.synced >= SYNC_EVERY {
+            return self.sync(at);
+        }
+        let Some(open) = &mut self.open else { return Ok(()) };
+        if at - open.sealed >= SEAL_EVERY { open.seal(at) } else { Ok(()) }
+    }
+
+    /// Everything appended so far survives a power cut from here on.
+    ///
+    /// # Errors
+    /// As the file system has them.
+    pub fn sync(&mut self, at: Mono) -> io::Result<()> {
+        let Some(open) = &mut self.open else { return Err(closed()) };
+        open.seal(at)?;
+        open.encoder.get_ref().get_ref().sync_data()?;
+        open.synced = at;
+        Ok(())
+    }
+
+    /// Segment and number of records so far.
+    #[must_use]
+    pub fn position(&self) -> Option<(u64, u64)> {
+        self.open.as_ref().map(|open| (open.index, open.records))
+    }
+
+    /// The segment that is open is old or large enough.
+    #[must_use]
+    pub fn is_due(&self, at: Mono) -> bool {
+        self.open.as_ref().is_some_and(|open| {
+            let size = fs::metadata(&open.path).map_or(0, |meta| meta.len());
+            at - open.begun >= SEGMENT_SPAN || size >= SEGMENT_BYTES
+        })
+    }
+
+    /// Gives up the segment that is open, as after an error.
+    pub fn abandon(&mut self) {
+        self.open = None;
+    }
+
+    /// Ends the segment that is open, if any.
+    ///
+    /// # Errors
+    /// As the file system has them.
+    pub fn end(&mut self) -> io::Result<()> {
+        let Some(mut open) = self.open.take() else { return Ok(()) };
+        open.seal(open.sealed)?;
+        let file = open.encoder.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
+        file.sync_data()
+    }
+
+    fn keep_quota(&self) -> io::Result<()> {
+        let mut kept = segments(&self.dir)?;
+        let size = |path: &Path| fs::metadata(path).map_or(0, |meta| meta.len());
+        let mut total: u64 = kept.iter().map(|(_, path)| size(path)).sum();
+        kept.reverse();
+        while total > self.quota && kept.len() > 1 {
+            let Some((_, oldest)) = kept.pop() else { break };
+            total -= size(&oldest);
+            fs::remove_file(oldest)?;
+        }
+        Ok(())
+    }
+}
+
+impl Open {
+    fn append(&mut self, input: &Recorded) -> io::Result<()> {
+        self.buffer.clear();
+        encode(input, &mut self.buffer);
+        self.crc.update(&self.buffer);
+        self.encoder.write_all(&self.buffer)?;
+        self.records += 1;
+        self.unsealed = true;
+        Ok(())
+    }
+
+    fn seal(&mut self, at: Mono) -> io::Result<()> {
+        if self.unsealed {
+            self.buffer.clear();
+            seal(std::mem::take(&mut self.crc).finalize(), &mut self.buffer);
+            self.encoder.write_all(&self.buffer)?;
+            self.unsealed = false;
+        }
+        self.encoder.flush()?;
+        self.sealed = at;
+        Ok(())
+    }
+}
+
+fn closed() -> io::Error {
+    io::Error::other("the recording is not open")
+}
+
+/// The segments in `dir`, oldest first. Other files are left alone.
+///
+/// # Errors
+/// As the file system has them.
+pub fn segments(dir: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        if let Some(index) = path.file_name().and_then(|name| name.to_str()).and_then(segment_index) {
+            found.push((index, path));
+        }
+    }
+    found.sort();
+    Ok(found)
+}

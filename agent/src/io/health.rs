@@ -1,0 +1,159 @@
+//! What `health` and `gatestamp status` say: every part of the gateway, since when it is as it is, and what to do.
+
+use super::keeper::Trouble;
+use crate::engine::Engine;
+use crate::gnss::Counts;
+use crate::time::{Utc, rfc3339};
+use crate::version::VERSION;
+use geofence::UnixMillis;
+use serde::Serialize;
+
+/// The state of one part, with the time since when.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Part {
+    /// One word.
+    pub state: &'static str,
+    /// System clock; for people.
+    pub since: String,
+    /// Why, where something is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<&'static str>,
+}
+
+impl Part {
+    /// A part that is as it should be, or is not known yet.
+    #[must_use]
+    pub fn new(state: &'static str, now: UnixMillis) -> Self {
+        Self { state, since: rfc3339(now), why: None, remedy: None }
+    }
+
+    /// Notes a new state. The same trouble again keeps its time.
+    pub fn set(
+        &mut self,
+        state: &'static str,
+        why: Option<String>,
+        remedy: Option<&'static str>,
+        now: UnixMillis,
+    ) -> bool {
+        let changed = self.state != state || self.why != why;
+        if self.state != state {
+            self.since = rfc3339(now);
+        }
+        (self.state, self.why, self.remedy) = (state, why, remedy);
+        changed
+    }
+}
+
+/// Events by how far they have come.
+#[derive(Debug, Serialize)]
+pub struct Delivery {
+    /// Highest sequence made.
+    pub sequence: u64,
+    /// Everything up to here is with dispatch.
+    pub received_thru: u64,
+    /// Made and not yet with dispatch.
+    pub owed: u64,
+    /// Acknowledgements that could not be right.
+    pub ignored_acks: u64,
+    /// `dispatch` or, without an acknowledging consumer, `broker`.
+    pub acknowledged_by: &'static str,
+}
+
+/// The whole message.
+#[derive(Debug, Serialize)]
+pub struct Health<'a> {
+    /// `online`; the last will says `offline`.
+    pub status: &'static str,
+    /// Device id.
+    pub device: &'a str,
+    /// Version of the agent.
+    pub version: &'static str,
+    /// Which run.
+    pub boot_id: String,
+    /// The newest fix.
+    pub last_fix: Option<Utc>,
+    /// The serial port.
+    pub receiver: &'a Part,
+    /// The broker.
+    pub link: &'a Part,
+    /// The journal.
+    pub journal: &'a Part,
+    /// The recording.
+    pub recording: &'a Part,
+    /// Events that wait in memory for the journal.
+    pub held: usize,
+    /// Events that found no room there.
+    pub dropped: u64,
+    /// How delivery goes.
+    pub delivery: Delivery,
+    /// What was received and what was not used.
+    pub gnss: &'a Counts,
+}
+
+/// The states of the parts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parts {
+    /// The serial port.
+    pub receiver: Part,
+    /// The broker.
+    pub link: Part,
+    journal: Part,
+    recording: Part,
+}
+
+impl Parts {
+    /// Nothing known yet.
+    #[must_use]
+    pub fn new(now: UnixMillis) -> Self {
+        let starting = Part::new("starting", now);
+        let ok = Part::new("ok", now);
+        Self { receiver: starting.clone(), link: starting, journal: ok.clone(), recording: ok }
+    }
+
+    /// Takes over what the disk refuses. Whether anything changed.
+    pub fn disk(&mut self, trouble: &Trouble, now: UnixMillis) -> bool {
+        let room = Some("make room on the disk, or raise state.journal_quota_mb; events are held in memory meanwhile");
+        let journal = match &trouble.journal {
+            Some(why) => self.journal.set("refused", Some(why.clone()), room, now),
+            None => self.journal.set("ok", None, None, now),
+        };
+        let room = Some("make room on the disk, or check that the state directory is writable");
+        let recording = match &trouble.recording {
+            Some(why) => self.recording.set("refused", Some(why.clone()), room, now),
+            None => self.recording.set("ok", None, None, now),
+        };
+        journal || recording
+    }
+
+    /// The message as JSON.
+    #[must_use]
+    pub fn message(&self, engine: &Engine, device: &str, trouble: &Trouble, dispatch_acks: bool) -> Vec<u8> {
+        let outbox = engine.outbox();
+        let health = Health {
+            status: "online",
+            device,
+            version: VERSION,
+            boot_id: engine.boot_id(),
+            last_fix: engine.newest_fix().map(Utc),
+            receiver: &self.receiver,
+            link: &self.link,
+            journal: &self.journal,
+            recording: &self.recording,
+            held: trouble.held,
+            dropped: trouble.dropped,
+            delivery: Delivery {
+                sequence: engine.state().sequence(),
+                received_thru: outbox.thru(),
+                owed: outbox.owed(),
+                ignored_acks: outbox.ignored_acks(),
+                acknowledged_by: if dispatch_acks { "dispatch" } else { "broker" },
+            },
+            gnss: engine.state().counts(),
+        };
+        // Maps here have enum keys that serialise as strings.
+        serde_json::to_vec(&health).unwrap_or_default()
+    }
+}

@@ -1,0 +1,273 @@
+//! `journal.db`: the append-only event log, and the engine's state that belongs to its newest event.
+//!
+//! SQLite in WAL mode with `synchronous = FULL`: a commit that returned survives a power cut as far as the flash obeys.
+//! One writer. The sequence is the engine's, not SQLite's: it is part of the event's bytes.
+
+use crate::event::Event;
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+
+/// "GStm": says that a file is ours.
+const APPLICATION_ID: i32 = 0x4753_746d;
+/// The newest layout that this release knows.
+const LAYOUT: i32 = 1;
+const PAGE_BYTES: u64 = 4_096;
+/// Received events go when the file is this full: after "disk full" not even deleting works.
+const HIGH_WATER_PERCENT: u64 = 90;
+/// So many received events go at once.
+const EVICT: u64 = 256;
+
+const CREATE: &str = "
+    CREATE TABLE event (
+        sequence INTEGER PRIMARY KEY,
+        id       TEXT NOT NULL,
+        type     TEXT NOT NULL,
+        at_ms    INTEGER NOT NULL,
+        body     BLOB NOT NULL
+    ) STRICT;
+    -- The state after the input that made the newest event, and where in the recording that input ends.
+    CREATE TABLE state (
+        one      INTEGER PRIMARY KEY CHECK (one = 1),
+        engine   BLOB NOT NULL,
+        segment  INTEGER NOT NULL,
+        records  INTEGER NOT NULL
+    ) STRICT;
+    -- Dispatch has committed everything up to here.
+    CREATE TABLE received (
+        one      INTEGER PRIMARY KEY CHECK (one = 1),
+        thru     INTEGER NOT NULL
+    ) STRICT;
+    INSERT INTO received VALUES (1, 0);
+";
+
+/// What can go wrong with a journal.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The file cannot be used; it has to be set aside.
+    #[error("{path} is damaged: {why}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says.
+        why: String,
+    },
+    /// Written by a later release: never touched.
+    #[error(
+        "{path} was written by a later release (layout {found}, this release knows {LAYOUT}); install that release again"
+    )]
+    Later {
+        /// The file.
+        path: PathBuf,
+        /// Its layout.
+        found: i32,
+    },
+    /// No room; the events are held and tried again.
+    #[error("no room for the journal (disk or quota full)")]
+    Full,
+    /// Anything else.
+    #[error("journal: {0}")]
+    Sqlite(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for JournalError {
+    fn from(error: rusqlite::Error) -> Self {
+        if error.sqlite_error_code() == Some(ErrorCode::DiskFull) { Self::Full } else { Self::Sqlite(error) }
+    }
+}
+
+/// Where in the recording an input ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// Index of the segment.
+    pub segment: u64,
+    /// Records of it up to and including that input.
+    pub records: u64,
+}
+
+/// The open journal.
+#[derive(Debug)]
+pub struct Journal {
+    db: Connection,
+    page_max: u64,
+}
+
+impl Journal {
+    /// Opens or creates the journal at `path`, which may grow to `quota` bytes.
+    ///
+    /// # Errors
+    /// [`JournalError::Damaged`] if the file is no journal or fails its check.
+    pub fn open(path: &Path, quota: u64) -> Result<Self, JournalError> {
+        let damaged = |error: rusqlite::Error| classify(path, error);
+        let db = Connection::open(path).map_err(damaged)?;
+        let page_max = quota / PAGE_BYTES;
+        configure(&db, page_max).map_err(damaged)?;
+        let layout: i32 = db.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(damaged)?;
+        if layout > LAYOUT {
+            return Err(JournalError::Later { path: path.to_owned(), found: layout });
+        }
+        let check: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(damaged)?;
+        if check != "ok" {
+            return Err(JournalError::Damaged { path: path.to_owned(), why: check });
+        }
+        if layout < 1 {
+            let create = format!(
+                "BEGIN IMMEDIATE; {CREATE} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {LAYOUT}; COMMIT;"
+            );
+            db.execute_batch(&create).map_err(damaged)?;
+        }
+        Ok(Self { db, page_max })
+    }
+
+    /// Opens an existing journal for reading only, beside the daemon.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn open_for_reading(path: &Path) -> Result<Self, JournalError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let db = Connection::open_with_flags(path, flags)?;
+        db.busy_timeout(std::time::Duration::from_secs(5))?;
+        Ok(Self { db, page_max: 0 })
+    }
+
+    /// Commits events and the state that they left the engine in, in one transaction.
+    ///
+    /// # Errors
+    /// Nothing is changed then; [`JournalError::Full`] may pass.
+    pub fn save(&mut self, events: &[Event], engine: &[u8], position: Position) -> Result<(), JournalError> {
+        self.evict_received()?;
+        let tx = self.db.transaction()?;
+        {
+            // A tail of the recording that is derived again gives the same events again.
+            let mut insert = tx.prepare_cached(
+                "INSERT INTO event (sequence, id, type, at_ms, body) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT (sequence) DO NOTHING",
+            )?;
+            for event in events {
+                let sequence = event.sequence.cast_signed();
+                insert.execute(params![sequence, event.id, event.kind.name(), event.at.0, event.body])?;
+            }
+            tx.prepare_cached(
+                "INSERT INTO state (one, engine, segment, records) VALUES (1, ?1, ?2, ?3)
+                 ON CONFLICT (one) DO UPDATE SET engine = ?1, segment = ?2, records = ?3",
+            )?
+            .execute(params![engine, position.segment.cast_signed(), position.records.cast_signed()])?;
+        }
+        Ok(tx.commit()?)
+    }
+
+    /// Commits dispatch's acknowledgement.
+    ///
+    /// # Errors
+    /// As SQLite has them; losing this only means sending again.
+    pub fn received(&mut self, thru: u64) -> Result<(), JournalError> {
+        self.db.execute("UPDATE received SET thru = max(thru, ?1)", [thru.cast_signed()])?;
+        Ok(())
+    }
+
+    /// Dispatch has everything up to here.
+    ///
+    /// # Errors
+    /// As SQLite has them.
+    pub fn thru(&self) -> Result<u64, JournalError> {
+        let thru: i64 = self.db.query_row("SELECT thru FROM received", [], |row| row.get(0))?;
+        Ok(thru.cast_unsigned())
+    }
+
+    /// The highest sequence in the journal; 0: none.
+    ///
+    /// # Errors
+    /// As SQLite has them.
+    pub fn highest(&self) -> Result<u64, JournalError> {
+        let highest: i64 = self.db.query_row("SELECT coalesce(max(sequence), 0) FROM event", [], |row| row.get(0))?;
+        Ok(highest.cast_unsigned())
+    }
+
+    /// The engine's state and where in the recording it belongs.
+    ///
+    /// # Errors
+    /// As SQLite has them.
+    pub fn state(&self) -> Result<Option<(Vec<u8>, Position)>, JournalError> {
+        let row = |row: &rusqlite::Row<'_>| {
+            let (engine, segment, records): (Vec<u8>, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok((engine, Position { segment: segment.cast_unsigned(), records: records.cast_unsigned() }))
+        };
+        Ok(self.db.query_row("SELECT engine, segment, records FROM state", [], row).optional()?)
+    }
+
+    /// The bodies of these sequences, as far as they are there, in order.
+    ///
+    /// # Errors
+    /// As SQLite has them.
+    pub fn bodies(&self, range: &RangeInclusive<u64>) -> Result<Vec<(u64, Vec<u8>)>, JournalError> {
+        let mut select = self
+            .db
+            .prepare_cached("SELECT sequence, body FROM event WHERE sequence BETWEEN ?1 AND ?2 ORDER BY sequence")?;
+        let rows = select.query_map([range.start().cast_signed(), range.end().cast_signed()], |row| {
+            let (sequence, body): (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);
+            Ok((sequence.cast_unsigned(), body))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Makes room before there is none: the oldest events that dispatch has.
+    fn evict_received(&mut self) -> Result<(), JournalError> {
+        let pragma = |name| self.db.query_row(name, [], |row| row.get::<_, i64>(0)).map(i64::cast_unsigned);
+        let used = pragma("PRAGMA page_count")?.saturating_sub(pragma("PRAGMA freelist_count")?);
+        if used * 100 < self.page_max * HIGH_WATER_PERCENT {
+            return Ok(());
+        }
+        self.db.execute(
+            "DELETE FROM event WHERE sequence IN (
+                 SELECT sequence FROM event WHERE sequence <= (SELECT thru FROM received) ORDER BY sequence LIMIT ?1)",
+            [EVICT.cast_signed()],
+        )?;
+        Ok(())
+    }
+}
+
+fn configure(db: &Connection, page_max: u64) -> Result<(), rusqlite::Error> {
+    db.busy_timeout(std::time::Duration::from_secs(5))?;
+    db.execute_batch(&format!(
+        "PRAGMA page_size = {PAGE_BYTES}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+         PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 64; PRAGMA journal_size_limit = 1048576;
+         PRAGMA temp_store = MEMORY; PRAGMA cache_size = -256; PRAGMA max_page_count = {page_max};"
+    ))?;
+    // Read back: on a file system without shared memory SQLite silently keeps another mode.
+    let mode: String = db.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
+    let synchronous: i32 = db.query_row("PRAGMA synchronous", [], |row| row.get(0))?;
+    if mode != "wal" || synchronous != 2 {
+        tracing::warn!(mode, synchronous, "the journal is not in WAL mode with synchronous FULL");
+    }
+    Ok(())
+}
+
+fn classify(path: &Path, error: rusqlite::Error) -> JournalError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+            JournalError::Damaged { path: path.to_owned(), why: error.to_string() }
+        }
+        _ => error.into(),
+    }
+}
+
+/// Moves a damaged journal out of the way, under a name that says when. Nothing is deleted.
+///
+/// # Errors
+/// As the file system has them.
+pub fn set_aside(path: &Path, stamp: &str) -> std::io::Result<PathBuf> {
+    let beside = |suffix: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    let target = beside(&format!(".damaged-{stamp}"));
+    std::fs::rename(path, &target)?;
+    for suffix in ["-wal", "-shm"] {
+        let from = beside(suffix);
+        if from.exists() {
+            std::fs::rename(&from, beside(&format!(".damaged-{stamp}{suffix}")))?;
+        }
+    }
+    Ok(target)
+}

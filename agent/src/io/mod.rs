@@ -1,0 +1,15 @@
+//! The border: the only place with clocks, files, sockets and `await`. It decides nothing.
+//!
+//! [`run`] is the daemon's loop; each other file is one piece of the world.
+
+pub mod blackbox;
+pub mod clock;
+pub mod facilities;
+pub mod health;
+pub mod journal;
+pub mod keeper;
+mod mqtt;
+pub mod resume;
+pub mod run;
+mod serial;
+mod systemd;

@@ -1,0 +1,229 @@
+//! One connection to the broker, from CONNECT to whatever ends it.
+//!
+//! `rumqttc` does not say which packet id a publish gets, only, in order, which ids went out: so a list of what was
+//! handed over is popped at each of those. Its `poll` must not be cancelled, so it runs in a task of its own.
+
+use super::{Identity, LinkEvent, Outgoing};
+use crate::config::Mqtt;
+use crate::engine::Link;
+use rumqttc::v5::mqttbytes::QoS;
+use rumqttc::v5::mqttbytes::v5::{ConnAck, LastWill, Packet, PubAck, PubAckReason, Publish};
+use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions};
+use serde::Deserialize;
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::task::JoinHandle;
+
+/// Requests that wait inside the client: the outbox's window and a few notices.
+const REQUESTS: usize = 256;
+/// DNS, TCP and CONNACK together; 2G takes seconds.
+const CONNECT_TIMEOUT_S: u64 = 30;
+/// Largest packet that dispatch may send.
+const INCOMING_MAX: u32 = 64 * 1024;
+/// An event on the way for so long without a PUBACK: the connection only looks alive.
+const PUBACK_PATIENCE: Duration = Duration::from_secs(30);
+/// What a broker that names none takes at once (MQTT 5.0, 3.2.2.3.3).
+const RECEIVE_MAX_DEFAULT: u16 = 65_535;
+
+pub(super) struct Session {
+    client: AsyncClient,
+    poller: JoinHandle<()>,
+    polled: Receiver<Result<Event, ConnectionError>>,
+    topics: Topics,
+    silence_max: Duration,
+    /// Handed over, packet id not known yet. `None`: not an event.
+    handed: VecDeque<Option<u64>>,
+    on_the_way: BTreeMap<u16, u64>,
+    connected: bool,
+    delivered: bool,
+}
+
+struct Topics {
+    events: String,
+    state: String,
+    position: String,
+    health: String,
+    ack: String,
+}
+
+/// Dispatch's cumulative acknowledgement, as far as it is needed here.
+#[derive(Deserialize)]
+struct Ack {
+    device: String,
+    thru: u64,
+}
+
+impl Session {
+    pub(super) fn open(config: &Mqtt, identity: &Identity) -> Self {
+        let topic = |name: &str| format!("{}/{name}", identity.prefix);
+        let mut options = MqttOptions::new(&identity.client_id, &config.host, config.port);
+        options
+            .set_keep_alive(Duration::from_secs(u64::from(config.keep_alive_s)))
+            .set_clean_start(true)
+            .set_connection_timeout(CONNECT_TIMEOUT_S)
+            .set_max_packet_size(Some(INCOMING_MAX))
+            .set_last_will(LastWill::new(topic("health"), identity.last_will.clone(), QoS::AtLeastOnce, true, None));
+        let (client, eventloop) = AsyncClient::new(options, REQUESTS);
+        let (to, polled) = channel(REQUESTS);
+        Self {
+            client,
+            poller: tokio::spawn(poll(eventloop, to)),
+            polled,
+            topics: Topics {
+                events: topic("events"),
+                state: topic("state"),
+                position: topic("position"),
+                health: topic("health"),
+                ack: topic("down/ack"),
+            },
+            silence_max: Duration::from_secs(u64::from(config.keep_alive_s) * 2),
+            handed: VecDeque::new(),
+            on_the_way: BTreeMap::new(),
+            connected: false,
+            delivered: false,
+        }
+    }
+
+    pub(super) fn delivered_anything(&self) -> bool {
+        self.delivered
+    }
+
+    /// Serves until the connection ends, and says why; `None`: the daemon stops.
+    pub(super) async fn serve(&mut self, from: &mut Receiver<Outgoing>, to: &Sender<LinkEvent>) -> Option<String> {
+        loop {
+            let patience = if !self.connected {
+                Duration::from_secs(CONNECT_TIMEOUT_S * 2)
+            } else if self.on_the_way.is_empty() {
+                self.silence_max
+            } else {
+                PUBACK_PATIENCE.min(self.silence_max)
+            };
+            tokio::select! {
+                polled = tokio::time::timeout(patience, self.polled.recv()) => {
+                    let event = match polled {
+                        Err(_) => return Some("nothing heard from the broker for too long".to_owned()),
+                        Ok(None) => return Some("the client ended".to_owned()),
+                        Ok(Some(Err(error))) => return Some(error.to_string()),
+                        Ok(Some(Ok(event))) => event,
+                    };
+                    match self.event(event) {
+                        Ok(None) => {}
+                        Ok(Some(link)) => to.send(LinkEvent::Engine(link)).await.ok()?,
+                        Err(why) => return Some(why),
+                    }
+                }
+                outgoing = from.recv() => {
+                    let outgoing = outgoing?;
+                    if let Some(refused) = self.publish(outgoing) {
+                        to.send(LinkEvent::Engine(Link::Refused(refused))).await.ok()?;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Hands a message to the client. Gives back the sequence of an event that it did not take.
+    fn publish(&mut self, outgoing: Outgoing) -> Option<u64> {
+        let (topic, qos, retain, sequence, payload) = match outgoing {
+            Outgoing::Event(sequence, body) => (&self.topics.events, QoS::AtLeastOnce, false, Some(sequence), body),
+            Outgoing::State(body) => (&self.topics.state, QoS::AtMostOnce, true, None, body),
+            Outgoing::Position(body) => (&self.topics.position, QoS::AtMostOnce, false, None, body),
+            Outgoing::Health(body) => (&self.topics.health, QoS::AtMostOnce, true, None, body),
+        };
+        if !self.connected {
+            return sequence;
+        }
+        match self.client.try_publish(topic, qos, retain, payload) {
+            Ok(()) => {
+                self.handed.push_back(sequence);
+                None
+            }
+            Err(_) => sequence,
+        }
+    }
+
+    fn event(&mut self, event: Event) -> Result<Option<Link>, String> {
+        match event {
+            Event::Outgoing(rumqttc::Outgoing::Publish(id)) => {
+                if let Some(Some(sequence)) = self.handed.pop_front() {
+                    self.on_the_way.insert(id, sequence);
+                }
+                Ok(None)
+            }
+            Event::Outgoing(rumqttc::Outgoing::AwaitAck(_)) => Err("packet ids collided in the client".to_owned()),
+            Event::Outgoing(_) => Ok(None),
+            Event::Incoming(packet) => self.incoming(packet),
+        }
+    }
+
+    fn incoming(&mut self, packet: Packet) -> Result<Option<Link>, String> {
+        match packet {
+            Packet::ConnAck(ack) => self.connected(&ack).map(Some),
+            Packet::PubAck(ack) => Ok(self.acknowledged(&ack)),
+            Packet::Publish(publish) => Ok(self.received(&publish)),
+            Packet::Disconnect(disconnect) => {
+                Err(format!("the broker closed the connection: {:?}", disconnect.reason_code))
+            }
+            Packet::Auth(_)
+            | Packet::Connect(..)
+            | Packet::PubRec(_)
+            | Packet::PubRel(_)
+            | Packet::PubComp(_)
+            | Packet::Subscribe(_)
+            | Packet::SubAck(_)
+            | Packet::Unsubscribe(_)
+            | Packet::UnsubAck(_)
+            | Packet::PingReq(_)
+            | Packet::PingResp(_) => Ok(None),
+        }
+    }
+
+    fn connected(&mut self, ack: &ConnAck) -> Result<Link, String> {
+        self.connected = true;
+        self.client
+            .try_subscribe(&self.topics.ack, QoS::AtLeastOnce)
+            .map_err(|error| format!("subscribing failed: {error}"))?;
+        let receive_max = ack.properties.as_ref().and_then(|p| p.receive_max);
+        Ok(Link::Up(receive_max.unwrap_or(RECEIVE_MAX_DEFAULT)))
+    }
+
+    fn acknowledged(&mut self, ack: &PubAck) -> Option<Link> {
+        let sequence = self.on_the_way.remove(&ack.pkid)?;
+        if ack.reason == PubAckReason::Success {
+            self.delivered = true;
+            return Some(Link::Delivered(sequence));
+        }
+        tracing::debug!(sequence, reason = ?ack.reason, "the broker did not take an event");
+        Some(Link::Refused(sequence))
+    }
+
+    fn received(&self, publish: &Publish) -> Option<Link> {
+        if publish.topic != self.topics.ack.as_bytes() {
+            return None;
+        }
+        match serde_json::from_slice::<Ack>(&publish.payload) {
+            Ok(ack) => Some(Link::Received { device: ack.device, thru: ack.thru }),
+            Err(error) => {
+                tracing::warn!(%error, topic = self.topics.ack, "an acknowledgement that cannot be read is ignored");
+                None
+            }
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.poller.abort();
+    }
+}
+
+async fn poll(mut eventloop: EventLoop, to: Sender<Result<Event, ConnectionError>>) {
+    loop {
+        let polled = eventloop.poll().await;
+        let failed = polled.is_err();
+        if to.send(polled).await.is_err() || failed {
+            return;
+        }
+    }
+}

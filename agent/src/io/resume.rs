@@ -1,0 +1,145 @@
+//! Where the daemon goes on after a stop, a kill or a power cut.
+//!
+//! The engine's state is a function of the recording. The journal holds the state at its newest event and says where in
+//! the recording that was; what was recorded after it is fed again, and so an event that was decided but not yet
+//! committed is made again, the same bytes. If the journal is damaged, all of it is derived again from the recording.
+
+use super::blackbox::segments;
+use super::journal::{Journal, JournalError, Position, set_aside};
+use crate::engine::{Effect, Engine, Input, State};
+use crate::event::Event;
+use crate::recording::{Head, Recorded, Segment};
+use crate::time::rfc3339;
+use geofence::Fences;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// An open journal and what had to be done to get it.
+pub struct Opened {
+    /// The journal.
+    pub journal: Journal,
+    /// Words for `device.started`.
+    pub why: Vec<String>,
+}
+
+/// Opens the journal of `state_dir`; a damaged one is set aside under a name that says when.
+///
+/// # Errors
+/// What cannot be mended here.
+pub fn open_journal(state_dir: &Path, quota: u64, now: geofence::UnixMillis) -> Result<Opened, JournalError> {
+    let path = state_dir.join("journal.db");
+    match Journal::open(&path, quota) {
+        Ok(journal) => Ok(Opened { journal, why: Vec::new() }),
+        Err(JournalError::Damaged { path, why }) => {
+            let stamp: String = rfc3339(now).chars().filter(char::is_ascii_alphanumeric).collect();
+            let kept = set_aside(&path, &stamp).map_err(|error| JournalError::Damaged {
+                path: path.clone(),
+                why: format!("{why}, and it cannot be set aside: {error}"),
+            })?;
+            tracing::error!(why, kept = %kept.display(), "the journal is damaged; it was set aside and a new one is derived from the recording");
+            let journal = Journal::open(&path, quota)?;
+            Ok(Opened { journal, why: vec!["journal_damaged_set_aside".to_owned()] })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Where feeding begins.
+struct From {
+    state: State,
+    position: Position,
+}
+
+/// Brings `engine` to where the recording in `dir` ends, and hands every event that comes of it, with the place of its
+/// input in the recording, to `save`.
+///
+/// # Errors
+/// As the journal has them.
+pub fn resume(
+    engine: &mut Engine,
+    journal: &Journal,
+    dir: &Path,
+    why: &mut Vec<String>,
+    mut save: impl FnMut(Vec<Event>, &State, Position),
+) -> Result<(), JournalError> {
+    let kept = segments(dir).unwrap_or_default();
+    let Some(from) = begin(engine, journal, &kept, why)? else { return Ok(()) };
+    engine.resume(from.state);
+    for (index, path) in kept.iter().filter(|(index, _)| *index >= from.position.segment) {
+        let Ok(bytes) = fs::read(path) else { continue };
+        let Ok(mut segment) = Segment::open(&bytes) else {
+            tracing::warn!(segment = %path.display(), "this segment of the recording cannot be read and is skipped");
+            continue;
+        };
+        let done = if *index == from.position.segment { from.position.records } else { 0 };
+        if done == 0 && is_ours(engine, segment.head()) {
+            engine.resume(segment.head().state.clone());
+        }
+        feed(engine, *index, done, &mut segment, &mut save);
+    }
+    Ok(())
+}
+
+fn feed(
+    engine: &mut Engine,
+    index: u64,
+    done: u64,
+    segment: &mut impl Iterator<Item = Recorded>,
+    save: &mut impl FnMut(Vec<Event>, &State, Position),
+) {
+    for (number, recorded) in (1..).zip(segment) {
+        if number <= done {
+            continue;
+        }
+        for effect in engine.handle(&Input::Recorded(&recorded)) {
+            if let Effect::Save(events) = effect {
+                save(events, engine.state(), Position { segment: index, records: number });
+            }
+        }
+    }
+}
+
+fn begin(
+    engine: &Engine,
+    journal: &Journal,
+    kept: &[(u64, PathBuf)],
+    why: &mut Vec<String>,
+) -> Result<Option<From>, JournalError> {
+    if let Some((bytes, position)) = journal.state()? {
+        match serde_json::from_slice(&bytes) {
+            Ok(state) => return Ok(Some(From { state, position })),
+            Err(error) => {
+                tracing::error!(%error, "the stored state cannot be read; it is derived from the recording");
+                why.push("state_unreadable".to_owned());
+            }
+        }
+    }
+    // The oldest segment from which on all were made with these facilities; else only the newest state.
+    let mut from = None;
+    for (index, path) in kept.iter().rev() {
+        let Some(head) = head(path) else { break };
+        let same = is_ours(engine, &head);
+        if same || from.is_none() {
+            let records = if same { 0 } else { u64::MAX };
+            from = Some(From { state: head.state, position: Position { segment: *index, records } });
+        }
+        if !same {
+            break;
+        }
+    }
+    if from.is_some() {
+        why.push("state_from_recording".to_owned());
+    }
+    Ok(from)
+}
+
+fn head(path: &Path) -> Option<Head> {
+    let bytes = fs::read(path).ok()?;
+    Segment::open(&bytes).ok().map(|segment| segment.head().clone())
+}
+
+fn is_ours(engine: &Engine, head: &Head) -> bool {
+    head.facilities == engine.facilities().revision()
+        && head.fleet == engine.truck().fleet
+        && head.truck == engine.truck().id
+}

@@ -1,0 +1,359 @@
+//! The daemon: one task that owns the engine, fed by the tasks of the port and of the broker.
+
+use super::blackbox::Blackbox;
+use super::clock::{Clock, kernel_boot, wall_clock};
+use super::health::Parts;
+use super::journal::JournalError;
+use super::keeper::Keeper;
+use super::mqtt::{self, Identity, LinkEvent, Outgoing};
+use super::resume::{open_journal, resume};
+use super::serial::{self, Port, PortEvent};
+use super::systemd;
+use crate::config::{Config, Profile, Source};
+use crate::engine::{Boot, Effect, Engine, Input, Link, Notices, State};
+use crate::facility::Facilities;
+use crate::outbox::Outbox;
+use crate::recording::{Head, Recorded};
+use crate::time::Mono;
+use crate::version::VERSION;
+use geofence::{Fences, Span};
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+/// Without bytes, time is told to the engine this often.
+const TICK: Span = Span::seconds(1);
+/// `health` is published and written at least this often.
+const HEALTH_EVERY: Span = Span::seconds(60);
+/// Reads of the port that may wait while the disk is slow: at 115,200 baud more than two seconds.
+const PORT_QUEUE: usize = 64;
+/// Messages to the broker that may wait: the window and some notices.
+const LINK_QUEUE: usize = 256;
+
+/// Why the daemon cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The state directory cannot be used.
+    #[error("state directory {dir}: {error}\n    remedy: create it, and let the user that runs gatestamp write to it")]
+    StateDir {
+        /// Which one.
+        dir: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// Another daemon works there.
+    #[error(
+        "state directory {0} is in use by another gatestamp\n    remedy: stop that one first (systemctl stop gatestamp)"
+    )]
+    InUse(PathBuf),
+    /// The journal cannot be opened.
+    #[error("{0}")]
+    Journal(#[from] JournalError),
+    /// A signal handler or the like.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}
+
+/// Runs until told to stop.
+///
+/// # Errors
+/// Only what makes starting impossible; what goes wrong later is a state in `health`.
+pub async fn run(config: Config, facilities: Facilities, time_scale: u32) -> Result<(), RunError> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let clock = Clock::new(time_scale);
+    let _lock = lock(&config.state_dir)?;
+    let (to_loop, mut port) = channel(PORT_QUEUE);
+    let mut daemon = Daemon::start(&config, facilities, clock)?;
+    if let Some(Source::Serial { device, baud }) = config.source.clone() {
+        tokio::spawn(serial::read(Port { device, baud }, clock, to_loop));
+    }
+    let mut link = daemon.connect(&config);
+    // Ready once the journal is open and the port was tried: the broker may be out of reach for days.
+    if let Some(first) = port.recv().await {
+        daemon.port(first);
+    }
+    systemd::ready();
+    daemon.serve(&mut port, &mut link, &mut terminate, &mut interrupt).await;
+    systemd::stopping();
+    daemon.stop();
+    Ok(())
+}
+
+struct Daemon {
+    clock: Clock,
+    engine: Engine,
+    keeper: Keeper,
+    device: String,
+    dispatch_acks: bool,
+    parts: Parts,
+    health_file: PathBuf,
+    health_at: Option<Mono>,
+    last_input: Mono,
+    to_link: Option<Sender<Outgoing>>,
+}
+
+impl Daemon {
+    fn start(config: &Config, facilities: Facilities, clock: Clock) -> Result<Self, RunError> {
+        let opened = open_journal(&config.state_dir, config.journal_quota, wall_clock())?;
+        let (mut journal, mut why) = (opened.journal, opened.why);
+        let recording = config.state_dir.join("recording");
+        let dir_error = |error| RunError::StateDir { dir: recording.clone(), error };
+        let blackbox = Blackbox::new(&recording, config.recording_quota).map_err(dir_error)?;
+
+        let profile = config.mqtt.as_ref().map_or(Profile::Normal, |mqtt| mqtt.profile);
+        let outbox = Outbox::new(config.dispatch_acks, journal.thru()?, journal.highest()?);
+        let mut engine = Engine::new(config.truck.clone(), facilities, State::default(), outbox, Notices::new(profile));
+        let mut derived = Vec::new();
+        resume(&mut engine, &journal, &recording, &mut why, |events, state, position| {
+            derived.push((events, serde_json::to_vec(state).unwrap_or_default(), position));
+        })?;
+        for (events, state, position) in derived {
+            journal.save(&events, &state, position)?;
+        }
+
+        let now = clock.now();
+        let mut daemon = Self {
+            clock,
+            keeper: Keeper::new(journal, blackbox),
+            device: config.truck.device(),
+            dispatch_acks: config.dispatch_acks,
+            parts: Parts::new(wall_clock()),
+            health_file: config.state_dir.join("health.json"),
+            health_at: None,
+            last_input: now,
+            to_link: None,
+            engine,
+        };
+        daemon.keeper.begin(now, &daemon.engine.head());
+        if why.is_empty() {
+            why.push("started".to_owned());
+        }
+        let boot = Boot {
+            kernel_boot: kernel_boot(),
+            system_utc: clock.system_utc(),
+            date_floor: config.date_floor.live(),
+            why,
+        };
+        daemon.recorded(Recorded::Boot(now, boot));
+        Ok(daemon)
+    }
+
+    fn connect(&mut self, config: &Config) -> Receiver<LinkEvent> {
+        let (to_loop, link) = channel(LINK_QUEUE);
+        let Some(mqtt) = config.mqtt.clone() else {
+            self.parts.link.set("not_configured", None, Some("set mqtt.url; events are kept until then"), wall_clock());
+            return link;
+        };
+        let last_will = serde_json::json!({
+            "status": "offline", "device": self.device, "version": VERSION, "boot_id": self.engine.boot_id(),
+        });
+        let identity = Identity {
+            client_id: self.device.clone(),
+            prefix: format!("gatestamp/v1/{}/{}", config.truck.fleet, config.truck.id),
+            last_will: last_will.to_string().into_bytes(),
+        };
+        let (to_link, from) = channel(LINK_QUEUE);
+        self.to_link = Some(to_link);
+        tokio::spawn(mqtt::run(mqtt, identity, self.clock, from, to_loop));
+        link
+    }
+
+    async fn serve(
+        &mut self,
+        port: &mut Receiver<PortEvent>,
+        link: &mut Receiver<LinkEvent>,
+        terminate: &mut Signal,
+        interrupt: &mut Signal,
+    ) {
+        loop {
+            tokio::select! {
+                // Order matters: a flood of bytes must not hold off the signal to stop.
+                biased;
+                _ = terminate.recv() => return,
+                _ = interrupt.recv() => return,
+                Some(event) = link.recv() => self.link(event),
+                Some(event) = port.recv() => self.port(event),
+                () = self.clock.sleep(TICK) => self.tick(),
+            }
+            self.tend();
+            systemd::alive();
+        }
+    }
+
+    fn stop(&mut self) {
+        self.recorded(Recorded::Stop(self.clock.now()));
+        self.keeper.end();
+        self.write_health();
+        tracing::info!("stopped");
+    }
+
+    fn port(&mut self, event: PortEvent) {
+        let now = wall_clock();
+        match event {
+            PortEvent::Opened => {
+                tracing::info!("the receiver's port is open");
+                self.parts.receiver.set("open", None, None, now);
+            }
+            PortEvent::Gone(why) => {
+                let remedy = Some("check cable and gnss.device; the port is opened again by itself");
+                if self.parts.receiver.set("gone", Some(why.clone()), remedy, now) {
+                    tracing::warn!(why, "no receiver");
+                }
+            }
+            PortEvent::Bytes(bytes) => {
+                self.parts.receiver.set("receiving", None, None, now);
+                self.recorded(Recorded::Bytes(self.clock.now(), bytes));
+            }
+        }
+    }
+
+    fn link(&mut self, event: LinkEvent) {
+        let now = wall_clock();
+        match event {
+            LinkEvent::Engine(link) => {
+                let up = matches!(link, Link::Up(_));
+                if up {
+                    tracing::info!("connected to the broker");
+                    self.parts.link.set("connected", None, None, now);
+                }
+                self.engine_link(link);
+                if up {
+                    self.publish_health();
+                }
+            }
+            LinkEvent::Gone(why) => {
+                let remedy = Some("check mqtt.url, the network and the broker; connecting goes on by itself");
+                if self.parts.link.set("gone", Some(why.clone()), remedy, now) {
+                    tracing::warn!(why, "no broker");
+                }
+                self.engine_link(Link::Down);
+            }
+        }
+    }
+
+    fn tick(&mut self) {
+        let now = self.clock.now();
+        if now - self.last_input >= TICK {
+            self.recorded(Recorded::Tick(now));
+        }
+    }
+
+    fn recorded(&mut self, input: Recorded) {
+        let at = input.at();
+        self.last_input = at;
+        let effects = self.engine.handle(&Input::Recorded(&input));
+        for effect in effects {
+            self.perform(at, effect, Some(&input));
+        }
+    }
+
+    fn engine_link(&mut self, link: Link) {
+        let at = self.clock.now();
+        for effect in self.engine.handle(&Input::Link(at, link)) {
+            self.perform(at, effect, None);
+        }
+    }
+
+    fn perform(&mut self, at: Mono, effect: Effect, input: Option<&Recorded>) {
+        match effect {
+            Effect::Record => {
+                if let Some(input) = input {
+                    self.keeper.record(at, input);
+                }
+            }
+            Effect::Save(events) => self.keeper.save(at, events, self.engine.state()),
+            Effect::SaveReceived(thru) => {
+                // Lost, it only means that dispatch gets events twice.
+                if let Err(error) = self.keeper.journal().received(thru) {
+                    tracing::warn!(%error, "dispatch's acknowledgement could not be kept");
+                }
+            }
+            Effect::Send(range) => self.send(at, range),
+            Effect::State(body) => self.hand_over(Outgoing::State(body)),
+            Effect::Position(body) => self.hand_over(Outgoing::Position(body)),
+            Effect::Fixed(_) | Effect::Covered(_) => {}
+        }
+    }
+
+    fn send(&mut self, at: Mono, range: std::ops::RangeInclusive<u64>) {
+        let bodies = self.keeper.journal().bodies(&range).unwrap_or_else(|error| {
+            tracing::error!(%error, "events cannot be read from the journal");
+            Vec::new()
+        });
+        let mut missing = range;
+        for (sequence, body) in bodies {
+            // Not in the journal yet: held while the disk refuses it. It must not be sent before it is durable.
+            (*missing.start()..sequence).for_each(|held| self.engine.outbox_mut().refused(at, held));
+            missing = sequence + 1..=*missing.end();
+            self.hand_over(Outgoing::Event(sequence, body));
+        }
+        missing.for_each(|held| self.engine.outbox_mut().refused(at, held));
+    }
+
+    fn hand_over(&mut self, outgoing: Outgoing) {
+        let Some(to_link) = &self.to_link else { return };
+        if let Err(full) = to_link.try_send(outgoing)
+            && let Outgoing::Event(sequence, _) = full.into_inner()
+        {
+            self.engine.outbox_mut().refused(self.clock.now(), sequence);
+        }
+    }
+
+    /// What is due by time: the next segment, the outbox's timer, health.
+    fn tend(&mut self) {
+        let at = self.clock.now();
+        let Self { keeper, engine, .. } = self;
+        keeper.tend(at, || engine.head());
+        self.engine_link(Link::Tick);
+        let changed = self.parts.disk(self.keeper.trouble(), wall_clock());
+        let due = self.health_at.is_none_or(|then| at - then >= HEALTH_EVERY);
+        if changed || due {
+            self.health_at = Some(at);
+            self.publish_health();
+            self.write_health();
+        }
+    }
+
+    fn health(&self) -> Vec<u8> {
+        self.parts.message(&self.engine, &self.device, self.keeper.trouble(), self.dispatch_acks)
+    }
+
+    fn publish_health(&mut self) {
+        let health = self.health();
+        self.hand_over(Outgoing::Health(health));
+    }
+
+    /// For `gatestamp status`. Replaced as a whole, so that a reader never sees half of it.
+    fn write_health(&self) {
+        let new = self.health_file.with_extension("json.new");
+        let written = fs::write(&new, self.health()).and_then(|()| fs::rename(&new, &self.health_file));
+        if let Err(error) = written {
+            tracing::debug!(%error, "health.json could not be written");
+        }
+    }
+}
+
+impl Engine {
+    /// The head of a segment that begins now.
+    fn head(&self) -> Head {
+        Head {
+            version: VERSION.to_owned(),
+            fleet: self.truck().fleet.clone(),
+            truck: self.truck().id.clone(),
+            facilities: self.facilities().revision(),
+            state: self.state().clone(),
+        }
+    }
+}
+
+fn lock(dir: &Path) -> Result<File, RunError> {
+    let dir_error = |error| RunError::StateDir { dir: dir.to_owned(), error };
+    fs::create_dir_all(dir).map_err(dir_error)?;
+    let file = File::create(dir.join("lock")).map_err(dir_error)?;
+    rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)
+        .map_err(|_| RunError::InUse(dir.to_owned()))?;
+    Ok(file)
+}

@@ -1,0 +1,88 @@
+//! One input of the engine as bytes.
+
+use crate::engine::{Boot, State};
+use crate::time::Mono;
+use serde::{Deserialize, Serialize};
+
+pub(super) const BOOT: u8 = 1;
+pub(super) const BYTES: u8 = 2;
+pub(super) const TICK: u8 = 3;
+pub(super) const STOP: u8 = 4;
+pub(super) const SEAL: u8 = 5;
+
+/// What stands at the head of a segment: enough to derive its events without the segments before it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Head {
+    /// The version that wrote it.
+    pub version: String,
+    /// Fleet.
+    pub fleet: String,
+    /// Truck.
+    pub truck: String,
+    /// Revision of the facilities, as `Fences::revision`.
+    pub facilities: u64,
+    /// The engine's state before the first record.
+    pub state: State,
+}
+
+/// An input that is recorded. Deliveries and the state of the link are not: no event depends on them.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Recorded {
+    /// The agent started.
+    Boot(Mono, Boot),
+    /// The receiver sent bytes.
+    Bytes(Mono, Vec<u8>),
+    /// Time passed in silence.
+    Tick(Mono),
+    /// The agent was told to stop.
+    Stop(Mono),
+}
+
+impl Recorded {
+    /// When it happened.
+    #[must_use]
+    pub fn at(&self) -> Mono {
+        match self {
+            Self::Boot(at, _) | Self::Bytes(at, _) | Self::Tick(at) | Self::Stop(at) => *at,
+        }
+    }
+}
+
+/// Appends `input` to `out`.
+pub fn encode(input: &Recorded, out: &mut Vec<u8>) {
+    match input {
+        Recorded::Boot(at, boot) => {
+            // Serialising plain fields into memory cannot fail.
+            let json = serde_json::to_vec(boot).unwrap_or_default();
+            append(BOOT, *at, &json, out);
+        }
+        Recorded::Bytes(at, bytes) => append(BYTES, *at, bytes, out),
+        Recorded::Tick(at) => append(TICK, *at, &[], out),
+        Recorded::Stop(at) => append(STOP, *at, &[], out),
+    }
+}
+
+/// Appends the seal over `crc`, the sum of all records since the last seal, to `out`.
+pub fn seal(crc: u32, out: &mut Vec<u8>) {
+    append(SEAL, Mono(0), &crc.to_le_bytes(), out);
+}
+
+fn append(kind: u8, at: Mono, payload: &[u8], out: &mut Vec<u8>) {
+    let payload = payload.get(..super::PAYLOAD_MAX).unwrap_or(payload);
+    // PAYLOAD_MAX fits a u16.
+    let length = u16::try_from(payload.len()).unwrap_or(u16::MAX);
+    out.push(kind);
+    out.extend_from_slice(&at.0.to_le_bytes());
+    out.extend_from_slice(&length.to_le_bytes());
+    out.extend_from_slice(payload);
+}
+
+pub(super) fn decode(kind: u8, at: Mono, payload: &[u8]) -> Option<Recorded> {
+    match kind {
+        BOOT => serde_json::from_slice(payload).ok().map(|boot| Recorded::Boot(at, boot)),
+        BYTES => Some(Recorded::Bytes(at, payload.to_vec())),
+        TICK => Some(Recorded::Tick(at)),
+        STOP => Some(Recorded::Stop(at)),
+        _ => None,
+    }
+}

@@ -1,0 +1,117 @@
+//! How is the real binary found, started, asked, stopped and killed?
+
+use std::env;
+use std::fs::OpenOptions;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::clock::await_condition;
+
+/// How long an agent may take to end after SIGTERM: systemd would wait longer, a driver turning the key would not.
+const TERM_PATIENCE: Duration = Duration::from_secs(15);
+
+/// The agent's binary: `GATESTAMP_BIN` if set, else built by Cargo in the profile of the running rig and taken from beside it.
+///
+/// # Errors
+/// When the variable names no file, or the build fails.
+pub fn binary() -> io::Result<PathBuf> {
+    if let Some(named) = env::var_os("GATESTAMP_BIN") {
+        return std::fs::canonicalize(&named)
+            .map_err(|fault| io::Error::new(fault.kind(), format!("GATESTAMP_BIN={}: {fault}", named.display())));
+    }
+    let rig = env::current_exe()?;
+    let beside = rig.parent().ok_or(io::ErrorKind::NotFound)?;
+    // A test binary lies in `deps`, one below the folder of its profile.
+    let folder = if beside.ends_with("deps") { beside.parent().ok_or(io::ErrorKind::NotFound)? } else { beside };
+    build(folder)?;
+    Ok(folder.join("gatestamp"))
+}
+
+fn build(folder: &Path) -> io::Result<()> {
+    let profile = match folder.file_name().and_then(|name| name.to_str()) {
+        Some("debug") | None => "dev",
+        Some(name) => name,
+    };
+    let target = folder.parent().ok_or(io::ErrorKind::NotFound)?;
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo
+        .args(["build", "--quiet", "--package", "gatestamp", "--bin", "gatestamp", "--profile", profile])
+        .args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"), "--target-dir"])
+        .arg(target)
+        .stdin(Stdio::null());
+    let status = cargo.status()?;
+    if status.success() { Ok(()) } else { Err(io::Error::other("the agent's binary does not build")) }
+}
+
+/// A running agent; dropping it kills it.
+#[derive(Debug)]
+pub struct Gateway {
+    process: Child,
+}
+
+impl Gateway {
+    /// Starts `gatestamp run`; its log is appended to `log`.
+    ///
+    /// # Errors
+    /// When the process cannot be started.
+    pub fn start(binary: &Path, config: &Path, scale: u32, log: &Path) -> io::Result<Self> {
+        let log = OpenOptions::new().create(true).append(true).open(log)?;
+        let process = Command::new(binary)
+            .arg("run")
+            .arg("--config")
+            .arg(config)
+            .args(["--time-scale", &scale.to_string()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()?;
+        Ok(Self { process })
+    }
+
+    /// How it ended, if it has ended.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.process.try_wait().ok().flatten()
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// SIGKILL: as much warning as a pulled plug, for the process.
+    pub fn kill(mut self) {
+        self.put_down();
+    }
+
+    /// SIGTERM, and how it ended.
+    ///
+    /// # Errors
+    /// When it does not end in fifteen seconds.
+    pub fn terminate(mut self) -> io::Result<ExitStatus> {
+        let pid = i32::try_from(self.process.id()).ok().and_then(Pid::from_raw);
+        kill_process(pid.ok_or(io::ErrorKind::NotFound)?, Signal::TERM)?;
+        let mut status = None;
+        await_condition(TERM_PATIENCE, || {
+            status = self.ended();
+            status.is_some()
+        });
+        status.ok_or_else(|| io::Error::new(io::ErrorKind::TimedOut, "the agent ignores SIGTERM"))
+    }
+
+    fn put_down(&mut self) {
+        // Both fail only if it is gone already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.put_down();
+    }
+}

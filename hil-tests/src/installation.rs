@@ -1,0 +1,134 @@
+//! What lies on the gateway of one truck?
+//!
+//! A directory with the configuration, the facilities, the receiver's device name and the agent's state, all named relatively, so
+//! that it can be moved, kept and replayed.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use crate::dispatch;
+use crate::gateway::Gateway;
+use crate::pty::Port;
+use crate::world::{Shift, facility};
+
+/// The fleet of every truck of the rig.
+pub const FLEET: &str = "demo";
+/// The truck.
+pub const TRUCK: &str = "truck-7";
+
+/// One truck's files and the agent's binary.
+#[derive(Debug, Clone)]
+pub struct Installation {
+    binary: PathBuf,
+    dir: PathBuf,
+    scale: u32,
+}
+
+impl Installation {
+    /// Writes configuration and facilities into `dir`, which exists.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn write(binary: PathBuf, dir: &Path, shift: &Shift, broker_port: u16, scale: u32) -> io::Result<Self> {
+        facility::write_geojson(&shift.facilities, &shift.origin, &dir.join("facilities.geojson"))?;
+        std::fs::write(dir.join("gatestamp.toml"), configuration(broker_port))?;
+        Ok(Self { binary, dir: dir.to_owned(), scale })
+    }
+
+    /// The configuration file.
+    #[must_use]
+    pub fn config(&self) -> PathBuf {
+        self.dir.join("gatestamp.toml")
+    }
+
+    /// The agent's state.
+    #[must_use]
+    pub fn state(&self) -> PathBuf {
+        self.dir.join("state")
+    }
+
+    /// What the agent wrote to stderr, over all its lives.
+    #[must_use]
+    pub fn log(&self) -> PathBuf {
+        self.dir.join("gatestamp.log")
+    }
+
+    /// The receiver's port, with no cable in it yet.
+    #[must_use]
+    pub fn port(&self) -> Port {
+        Port::unplugged(&self.dir.join("gnss"))
+    }
+
+    /// Dispatch for this truck, with its database beside the truck's files.
+    #[must_use]
+    pub fn dispatch(&self, broker_port: u16) -> dispatch::Options {
+        let database = self.dir.join("dispatch.db");
+        dispatch::Options { broker_port, fleet: FLEET.to_owned(), truck: TRUCK.to_owned(), database }
+    }
+
+    /// Starts the agent.
+    ///
+    /// # Errors
+    /// When the process cannot be started.
+    pub fn start(&self) -> io::Result<Gateway> {
+        Gateway::start(&self.binary, &self.config(), self.scale, &self.log())
+    }
+
+    /// Runs another command of the agent to its end, such as `check`.
+    ///
+    /// # Errors
+    /// When the process cannot be started.
+    pub fn ask(&self, command: &str, arguments: &[&Path]) -> io::Result<Output> {
+        let mut process = Command::new(&self.binary);
+        process.arg(command).arg("--config").arg(self.config()).args(arguments).stdin(Stdio::null());
+        process.output()
+    }
+
+    /// The events that a replay of the recording gives, one a line.
+    ///
+    /// # Errors
+    /// With the agent's own words when the replay fails.
+    pub fn replay(&self) -> io::Result<Vec<u8>> {
+        let output = self.ask("replay", &[&self.state().join("recording")])?;
+        if output.status.success() {
+            return Ok(output.stdout);
+        }
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        Err(io::Error::other(format!("replay ended with {}: {said}", output.status)))
+    }
+}
+
+fn configuration(broker_port: u16) -> String {
+    format!(
+        r#"# One truck of the rig. Paths are relative to this file.
+simulation = true                # allows --time-scale
+
+[truck]
+fleet = "{FLEET}"
+id = "{TRUCK}"
+
+[gnss]
+source = "serial"
+device = "gnss"                  # a symlink to the pseudo-terminal, as udev names a receiver
+baud = 115200
+date_floor = "none"              # the simulated receiver's dates are right
+
+[facilities]
+path = "facilities.geojson"
+
+[state]
+dir = "state"
+journal_quota_mb = 64
+recording_quota_mb = 64
+
+[mqtt]
+url = "mqtt://127.0.0.1:{broker_port}"
+keep_alive_s = 60
+profile = "normal"
+
+[dispatch]
+ack = true
+"#
+    )
+}

@@ -1,0 +1,31 @@
+//! How does the real agent behave in a truck that does not exist?
+//!
+//! The rig puts the released binary between a simulated world and a dispatcher, and touches it only where a truck would:
+//!
+//! ```text
+//!  world -----> receiver -----> cab --pty--> gatestamp --TCP--> link --> broker --> dispatch --> verdict
+//!  roads,       sentences       pace and     (the real          (cut,    (embedded, (commits,    (truth against
+//!  fences,      as receivers    cable        binary,             back)    or real    then         what dispatch
+//!  noise,       write them                   gateway.rs)                  Mosquitto) acknowledges) holds)
+//!  truth
+//! ```
+//!
+//! The world is seeded and deterministic: a seed names a drive, its noise and its true crossings. Everything right of `cab` is real
+//! processes, sockets and files, so it is awaited with a deadline, never with a sleep.
+
+pub mod background;
+pub mod broker;
+pub mod cab;
+pub mod clock;
+pub mod demo;
+pub mod dispatch;
+pub mod event;
+pub mod gateway;
+pub mod installation;
+pub mod journal;
+pub mod link;
+pub mod mosquitto;
+pub mod pty;
+pub mod receiver;
+pub mod verdict;
+pub mod world;

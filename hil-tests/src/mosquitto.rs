@@ -1,0 +1,93 @@
+//! What does the agent do beside a real broker that dies?
+//!
+//! Mosquitto on a loopback port of its own, with its default of saving every half hour: a kill loses session, queue and retained
+//! messages that it had acknowledged, which is the case that matters.
+
+use std::io;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use crate::clock::await_condition;
+
+/// A Mosquitto process; dropping it kills it.
+#[derive(Debug)]
+pub struct Mosquitto {
+    port: u16,
+    config: PathBuf,
+    process: Option<Child>,
+}
+
+/// Debian installs it where an ordinary user's PATH does not look.
+const PROGRAMS: [&str; 2] = ["mosquitto", "/usr/sbin/mosquitto"];
+
+impl Mosquitto {
+    /// Starts a broker that keeps its files in `dir`.
+    ///
+    /// # Errors
+    /// When it is not installed, says so by name; when it does not listen within ten seconds.
+    pub fn start(dir: &Path) -> io::Result<Self> {
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        let config = dir.join("mosquitto.conf");
+        let place = dir.display();
+        // `user root`: a broker started by root would become `mosquitto`, who may not write here. Others ignore the line.
+        let text = format!(
+            "listener {port} 127.0.0.1\nallow_anonymous true\nuser root\npersistence true\npersistence_location {place}/\n\
+             max_queued_messages 0\nlog_dest file {place}/mosquitto.log\n"
+        );
+        std::fs::write(&config, text)?;
+        let mut broker = Self { port, config, process: None };
+        broker.restart()?;
+        Ok(broker)
+    }
+
+    /// Where it listens, before and after a restart.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Kills it without warning and waits until it is gone.
+    pub fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            // Both fail only if it is dead already.
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+
+    /// Starts it again on the same port and waits until it listens.
+    ///
+    /// # Errors
+    /// As [`Mosquitto::start`].
+    pub fn restart(&mut self) -> io::Result<()> {
+        self.kill();
+        self.process = Some(self.spawn()?);
+        let port = self.port;
+        let listens = || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok();
+        if await_condition(Duration::from_secs(10), listens) {
+            return Ok(());
+        }
+        self.kill();
+        Err(io::Error::other(format!("mosquitto does not listen on port {port}")))
+    }
+
+    fn spawn(&self) -> io::Result<Child> {
+        for program in PROGRAMS {
+            let mut command = Command::new(program);
+            command.arg("-c").arg(&self.config).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            match command.spawn() {
+                Err(fault) if fault.kind() == io::ErrorKind::NotFound => {}
+                done => return done,
+            }
+        }
+        Err(io::Error::new(io::ErrorKind::NotFound, "mosquitto is not installed (Debian: apt install mosquitto)"))
+    }
+}
+
+impl Drop for Mosquitto {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}

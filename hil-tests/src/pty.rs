@@ -1,0 +1,151 @@
+//! How can a cable be plugged in and pulled out without hardware?
+//!
+//! A real pseudo-terminal under a stable symlink, as udev gives a receiver the name `/dev/gnss`. Pulling the cable closes the
+//! master: the agent's descriptor hangs up and reads EIO, as with USB. Plugging it in again makes a new terminal with another
+//! number under the same name.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{OptionalActions, QueueSelector, ioctl_tiocnxcl, tcflush, tcgetattr, tcsetattr};
+
+/// A serial port that may have a receiver on it.
+#[derive(Debug)]
+pub struct Port {
+    name: PathBuf,
+    plugged: Option<Pair>,
+    dropped_bytes: u64,
+}
+
+/// Both ends of one terminal.
+#[derive(Debug)]
+struct Pair {
+    master: OwnedFd,
+    /// Held open so that raw mode is there before the agent comes and survives its death.
+    slave: OwnedFd,
+    device: PathBuf,
+}
+
+impl Port {
+    /// A port under `name`, with nothing plugged in: the name does not exist yet.
+    #[must_use]
+    pub fn unplugged(name: &Path) -> Self {
+        Self { name: name.to_owned(), plugged: None, dropped_bytes: 0 }
+    }
+
+    /// Plugs a receiver in: a new terminal, and the name pointing to it.
+    ///
+    /// # Errors
+    /// When the system gives no terminal or the link cannot be made.
+    pub fn plug(&mut self) -> io::Result<()> {
+        self.unplug();
+        let pair = Pair::open()?;
+        std::os::unix::fs::symlink(&pair.device, &self.name)?;
+        self.plugged = Some(pair);
+        Ok(())
+    }
+
+    /// Pulls the cable: the name disappears and whoever has the device open reads a hang-up.
+    pub fn unplug(&mut self) {
+        self.plugged = None;
+        // Absent is what we want.
+        let _ = std::fs::remove_file(&self.name);
+    }
+
+    /// The kernel's name of the present terminal, such as `/dev/pts/7`.
+    #[must_use]
+    pub fn device(&self) -> Option<&Path> {
+        self.plugged.as_ref().map(|pair| pair.device.as_path())
+    }
+
+    /// Bytes that found no room because nobody read, as on a real line.
+    #[must_use]
+    pub fn dropped_bytes(&self) -> u64 {
+        self.dropped_bytes
+    }
+
+    /// Sends bytes up the line. Without a cable they are gone; a full line drops them and counts.
+    pub fn send(&mut self, mut bytes: &[u8]) {
+        let Some(pair) = &self.plugged else { return };
+        pair.drain_echo();
+        while !bytes.is_empty() {
+            match rustix::io::write(&pair.master, bytes) {
+                Ok(written) if written > 0 => bytes = bytes.get(written..).unwrap_or_default(),
+                Err(rustix::io::Errno::INTR) => {}
+                Ok(_) | Err(_) => {
+                    self.dropped_bytes += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// What the kernel does at the last close of a real port, and cannot do here while the rig holds the other end: forget that a
+    /// dead process had it exclusively, and what it never read.
+    pub fn forget_last_reader(&self) {
+        if let Some(pair) = &self.plugged {
+            // Both may only fail on a terminal that is gone, and then there is nothing to forget.
+            let _ = ioctl_tiocnxcl(&pair.slave);
+            let _ = tcflush(&pair.slave, QueueSelector::IFlush);
+        }
+    }
+}
+
+impl Drop for Port {
+    fn drop(&mut self) {
+        self.unplug();
+    }
+}
+
+impl Pair {
+    fn open() -> io::Result<Self> {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
+        grantpt(&master)?;
+        unlockpt(&master)?;
+        let name = ptsname(&master, Vec::new())?;
+        let device = PathBuf::from(name.to_string_lossy().into_owned());
+        let slave = rustix::fs::open(&device, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())?;
+        let mut modes = tcgetattr(&slave)?;
+        modes.make_raw();
+        tcsetattr(&slave, OptionalActions::Now, &modes)?;
+        let flags = rustix::fs::fcntl_getfl(&master)?;
+        rustix::fs::fcntl_setfl(&master, flags | OFlags::NONBLOCK)?;
+        Ok(Self { master, slave, device })
+    }
+
+    /// Reads away what the other side wrote, so that its writes never fill the line.
+    fn drain_echo(&self) {
+        let mut bytes = [0_u8; 256];
+        while rustix::io::read(&self.master, &mut bytes).is_ok_and(|count| count > 0) {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use super::*;
+
+    #[test]
+    fn a_cable_pulled_is_an_error_and_a_cable_plugged_in_again_has_another_number() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let name = dir.path().join("gnss");
+        let mut port = Port::unplugged(&name);
+        assert!(!name.exists());
+        port.plug().expect("a terminal");
+        let first = port.device().expect("plugged").to_owned();
+        let mut reader = std::fs::File::open(&name).expect("the symlink leads to it");
+        port.send(b"$GPRMC\r\n");
+        let mut bytes = [0; 8];
+        reader.read_exact(&mut bytes).expect("what was sent");
+        assert_eq!(&bytes, b"$GPRMC\r\n", "raw: no translation of line ends");
+        port.unplug();
+        assert!(!matches!(reader.read(&mut bytes), Ok(1..)), "hang-up");
+        // The reader still holds the old number, as an agent that has not noticed would.
+        port.plug().expect("a second terminal");
+        assert_ne!(port.device().expect("plugged"), first);
+    }
+}

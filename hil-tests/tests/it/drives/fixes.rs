@@ -1,0 +1,100 @@
+//! Are the fixes of a recording those that gpsd takes from it, and is a void epoch never one?
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::agent::{fault_of, json_lines, replay, seconds_of_day, stdout_of, text};
+use super::nmea::{TimeOfDay, void_epochs};
+use super::shelf::{Drive, GOOGLE, KOLOMNA, MUNICH, SILVRETTA, Shelf, bytes_of};
+
+/// gpsd prints nine decimals of a degree and milliseconds.
+const SAME_PLACE_DEG: f64 = 2e-6;
+const SAME_TIME_MS: TimeOfDay = 10;
+
+#[test]
+fn mountain_view_fixes_are_those_of_gpsd() {
+    check_against_gpsd(GOOGLE);
+}
+
+#[test]
+fn munich_fixes_are_those_of_gpsd() {
+    check_against_gpsd(MUNICH);
+}
+
+#[test]
+fn kolomna_fixes_are_those_of_gpsd() {
+    check_against_gpsd(KOLOMNA);
+}
+
+/// Latitude and longitude by time of day. Dates are left out: gpsd adds 1,024 weeks to those before 2017, which is its own guess.
+type Track = BTreeMap<TimeOfDay, (f64, f64)>;
+
+fn check_against_gpsd(drive: Drive) {
+    let Some(shelf) = Shelf::open() else { return };
+    let recording = shelf.drive(drive);
+    let run = replay(["--output".as_ref(), "fixes".as_ref(), recording.as_os_str()]);
+    let fixes = json_lines(&stdout_of(run, &recording.display()));
+    for fix in &fixes {
+        assert!(text(fix, "/time").starts_with(drive.date), "not on {}: {fix}", drive.date);
+    }
+    let ours = track(&fixes);
+    let oracle = json_lines(&bytes_of(&shelf.oracle(drive)));
+    let theirs = track(&oracle.into_iter().filter(|tpv| tpv["mode"].as_u64() >= Some(2)).collect::<Vec<_>>());
+    assert!(!theirs.is_empty(), "the oracle of {} is empty", drive.folder);
+
+    let matched = theirs.iter().filter(|(time, place)| has(&ours, **time, **place)).count();
+    #[expect(clippy::cast_precision_loss, reason = "a few thousand epochs")]
+    let percentage = 100.0 * matched as f64 / theirs.len() as f64;
+    println!(
+        "{}: {matched} of {} fixes of gpsd matched, {percentage:.2} %; ours: {}",
+        drive.folder,
+        theirs.len(),
+        ours.len()
+    );
+    assert!(percentage >= 99.0, "{}: {percentage:.2} % of gpsd's fixes", drive.folder);
+}
+
+/// Objects with `time`, `lat` and `lon`; the last one of a time counts, the others are left out.
+fn track(objects: &[Value]) -> Track {
+    let place = |object: &Value| {
+        let time = millis_of_day(object.get("time")?.as_str()?);
+        Some((time, (object.get("lat")?.as_f64()?, object.get("lon")?.as_f64()?)))
+    };
+    objects.iter().filter_map(place).collect()
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "below 86,400,000")]
+fn millis_of_day(time: &str) -> TimeOfDay {
+    (seconds_of_day(time) * 1_000.0).round() as TimeOfDay
+}
+
+fn has(track: &Track, time: TimeOfDay, (lat, lon): (f64, f64)) -> bool {
+    let mut candidates = track.range(time - SAME_TIME_MS..=time + SAME_TIME_MS);
+    candidates.any(|(_, place)| (place.0 - lat).abs() <= SAME_PLACE_DEG && (place.1 - lon).abs() <= SAME_PLACE_DEG)
+}
+
+/// Void epochs carry the last known position in these recordings, and some an impossible one.
+#[test]
+fn no_fix_comes_from_a_void_epoch() {
+    let Some(shelf) = Shelf::open() else { return };
+    let drives = [GOOGLE, MUNICH, SILVRETTA, KOLOMNA].map(|drive| shelf.drive(drive));
+    let (mut voids, mut faults) = (0, Vec::new());
+    for recording in drives.into_iter().chain(shelf.logs()) {
+        let epochs = void_epochs(&bytes_of(&recording));
+        let run = replay(["--output".as_ref(), "fixes".as_ref(), recording.as_os_str()]);
+        if let Some(fault) = fault_of(&run) {
+            faults.push(format!("{}: {fault}", recording.display()));
+            continue;
+        }
+        voids += epochs.values().filter(|void| **void).count();
+        for fix in json_lines(&run.stdout) {
+            if epochs.get(&millis_of_day(text(&fix, "/time"))) == Some(&true) {
+                faults.push(format!("{}: {fix}", recording.display()));
+            }
+        }
+    }
+    println!("{voids} void epochs with a time of day, none of them a fix");
+    assert!(voids >= 20 + 839, "the recordings have lost their void epochs: {voids}");
+    assert!(faults.is_empty(), "fixes out of void epochs:\n{}", faults.join("\n"));
+}

@@ -1,0 +1,13 @@
+//! What does the real binary do when the world around it fails?
+//!
+//! Each test drives a seeded shift into a pseudo-terminal, many times faster than life, breaks something, and ends with
+//! [`rig::Rig::finish`]: every true crossing is at dispatch, once by id; the journal's sequences are 1..N; `integrity_check` is ok;
+//! a replay of the recording gives the journal's bodies byte for byte.
+
+mod cable;
+mod configuration;
+mod kills;
+mod links;
+mod rig;
+mod stops;
+mod storage;

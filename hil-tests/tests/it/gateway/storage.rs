@@ -1,0 +1,107 @@
+//! What if the disk is full, or the journal is no longer a database?
+
+use std::ffi::CStr;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use hil_tests::clock::await_condition;
+use hil_tests::world::Shift;
+use hil_tests::world::facility::Zone;
+use hil_tests::world::truth::Direction;
+use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+
+use super::rig::{Garage, PATIENCE, Rig, SCALE};
+
+#[test]
+fn a_corrupt_journal_is_set_aside_and_reported_and_the_agent_runs_on() {
+    let mut rig = Rig::set_off(Shift::errands(51, 1), SCALE);
+    let on_the_road_s = rig.crossing("depot", Zone::Site, Direction::Leave, 0) + 30.0;
+    rig.until(on_the_road_s);
+    assert!(await_condition(PATIENCE, || rig.owed() == 0), "dispatch has what happened so far");
+    let known = rig.kinds().len();
+    assert!(rig.stop_agent().success(), "{}", rig.log_tail());
+    spoil(&rig.installation.state().join("journal.db"));
+    rig.start_agent();
+    rig.settle();
+    rig.assert_crossings();
+    rig.journal();
+    let kinds = rig.kinds();
+    assert!(kinds.len() > known, "what was there before stays at dispatch");
+    assert!(!set_aside(&rig.installation.state()).is_empty(), "the damaged file is kept under another name");
+    let log = fs::read_to_string(rig.installation.log()).unwrap_or_default();
+    assert!(log.contains("journal"), "the log says so: {log}");
+}
+
+/// Overwrites the pages after the first, as a dying flash does: the header still promises a database.
+fn spoil(file: &Path) {
+    let mut bytes = fs::read(file).expect("a journal");
+    assert!(bytes.len() > 4_096);
+    for byte in bytes.iter_mut().skip(100) {
+        *byte ^= 0xa5;
+    }
+    fs::write(file, bytes).expect("writable");
+}
+
+/// Files beside the journal that are neither it nor its companions.
+fn set_aside(state: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![state.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("readable").flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if entry.path().is_dir() {
+                folders.push(entry.path());
+            } else if name.contains("journal") && !["journal.db", "journal.db-wal", "journal.db-shm"].contains(&name.as_str()) {
+                found.push(entry.path());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn a_disk_filled_by_others_makes_events_late_and_loses_none() {
+    let garage = Garage::open(Shift::errands(52, 1), SCALE);
+    let Some(_disk) = SmallDisk::mount(&garage.installation.state()) else {
+        let why = "no permission to mount a small file system: the full disk was not tested";
+        let _ = writeln!(std::io::stderr(), "{why}");
+        return;
+    };
+    let mut rig = garage.drive(None);
+    rig.until(rig.crossing("depot", Zone::Site, Direction::Leave, 0) + 30.0);
+    let filler = rig.installation.state().join("filler");
+    fill(&filler);
+    rig.until(rig.crossing("shop", Zone::Dock, Direction::Enter, 0) + 40.0);
+    fs::remove_file(&filler).expect("removable");
+    rig.settle();
+    rig.assert_crossings();
+    rig.journal();
+}
+
+/// Writes until nothing more fits.
+fn fill(file: &Path) {
+    let mut file = fs::File::create(file).expect("creatable");
+    for block in [64 * 1024, 1_024, 1] {
+        while file.write_all(&vec![0; block]).is_ok() {}
+    }
+}
+
+/// A file system of two megabytes, unmounted when dropped.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn mount(at: &Path) -> Option<Self> {
+        fs::create_dir_all(at).ok()?;
+        let options: &CStr = c"size=2m";
+        mount("tmpfs", at, "tmpfs", MountFlags::empty(), options).ok()?;
+        Some(Self(at.to_owned()))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Lazily: the journal may still be open in a failing test.
+        let _ = unmount(&self.0, UnmountFlags::DETACH);
+    }
+}
