@@ -256,7 +256,7 @@ impl Tracker {
             if distance_m > 0.0 || near.iter().any(|t| t.fence == key) {
                 return;
             }
-            if insert(near, Tracked { fence: key, presence: Presence::Inside }).is_err() {
+            if !insert(near, Tracked { fence: key, presence: Presence::Inside }) {
                 *overflowed = overflowed.saturating_add(1);
                 return;
             }
@@ -296,7 +296,7 @@ impl Tracker {
                 return;
             }
             let presence = step(Presence::Outside, &seen.from(&shape)).next;
-            if presence != Presence::Outside && insert(near, Tracked { fence: key, presence }).is_err() {
+            if presence != Presence::Outside && !insert(near, Tracked { fence: key, presence }) {
                 *overflowed = overflowed.saturating_add(1);
             }
         });
@@ -363,9 +363,9 @@ fn reachable(from: &Fix, to: &Fix) -> bool {
     distance_m(from.position, to.position) <= JUMP_MPS.max(1.5 * speed) * dt + slack_m
 }
 
-/// Keeps the list in ascending order of keys, so that the order of facilities in a file never shows.
-fn insert(near: &mut Vec<Tracked, MAX_NEAR>, tracked: Tracked) -> Result<(), Tracked> {
-    near.push(tracked)?;
+/// Keeps the list in ascending order of keys, so that the order of facilities in a file never shows. `false`: full.
+fn insert(near: &mut Vec<Tracked, MAX_NEAR>, tracked: Tracked) -> bool {
+    let fits = near.push(tracked).is_ok();
     near.sort_unstable_by_key(|t| t.fence);
-    Ok(())
+    fits
 }
