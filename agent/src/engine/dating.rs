@@ -55,7 +55,8 @@ impl Remembered {
 }
 
 impl State {
-    pub(super) fn anchor(&mut self, at: Mono, fix: &GnssFix) {
+    pub(super) fn anchor(&mut self, fix: &GnssFix) {
+        let at = fix.arrived;
         self.run.tracking_since.get_or_insert(at);
         self.anchor = Some(Anchor {
             kernel_boot: self.run.kernel_boot.clone(),
@@ -65,8 +66,9 @@ impl State {
         });
     }
 
-    /// The clock block of something that the fix `fix`, arrived at `at`, decided.
-    pub(super) fn clock_of_fix(&self, at: Mono, fix: &GnssFix) -> ClockBlock {
+    /// The clock block of something that `fix` decided.
+    pub(super) fn clock_of_fix(&self, fix: &GnssFix) -> ClockBlock {
+        let at = fix.arrived;
         ClockBlock {
             source: source(fix.date_repaired),
             offset_ms: self.system_utc(at).map(|system| (system - fix.fix.time).0),

@@ -174,7 +174,7 @@ impl Engine {
             }
             Recorded::Tick(at) => (*at, false),
             Recorded::Stop(at) => {
-                self.finish(*at, &mut events, effects);
+                self.finish(&mut events, effects);
                 self.state.remember(Kind::DeviceStopped, *at, vec!["told_to_stop".to_owned()]);
                 (*at, true)
             }
@@ -198,32 +198,33 @@ impl Engine {
         self.state.reception.feed(at, bytes, |outcome| outcomes.push(outcome));
         self.state.coverage.heard(self.state.reception.counts().sentences > before);
         for outcome in outcomes {
-            self.outcome(at, outcome, events, effects);
+            self.outcome(outcome, events, effects);
         }
     }
 
-    fn finish(&mut self, at: Mono, events: &mut Vec<Event>, effects: &mut Effects) {
+    fn finish(&mut self, events: &mut Vec<Event>, effects: &mut Effects) {
         let mut last = None;
-        self.state.reception.finish(at, |outcome| last = Some(outcome));
+        self.state.reception.finish(|outcome| last = Some(outcome));
         if let Some(outcome) = last {
-            self.outcome(at, outcome, events, effects);
+            self.outcome(outcome, events, effects);
         }
         if let Some(open) = self.state.coverage.open() {
             put(effects, Effect::Covered(open));
         }
     }
 
-    fn outcome(&mut self, at: Mono, outcome: Outcome, events: &mut Vec<Event>, effects: &mut Effects) {
+    fn outcome(&mut self, outcome: Outcome, events: &mut Vec<Event>, effects: &mut Effects) {
         match outcome {
-            Outcome::Fix(fix) => self.fix(at, &fix, events, effects),
+            Outcome::Fix(fix) => self.fix(&fix, events, effects),
             Outcome::Void => self.state.coverage.void(),
             Outcome::Refused(_) => {}
         }
     }
 
-    fn fix(&mut self, at: Mono, fix: &GnssFix, events: &mut Vec<Event>, effects: &mut Effects) {
+    fn fix(&mut self, fix: &GnssFix, events: &mut Vec<Event>, effects: &mut Effects) {
+        let at = fix.arrived;
         put(effects, Effect::Fixed(*fix));
-        self.state.anchor(at, fix);
+        self.state.anchor(fix);
         let mut intervals = heapless::Vec::<Interval, 2>::new();
         // One covered stretch and one gap at most.
         let change = self.state.coverage.fix(at, fix.fix.time, |interval| {
@@ -251,7 +252,7 @@ impl Engine {
         }
         let changed = !facts.is_empty();
         for fact in facts {
-            let event = self.visit_event(at, fix, fact);
+            let event = self.visit_event(fix, fact);
             events.push(event);
         }
         let present = self.state.visits.present().next().map(|(f, visit)| (f.id.as_str(), visit));
@@ -260,7 +261,7 @@ impl Engine {
         }
     }
 
-    fn visit_event(&mut self, at: Mono, fix: &GnssFix, fact: Fact) -> Event {
+    fn visit_event(&mut self, fix: &GnssFix, fact: Fact) -> Event {
         let crossing = fact.crossing;
         let evidence = evidence(&fact);
         let data = VisitData {
@@ -288,7 +289,7 @@ impl Engine {
                 sigma_m: centimetres(fix.fix.sigma_m),
             }),
             evidence,
-            clock: self.state.clock_of_fix(at, fix),
+            clock: self.state.clock_of_fix(fix),
             boot_id: self.state.boot_id(),
             stop: None,
             edi214: None,

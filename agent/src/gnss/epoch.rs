@@ -7,6 +7,7 @@
 
 use super::Rejected;
 use super::sentence::{RawDate, Report, TimeOfDay, Type, Validity};
+use crate::time::Mono;
 use geofence::{Position, distance_m};
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,8 @@ const SAME_PLACE_M: f64 = 10.0;
 /// What the sentences of one instant said together.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) struct Epoch {
+    /// When its first sentence was complete: nearest to the instant that it is about.
+    pub(super) at: Mono,
     pub(super) time: Option<TimeOfDay>,
     pub(super) date: Option<RawDate>,
     pub(super) valid: bool,
@@ -39,8 +42,9 @@ pub(super) struct Epoch {
 }
 
 impl Epoch {
-    fn begin(report: &Report) -> Self {
+    fn begin(report: &Report, at: Mono) -> Self {
         let mut epoch = Self {
+            at,
             time: report.time,
             date: None,
             valid: false,
@@ -107,11 +111,11 @@ impl Builder {
         self.closed = None;
     }
 
-    /// One more sentence. Returns the epoch that it completed, if any.
+    /// One more sentence, complete at `at`. Returns the epoch that it completed, if any.
     ///
     /// # Errors
     /// `Straggler`: the sentence belongs to an epoch that was closed before it came.
-    pub(super) fn push(&mut self, report: Report) -> Result<Option<Epoch>, Rejected> {
+    pub(super) fn push(&mut self, report: Report, at: Mono) -> Result<Option<Epoch>, Rejected> {
         // GSA and VTG carry no time: they belong to what is being said now, or to what was just closed.
         if matches!(report.kind, Type::Gsa | Type::Vtg) {
             if let Some(open) = &mut self.open {
@@ -130,7 +134,7 @@ impl Builder {
                 open.add(&report);
                 None
             }
-            open => open.replace(Epoch::begin(&report)),
+            open => open.replace(Epoch::begin(&report, at)),
         };
         if let Some(done) = &done {
             self.learn(done);
@@ -186,7 +190,7 @@ mod tests {
     }
 
     fn push(builder: &mut Builder, text: &str) -> Result<Option<Epoch>, Rejected> {
-        builder.push(read(text).unwrap().unwrap())
+        builder.push(read(text).unwrap().unwrap(), Mono(0))
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub use date::DateFloor;
 pub struct GnssFix {
     /// What the tracker works on.
     pub fix: Fix,
+    /// When its first sentence had arrived.
+    pub arrived: Mono,
     /// Satellites used, as the receiver says; many receivers stop counting at 12.
     pub sats: Option<u32>,
     /// Horizontal dilution of precision; placeholders of receivers (0, 50, 99.99) are `None`.
@@ -140,8 +142,8 @@ impl Reception {
                 sentence::read(text)
             });
             match report {
-                Ok(Some(report)) => match epochs.push(report) {
-                    Ok(Some(epoch)) => each(judge(&epoch, at, dates, admission, counts)),
+                Ok(Some(report)) => match epochs.push(report, at) {
+                    Ok(Some(epoch)) => each(judge(&epoch, dates, admission, counts)),
                     Ok(None) => {}
                     Err(reason) => counts.reject(reason),
                 },
@@ -152,9 +154,9 @@ impl Reception {
     }
 
     /// No more bytes will come: the epoch that is still open ends here.
-    pub fn finish(&mut self, at: Mono, mut each: impl FnMut(Outcome)) {
+    pub fn finish(&mut self, mut each: impl FnMut(Outcome)) {
         if let Some(epoch) = self.epochs.finish() {
-            each(judge(&epoch, at, &mut self.dates, &mut self.admission, &mut self.counts));
+            each(judge(&epoch, &mut self.dates, &mut self.admission, &mut self.counts));
         }
     }
 
@@ -167,14 +169,13 @@ impl Reception {
 
 fn judge(
     epoch: &epoch::Epoch,
-    at: Mono,
     dates: &mut date::Calendar,
     admission: &mut plausibility::Admission,
     counts: &mut Counts,
 ) -> Outcome {
     let judged = plausibility::measured(epoch).and_then(|position| {
         let fix = plausibility::fix(epoch, position, dates.date(epoch)?);
-        admission.admit(at, &fix).map(|()| fix)
+        admission.admit(epoch.at, &fix).map(|()| fix)
     });
     match judged {
         Ok(fix) => {

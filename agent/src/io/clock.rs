@@ -19,6 +19,7 @@ impl Clock {
 
     /// Monotonic time: counts through suspend, begins anew at a reboot.
     #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the monotonic clock")]
     pub fn now(&self) -> Mono {
         let t = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
         let (seconds, nanos) = (u64::try_from(t.tv_sec).unwrap_or(0), u64::try_from(t.tv_nsec).unwrap_or(0));
@@ -46,6 +47,7 @@ impl Clock {
 
 /// The system clock, for names of files and log lines.
 #[must_use]
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the system clock")]
 pub fn wall_clock() -> UnixMillis {
     let t = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
     UnixMillis(t.tv_sec * 1_000 + t.tv_nsec / 1_000_000)

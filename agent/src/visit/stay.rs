@@ -136,7 +136,7 @@ impl Stay {
                 out.push(self.arrival(Status::Retracted, &crossing, transition, "left_without_standing"));
                 (Kind::VisitPassed, "drive_through")
             }
-            _ => (Kind::VisitDeparted, "driven_out"),
+            Site::Ahead | Site::Arrived | Site::Departed | Site::Gone { .. } => (Kind::VisitDeparted, "driven_out"),
         };
         let fact = self.fact(kind, Zone::Site, Phase::Leave, transition, why);
         out.push(Fact { record: Some(record), ..fact });

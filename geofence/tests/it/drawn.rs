@@ -75,7 +75,13 @@ pub(crate) fn seconds(drawing: &str) -> Vec<Second> {
                 speed_mps = 40.0;
             }
             '#' => {
-                step_m = if east_m <= 5.0 { 10.0 } else if east_m >= 45.0 { -10.0 } else { step_m };
+                step_m = if east_m <= 5.0 {
+                    10.0
+                } else if east_m >= 45.0 {
+                    -10.0
+                } else {
+                    step_m
+                };
                 east_m = if east_m < 0.0 { 5.0 } else { east_m + step_m };
                 speed_mps = 10.0;
             }

@@ -1,5 +1,9 @@
 //! The core from outside: drives drawn as text, properties, and `geo` as the oracle of geometry.
-#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that indexes wrongly fails, which is what it is for")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test that indexes wrongly fails, which is what it is for"
+)]
 
 mod drawn;
 mod oracle;

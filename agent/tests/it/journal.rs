@@ -1,0 +1,90 @@
+//! The journal on a real file: full, damaged, of a later release.
+
+use crate::drive::all_events;
+use gatestamp::event::Event;
+use gatestamp::io::journal::{Journal, JournalError, Position};
+use gatestamp::io::resume::open_journal;
+use geofence::UnixMillis;
+use std::path::Path;
+
+const NOWHERE: Position = Position { segment: 0, records: 0 };
+const ROOMY: u64 = 64 << 20;
+
+fn many(count: u64) -> Vec<Event> {
+    let like = all_events().remove(1);
+    (1..=count).map(|sequence| Event { sequence, id: format!("fleet-truck-{sequence}"), ..like.clone() }).collect()
+}
+
+fn open(path: &Path, quota: u64) -> Journal {
+    Journal::open(path, quota).unwrap()
+}
+
+#[test]
+fn what_was_saved_is_there_after_opening_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("journal.db");
+    open(&path, ROOMY).save(&many(3), b"state", Position { segment: 4, records: 9 }).unwrap();
+    let again = open(&path, ROOMY);
+    assert_eq!(again.highest().unwrap(), 3);
+    assert_eq!(again.state().unwrap(), Some((b"state".to_vec(), Position { segment: 4, records: 9 })));
+    let bodies = again.bodies(&(2..=9)).unwrap();
+    assert_eq!(bodies.iter().map(|(sequence, _)| *sequence).collect::<Vec<_>>(), [2, 3]);
+}
+
+#[test]
+fn a_full_quota_evicts_what_dispatch_has_and_never_what_it_lacks() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = open(&dir.path().join("journal.db"), 1 << 20);
+    let mut saved = 0;
+    for event in many(5_000) {
+        match journal.save(std::slice::from_ref(&event), b"state", NOWHERE) {
+            Ok(()) => saved = event.sequence,
+            Err(JournalError::Full) => break,
+            Err(other) => panic!("{other}"),
+        }
+    }
+    assert!((100..5_000).contains(&saved), "{saved}");
+    assert_eq!(journal.bodies(&(1..=saved)).unwrap().len() as u64, saved, "unacknowledged events were evicted");
+    journal.received(saved - 50).unwrap();
+    for event in many(saved + 200).split_off(usize::try_from(saved).unwrap()) {
+        journal.save(std::slice::from_ref(&event), b"state", NOWHERE).unwrap();
+    }
+    let kept = journal.bodies(&(saved - 49..=saved + 200)).unwrap();
+    assert_eq!(kept.len(), 250);
+}
+
+#[test]
+fn a_journal_of_a_later_release_is_refused_and_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("journal.db");
+    drop(open(&path, ROOMY));
+    rusqlite::Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 99").unwrap();
+    let before = std::fs::read(&path).unwrap();
+    assert!(matches!(Journal::open(&path, ROOMY), Err(JournalError::Later { found: 99, .. })));
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+}
+
+#[test]
+fn a_damaged_journal_is_set_aside_under_a_name_with_a_date() {
+    for damage in [&b"not a database at all, but long enough to look like a header of one.."[..], &[0x53; 5_000]] {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("journal.db"), damage).unwrap();
+        let opened = open_journal(dir.path(), ROOMY, UnixMillis(1_795_358_161_007)).unwrap();
+        assert_eq!(opened.why, ["journal_damaged_set_aside"]);
+        assert_eq!(opened.journal.highest().unwrap(), 0);
+        let kept = std::fs::read(dir.path().join("journal.db.damaged-20261122T143601007Z")).unwrap();
+        assert_eq!(kept, damage);
+    }
+}
+
+#[test]
+fn a_flipped_page_is_found_at_the_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("journal.db");
+    open(&path, ROOMY).save(&many(400), b"state", NOWHERE).unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 2 / 4_096 * 4_096;
+    bytes[middle..middle + 64].fill(0xff);
+    std::fs::write(&path, bytes).unwrap();
+    assert!(matches!(Journal::open(&path, ROOMY), Err(JournalError::Damaged { .. })));
+}
