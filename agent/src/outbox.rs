@@ -161,6 +161,8 @@ impl Outbox {
         let range = self.next..=self.next + count - 1;
         self.next += count;
         self.on_the_way.extend(range.clone());
+        // Patience begins with the sending: dispatch cannot acknowledge what it never saw.
+        self.again_at = Some(at.plus(self.patience));
         Some(range)
     }
 
@@ -231,6 +233,16 @@ mod tests {
             })
             .collect();
         assert_eq!(sent, [30, 90, 210]);
+    }
+
+    #[test]
+    fn an_event_after_hours_of_quiet_is_sent_once_and_dispatch_gets_its_time() {
+        let mut outbox = linked(0);
+        outbox.journaled(1);
+        assert_eq!(outbox.poll(seconds(7_200)), Some(1..=1));
+        outbox.delivered(1);
+        assert_eq!(outbox.poll(seconds(7_201)), None);
+        assert_eq!(outbox.poll(seconds(7_230)), Some(1..=1));
     }
 
     #[test]

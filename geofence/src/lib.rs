@@ -1,11 +1,11 @@
 //! The pure core of Gatestamp: where does the truck stand relative to its fences, and when did it cross them?
 //!
 //! ```text
-//!   Fix ──> tracker ──┬─> motion    parked or moving, how far since it stood
-//!                     ├─> fences    signed distance to each boundary nearby, in metres
-//!                     ├─> presence  per fence: the state machine, one pure step per fix
-//!                     └─> stamp     the crossing: when, with which interval, by which method
-//!            Transition <──┘
+//!   Fix --> tracker --+-> motion    parked or moving, how far since it stood
+//!                     +-> fences    signed distance to each boundary nearby, in metres
+//!                     +-> presence  per fence: the state machine, one pure step per fix
+//!                     +-> stamp     the crossing: when, with which interval, by which method
+//!            Transition <--+
 //! ```
 //!
 //! Nothing here reads a clock, opens a file or allocates: time is a field of [`Fix`], fences are behind the

@@ -50,7 +50,7 @@ impl Motion {
     }
 
     /// A hole in the fixes: what was driven before says nothing about now, and a truck under a roof never shows
-    /// [`SETTLED_AFTER`] of standstill. So travel has to be proven anew.
+    /// half a minute of standstill. So travel has to be proven anew.
     pub fn interrupted(&mut self) {
         *self = Self { slow: Span(0), driven_m: 0.0, settled: true };
     }

@@ -2,11 +2,11 @@
 //!
 //! ```text
 //!              crossed in                   held and deep enough
-//!   Outside ───────────────> Entering ─────────────────────────────> Inside ── Entered
-//!      ^  <─── back out ─────────┘                                  ^   │
-//!      │                                              back in,      │   │ crossed out, driving
-//!      │                                              or standing   │   v
-//!      └──── held, far enough, and driven ── Left ────────────── Leaving
+//!   Outside ---------------> Entering -----------------------------> Inside -- Entered
+//!      ^  <--- back out ---------+                                  ^   |
+//!      |                                              back in,      |   | crossed out, driving
+//!      |                                              or standing   |   v
+//!      +---- held, far enough, and driven -- Left -------------- Leaving
 //!
 //!   Found: no history and the first fix inside. Standing still makes it Inside (Entered, `first_inside`).
 //! ```

@@ -11,6 +11,10 @@ use serde::{Deserialize, Serialize};
 pub(crate) const GAP: Span = Span::seconds(10);
 /// How well a fence is surveyed, metres (1 sigma).
 const SURVEY_SIGMA_M: f64 = 1.0;
+/// Receivers are optimistic: their sigma is taken this many times ...
+const OPTIMISM: f64 = 1.5;
+/// ... and half of that is in common to all fixes of a minute, so that no two of them average it out.
+const COMMON_SHARE: f64 = 0.5;
 /// Boundary speed below which a crossing time has no useful meaning, m/s.
 const CREEP_MPS: f64 = 0.05;
 
@@ -110,7 +114,8 @@ fn interpolate(before: Sample, after: Sample) -> (UnixMillis, f64) {
     let crossed = (before.distance_m > 0.0) != (after.distance_m > 0.0);
     let share = if crossed && across_m.abs() > 1e-9 { (before.distance_m / across_m).clamp(0.0, 1.0) } else { 0.0 };
     let across_mps = (across_m.abs() / dt.max(0.001)).max(CREEP_MPS);
-    let sigma_m = libm::hypot(after.sigma_m, SURVEY_SIGMA_M);
+    let receiver_m = OPTIMISM * after.sigma_m * libm::hypot(1.0, COMMON_SHARE);
+    let sigma_m = libm::hypot(receiver_m, SURVEY_SIGMA_M);
     (before.time + Span::from_seconds(dt * share), sigma_m / across_mps)
 }
 
@@ -141,7 +146,7 @@ fn across_gap(before: Sample, after: Sample, power_cut: bool) -> Crossing {
 /// of the fence and half of the accuracy again for the error that all fixes of a minute share.
 #[must_use]
 pub fn probability_inside(distance_m: f64, sigma_m: f64) -> f64 {
-    let variance = sigma_m * sigma_m * 1.25 + SURVEY_SIGMA_M * SURVEY_SIGMA_M;
+    let variance = sigma_m * sigma_m * (1.0 + COMMON_SHARE * COMMON_SHARE) + SURVEY_SIGMA_M * SURVEY_SIGMA_M;
     0.5 * libm::erfc(distance_m / libm::sqrt(2.0 * variance))
 }
 
@@ -163,9 +168,9 @@ mod tests {
     fn between_near_fixes_the_crossing_is_interpolated() {
         let c = Crossing::between(sample(100, 6.0, 8.0), sample(101, -2.0, 8.0), false);
         assert_eq!((c.at.0, c.method), (100_750, Method::Interpolated));
-        // sqrt(3^2 + 1^2) m / 8 m/s = 0.395 s
-        assert_eq!(c.hi - c.at, Span(791));
-        assert_eq!(c.at - c.lo.unwrap(), Span(791));
+        // sqrt((1.5 * 3)^2 * 1.25 + 1^2) m / 8 m/s = 0.641 s
+        assert_eq!(c.hi - c.at, Span(1_282));
+        assert_eq!(c.at - c.lo.unwrap(), Span(1_282));
     }
 
     #[test]

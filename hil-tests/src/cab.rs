@@ -34,7 +34,12 @@ impl Cab {
     ///
     /// # Errors
     /// When no thread can be started.
-    pub fn drive(port: Port, epochs: Vec<Epoch>, clock: SimClock, copy: impl Write + Send + 'static) -> io::Result<Self> {
+    pub fn drive(
+        port: Port,
+        epochs: Vec<Epoch>,
+        clock: SimClock,
+        copy: impl Write + Send + 'static,
+    ) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             port: Mutex::new(port),
             over: AtomicBool::new(false),

@@ -3,7 +3,7 @@
 //! The only file of the rig that reads a clock. Simulated time starts at a UTC instant of our choice and runs `scale` times faster
 //! than the machine's monotonic clock; nothing in the rig looks at the wall clock after that, so a step of it cannot fail a test.
 
-#![allow(clippy::disallowed_methods, reason = "the one place of the rig that reads clocks")]
+#![expect(clippy::disallowed_methods, reason = "the one place of the rig that reads clocks")]
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 

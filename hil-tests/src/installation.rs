@@ -6,6 +6,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use crate::dispatch;
 use crate::gateway::Gateway;
@@ -16,6 +17,9 @@ use crate::world::{Shift, facility};
 pub const FLEET: &str = "demo";
 /// The truck.
 pub const TRUCK: &str = "truck-7";
+
+/// A disk commits perhaps a hundred times a second.
+const ACK_EVERY_MIN: Duration = Duration::from_millis(20);
 
 /// One truck's files and the agent's binary.
 #[derive(Debug, Clone)]
@@ -64,7 +68,9 @@ impl Installation {
     #[must_use]
     pub fn dispatch(&self, broker_port: u16) -> dispatch::Options {
         let database = self.dir.join("dispatch.db");
-        dispatch::Options { broker_port, fleet: FLEET.to_owned(), truck: TRUCK.to_owned(), database }
+        // Once a second of the truck's time, as a dispatcher would, but not so often that the broker has nothing else to do.
+        let ack_every = (Duration::from_secs(1) / self.scale).max(ACK_EVERY_MIN);
+        dispatch::Options { broker_port, fleet: FLEET.to_owned(), truck: TRUCK.to_owned(), database, ack_every }
     }
 
     /// Starts the agent.

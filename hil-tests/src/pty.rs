@@ -17,6 +17,8 @@ use rustix::termios::{OptionalActions, QueueSelector, ioctl_tiocnxcl, tcflush, t
 pub struct Port {
     name: PathBuf,
     plugged: Option<Pair>,
+    /// The terminal of the last cable, whose number must not come back at once.
+    last: Option<PathBuf>,
     dropped_bytes: u64,
 }
 
@@ -33,7 +35,7 @@ impl Port {
     /// A port under `name`, with nothing plugged in: the name does not exist yet.
     #[must_use]
     pub fn unplugged(name: &Path) -> Self {
-        Self { name: name.to_owned(), plugged: None, dropped_bytes: 0 }
+        Self { name: name.to_owned(), plugged: None, last: None, dropped_bytes: 0 }
     }
 
     /// Plugs a receiver in: a new terminal, and the name pointing to it.
@@ -42,8 +44,13 @@ impl Port {
     /// When the system gives no terminal or the link cannot be made.
     pub fn plug(&mut self) -> io::Result<()> {
         self.unplug();
-        let pair = Pair::open()?;
+        let mut pair = Pair::open()?;
+        if self.last.as_ref() == Some(&pair.device) {
+            // The kernel gives the lowest free number. The next one is opened while this one is still held.
+            pair = Pair::open()?;
+        }
         std::os::unix::fs::symlink(&pair.device, &self.name)?;
+        self.last = Some(pair.device.clone());
         self.plugged = Some(pair);
         Ok(())
     }
@@ -144,7 +151,7 @@ mod tests {
         assert_eq!(&bytes, b"$GPRMC\r\n", "raw: no translation of line ends");
         port.unplug();
         assert!(!matches!(reader.read(&mut bytes), Ok(1..)), "hang-up");
-        // The reader still holds the old number, as an agent that has not noticed would.
+        drop(reader);
         port.plug().expect("a second terminal");
         assert_ne!(port.device().expect("plugged"), first);
     }

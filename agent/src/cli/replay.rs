@@ -164,6 +164,7 @@ impl Replay {
         if head.facilities == self.engine.facilities().revision() {
             let truck = self.engine.truck();
             if head.fleet == truck.fleet && head.truck == truck.id && self.journal.is_none() {
+                self.note_hole(name, head.state.sequence());
                 self.engine.resume(head.state.clone());
             }
         } else if self.output == Output::Events {
@@ -176,6 +177,18 @@ impl Replay {
             note(&format!("{name}: ends in records that were never sealed, as after a power cut; they are left out"));
         }
         Ok(())
+    }
+
+    /// A segment that begins with more events than were derived follows on a hole.
+    fn note_hole(&self, name: &str, sequence: u64) {
+        let derived = self.engine.state().sequence();
+        if self.output == Output::Events && derived > 0 && sequence > derived {
+            let first = derived + 1;
+            note(&format!(
+                "{name}: events {first} to {sequence} were decided while the recording could not be written, or their part of \
+                 it is gone; they are in the journal only"
+            ));
+        }
     }
 
     fn recorded(&mut self, recorded: &Recorded) -> std::io::Result<()> {

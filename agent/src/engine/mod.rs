@@ -178,6 +178,11 @@ impl Engine {
                 self.state.remember(Kind::DeviceStopped, *at, vec!["told_to_stop".to_owned()]);
                 (*at, true)
             }
+            Recorded::Missed(at, inputs) => {
+                let why = vec!["recording_missed_inputs".to_owned(), inputs.to_string()];
+                self.state.remember(Kind::DeviceHealth, *at, why);
+                (*at, true)
+            }
         };
         if let Some(change) = self.state.coverage.tick(at) {
             self.coverage_event(at, change, &mut events);

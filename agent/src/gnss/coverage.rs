@@ -44,7 +44,7 @@ pub struct Interval {
 /// What became known at one input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// No fix for [`LOST_AFTER`]: since when and presumably why.
+    /// No fix for 20 s: since when and presumably why.
     Lost {
         /// The last fix.
         since: UnixMillis,

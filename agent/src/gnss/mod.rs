@@ -1,9 +1,9 @@
 //! From the receiver's bytes to judged fixes.
 //!
 //! ```text
-//!   bytes ─> framer ─> sentence ─> epoch ─> date ─> plausibility ─> GnssFix
-//!              │          │          │        │          │
-//!              └──────────┴──── Rejected, counted by reason ──┘        coverage: why there was none
+//!   bytes -> framer -> sentence -> epoch -> date -> plausibility -> GnssFix
+//!              |          |          |        |          |
+//!              +----------+---- Rejected, counted by reason --+        coverage: why there was none
 //! ```
 //!
 //! Nothing here fails: what cannot be used is a counted [`Rejected`]. [`Reception`] is the whole state, so that a
@@ -55,7 +55,7 @@ pub enum Outcome {
 pub enum Rejected {
     /// A sentence began before the last one was complete.
     Cut,
-    /// More than [`framer::SENTENCE_MAX`] bytes without an end.
+    /// More than 255 bytes without an end.
     TooLong,
     /// A control character or binary byte within a sentence.
     NotText,

@@ -59,8 +59,17 @@ impl Blackbox {
         self.keep_quota()?;
         let index = self.next_index;
         let path = self.dir.join(segment_name(index));
-        let mut file = BufWriter::new(File::create_new(&path)?);
-        self.next_index += 1;
+        let begun = self.create(index, &path, at, head);
+        if begun.is_err() {
+            // A segment without a whole head is of no use to anybody.
+            self.open = None;
+            let _ = fs::remove_file(&path);
+        }
+        begun
+    }
+
+    fn create(&mut self, index: u64, path: &Path, at: Mono, head: &Head) -> io::Result<()> {
+        let mut file = BufWriter::new(File::create_new(path)?);
         file.write_all(MAGIC)?;
         serde_json::to_writer(&mut file, head)?;
         file.write_all(b"\n")?;
@@ -68,7 +77,7 @@ impl Blackbox {
         encoder.set_parameter(zstd::stream::raw::CParameter::WindowLog(WINDOW_LOG))?;
         self.open = Some(Open {
             index,
-            path,
+            path: path.to_owned(),
             encoder,
             records: 0,
             crc: crc32fast::Hasher::new(),
@@ -79,7 +88,9 @@ impl Blackbox {
             buffer: Vec::new(),
         });
         self.sync(at)?;
-        File::open(&self.dir)?.sync_all()
+        File::open(&self.dir)?.sync_all()?;
+        self.next_index = index + 1;
+        Ok(())
     }
 
     /// Appends one input.
@@ -108,19 +119,17 @@ impl Blackbox {
         Ok(())
     }
 
-    /// Segment and number of records so far.
+    /// Segment and number of records so far. While nothing is recorded: the beginning of the next segment, so that a state
+    /// stored meanwhile is not mistaken for one at the beginning of the recording.
     #[must_use]
-    pub fn position(&self) -> Option<(u64, u64)> {
-        self.open.as_ref().map(|open| (open.index, open.records))
+    pub fn position(&self) -> (u64, u64) {
+        self.open.as_ref().map_or((self.next_index, 0), |open| (open.index, open.records))
     }
 
     /// The segment that is open is old or large enough.
     #[must_use]
     pub fn is_due(&self, at: Mono) -> bool {
-        self.open.as_ref().is_some_and(|open| {
-            let size = fs::metadata(&open.path).map_or(0, |meta| meta.len());
-            at - open.begun >= SEGMENT_SPAN || size >= SEGMENT_BYTES
-        })
+        self.open.as_ref().is_some_and(|open| at - open.begun >= SEGMENT_SPAN || open.size() >= SEGMENT_BYTES)
     }
 
     /// Gives up the segment that is open, as after an error.
@@ -154,6 +163,11 @@ impl Blackbox {
 }
 
 impl Open {
+    /// Compressed bytes so far. Looked up once a second: sealing is what makes them grow.
+    fn size(&self) -> u64 {
+        if self.unsealed { 0 } else { fs::metadata(&self.path).map_or(0, |meta| meta.len()) }
+    }
+
     fn append(&mut self, input: &Recorded) -> io::Result<()> {
         self.buffer.clear();
         encode(input, &mut self.buffer);

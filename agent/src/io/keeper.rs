@@ -21,6 +21,8 @@ pub struct Trouble {
     pub journal: Option<String>,
     /// Why the recording is not written.
     pub recording: Option<String>,
+    /// Inputs that were not recorded since.
+    pub missed: u64,
     /// Events that wait for the journal.
     pub held: usize,
     /// Events that found no room to wait either. They can be derived again from the recording.
@@ -57,6 +59,10 @@ impl Keeper {
 
     /// Appends an input to the recording.
     pub fn record(&mut self, at: Mono, input: &Recorded) {
+        if self.trouble.recording.is_some() {
+            self.trouble.missed += 1;
+            return;
+        }
         if let Err(error) = self.blackbox.append(at, input) {
             self.recording_failed(at, &error);
         }
@@ -75,27 +81,34 @@ impl Keeper {
         self.commit(at, state);
     }
 
-    /// Ends the segment that is due, and tries again what failed.
-    pub fn tend(&mut self, at: Mono, head: impl FnOnce() -> Head) {
+    /// Ends the segment that is due, and tries again what failed. Gives back what the recording missed, once it goes on:
+    /// the engine is to be told, so that the hole becomes an event.
+    #[must_use]
+    pub fn tend(&mut self, at: Mono, head: impl FnOnce() -> Head) -> Option<Recorded> {
         let retry = self.retry_at.is_some_and(|then| at >= then);
         if retry {
             self.retry_at = None;
         }
         let reopen = retry && self.trouble.recording.is_some();
-        if reopen || self.blackbox.is_due(at) {
-            let head = head();
-            match self.blackbox.begin(at, &head) {
-                Ok(()) => {
-                    self.trouble.recording = None;
-                    // The state belongs to the new segment now: a restart need not read the old one.
-                    self.dirty = true;
-                    self.commit(at, &head.state);
-                }
-                Err(error) => self.recording_failed(at, &error),
+        if !(reopen || self.blackbox.is_due(at)) {
+            if retry && self.dirty {
+                self.commit(at, &head().state);
             }
-        } else if retry && self.dirty {
-            self.commit(at, &head().state);
+            return None;
         }
+        let head = head();
+        if let Err(error) = self.blackbox.begin(at, &head) {
+            self.recording_failed(at, &error);
+            return None;
+        }
+        let missed = std::mem::take(&mut self.trouble.missed);
+        if self.trouble.recording.take().is_some() {
+            tracing::info!(missed, "the recording goes on");
+        }
+        // The state belongs to the new segment now: a restart need not read the old one.
+        self.dirty = true;
+        self.commit(at, &head.state);
+        reopen.then_some(Recorded::Missed(at, missed))
     }
 
     /// Begins the first segment of this run.
@@ -118,7 +131,7 @@ impl Keeper {
         {
             self.recording_failed(at, &error);
         }
-        let (segment, records) = self.blackbox.position().unwrap_or((0, 0));
+        let (segment, records) = self.blackbox.position();
         let saved = serde_json::to_vec(state)
             .map_err(|error| error.to_string())
             .and_then(|engine| self.journal_save(&engine, Position { segment, records }).map_err(|e| e.to_string()));
@@ -135,7 +148,7 @@ impl Keeper {
                     tracing::error!(why, "events cannot be journaled; they are held in memory until they can");
                 }
                 self.trouble.journal = Some(why);
-                self.retry_at = Some(at.plus(RETRY));
+                self.retry_at.get_or_insert(at.plus(RETRY));
             }
         }
         self.trouble.held = self.held.len();
@@ -150,7 +163,8 @@ impl Keeper {
             tracing::error!(%error, "the recording cannot be written; deciding goes on without it");
         }
         self.trouble.recording = Some(error.to_string());
+        self.trouble.missed += 1;
         self.blackbox.abandon();
-        self.retry_at = Some(at.plus(RETRY));
+        self.retry_at.get_or_insert(at.plus(RETRY));
     }
 }

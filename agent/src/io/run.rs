@@ -306,7 +306,9 @@ impl Daemon {
     fn tend(&mut self) {
         let at = self.clock.now();
         let Self { keeper, engine, .. } = self;
-        keeper.tend(at, || engine.head());
+        if let Some(missed) = keeper.tend(at, || engine.head()) {
+            self.recorded(missed);
+        }
         self.engine_link(Link::Tick);
         let changed = self.parts.disk(self.keeper.trouble(), wall_clock());
         let due = self.health_at.is_none_or(|then| at - then >= HEALTH_EVERY);

@@ -9,7 +9,7 @@ const DAY: Span = Span::seconds(86_400);
 const CHUNK_MAX: usize = 512;
 
 /// Cuts the bytes of a file into the chunks that are fed one after the other: at line ends, and before
-/// [`CHUNK_MAX`] bytes. Lines beginning with `#` before the first sentence are a header of gpsd's logs and left out.
+/// 512 bytes. Lines beginning with `#` before the first sentence are a header of gpsd's logs and left out.
 pub fn chunks(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = skip_header(bytes);
     std::iter::from_fn(move || {

@@ -9,6 +9,7 @@ pub(super) const BYTES: u8 = 2;
 pub(super) const TICK: u8 = 3;
 pub(super) const STOP: u8 = 4;
 pub(super) const SEAL: u8 = 5;
+pub(super) const MISSED: u8 = 6;
 
 /// What stands at the head of a segment: enough to derive its events without the segments before it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,6 +37,8 @@ pub enum Recorded {
     Tick(Mono),
     /// The agent was told to stop.
     Stop(Mono),
+    /// So many inputs before this one could not be recorded.
+    Missed(Mono, u64),
 }
 
 impl Recorded {
@@ -43,7 +46,7 @@ impl Recorded {
     #[must_use]
     pub fn at(&self) -> Mono {
         match self {
-            Self::Boot(at, _) | Self::Bytes(at, _) | Self::Tick(at) | Self::Stop(at) => *at,
+            Self::Boot(at, _) | Self::Bytes(at, _) | Self::Tick(at) | Self::Stop(at) | Self::Missed(at, _) => *at,
         }
     }
 }
@@ -59,6 +62,7 @@ pub fn encode(input: &Recorded, out: &mut Vec<u8>) {
         Recorded::Bytes(at, bytes) => append(BYTES, *at, bytes, out),
         Recorded::Tick(at) => append(TICK, *at, &[], out),
         Recorded::Stop(at) => append(STOP, *at, &[], out),
+        Recorded::Missed(at, inputs) => append(MISSED, *at, &inputs.to_le_bytes(), out),
     }
 }
 
@@ -83,6 +87,7 @@ pub(super) fn decode(kind: u8, at: Mono, payload: &[u8]) -> Option<Recorded> {
         BYTES => Some(Recorded::Bytes(at, payload.to_vec())),
         TICK => Some(Recorded::Tick(at)),
         STOP => Some(Recorded::Stop(at)),
+        MISSED => payload.try_into().ok().map(|bytes| Recorded::Missed(at, u64::from_le_bytes(bytes))),
         _ => None,
     }
 }

@@ -1,9 +1,9 @@
 //! Transitions at fences to visits of facilities.
 //!
 //! ```text
-//!   Entered site ──> arrived (provisional) ──┬─ stands, or 60 s inside ──> arrived (confirmed) ──> Left ──> departed
-//!                                            └─ Left before that ──> arrived (retracted), passed
-//!   Entered/Left another zone ──> phase
+//!   Entered site --> arrived (provisional) --+- stands, or 60 s inside --> arrived (confirmed) --> Left --> departed
+//!                                            +- Left before that --> arrived (retracted), passed
+//!   Entered/Left another zone --> phase
 //! ```
 //!
 //! A visit begins with the first zone of a facility that is entered and ends when all are left. Its facts are
@@ -79,7 +79,7 @@ impl Visits {
         for stay in &mut self.open {
             stay.close_if_gone(out);
         }
-        self.open.retain(|stay| !stay.is_over());
+        self.open.retain(|stay| !stay.is_over(fix.time));
     }
 
     /// The facilities where the truck is right now: id and visit, the latest first.

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 /// An arrival is confirmed when the truck stands, or after so long inside.
 const INSIDE_CONFIRMS: Span = Span::seconds(60);
+/// A truck that left the queue or the approach still belongs to the visit for so long: fences need not touch.
+const ON_THE_WAY_IN: Span = Span::seconds(30 * 60);
 /// A standstill begins between two fixes, and the Doppler speed lags a little.
 const STANDSTILL_SIGMA: Span = Span::seconds(1);
 
@@ -61,6 +63,8 @@ pub(super) struct Stay {
     id: String,
     facility: Facility,
     inside: Vec<FenceKey>,
+    /// When the last zone was left.
+    emptied: Option<UnixMillis>,
     site: Site,
     arrival_revision: u32,
     crossed_in: Option<Noted>,
@@ -75,6 +79,7 @@ impl Stay {
             id: format!("{truck}-{}-{stamp}", facility.id),
             facility: facility.clone(),
             inside: Vec::new(),
+            emptied: None,
             site: Site::Ahead,
             arrival_revision: 0,
             crossed_in: None,
@@ -103,8 +108,10 @@ impl Stay {
         self.site == Site::Departed
     }
 
-    pub(super) fn is_over(&self) -> bool {
-        self.inside.is_empty()
+    pub(super) fn is_over(&self, now: UnixMillis) -> bool {
+        let on_the_way_in =
+            self.site == Site::Ahead && self.emptied.is_some_and(|emptied| now - emptied <= ON_THE_WAY_IN);
+        self.inside.is_empty() && !on_the_way_in
     }
 
     pub(super) fn entered(&mut self, transition: &Transition, zone: Zone, out: &mut Vec<Fact>) {
@@ -125,6 +132,7 @@ impl Stay {
 
     pub(super) fn left(&mut self, transition: &Transition, zone: Zone, out: &mut Vec<Fact>) {
         self.inside.retain(|&fence| fence != transition.fence);
+        self.emptied = Some(transition.decided_at);
         if zone != Zone::Site {
             self.zone_left(transition, zone, out);
             return;

@@ -45,7 +45,12 @@ fn live(dir: &Path, inputs: &[Recorded]) {
             match effect {
                 Effect::Record => keeper.record(input.at(), input),
                 Effect::Save(events) => keeper.save(input.at(), events, engine.state()),
-                _ => {}
+                Effect::SaveReceived(_)
+                | Effect::Send(_)
+                | Effect::State(_)
+                | Effect::Position(_)
+                | Effect::Fixed(_)
+                | Effect::Covered(_) => {}
             }
         }
     }
@@ -166,4 +171,69 @@ fn a_disk_that_refuses_holds_events_and_takes_them_in_order_later() {
     drop(keeper);
     let decided: Vec<_> = all_events().into_iter().map(|event| event.body).collect();
     assert_eq!(journaled(dir.path()), decided);
+}
+
+#[test]
+fn a_recording_that_could_not_be_written_goes_on_and_tells_its_hole() {
+    let dir = tempfile::tempdir().unwrap();
+    let recording = dir.path().join("recording");
+    let journal = Journal::open(&dir.path().join("journal.db"), ROOMY).unwrap();
+    let mut keeper = Keeper::new(journal, Blackbox::new(&recording, ROOMY).unwrap());
+    let mut engine = engine(State::default());
+    let hour = geofence::Span::seconds(3_600);
+    keeper.begin(gatestamp::time::Mono(0), &head(&engine));
+    let feed = |keeper: &mut Keeper, engine: &mut Engine, inputs: &[Recorded]| {
+        for input in inputs {
+            keeper.record(input.at(), input);
+            let told = events(engine, input);
+            if !told.is_empty() {
+                keeper.save(input.at(), told, engine.state());
+            }
+        }
+    };
+    let drive = inputs();
+    feed(&mut keeper, &mut engine, &drive[..100]);
+    std::fs::remove_dir_all(&recording).unwrap();
+    assert_eq!(keeper.tend(drive[100].at().plus(hour), || head(&engine)), None);
+    assert!(keeper.trouble().recording.is_some());
+    feed(&mut keeper, &mut engine, &drive[100..400]);
+    std::fs::create_dir(&recording).unwrap();
+    let later = drive[400].at().plus(hour).plus(hour);
+    let missed = keeper.tend(later, || head(&engine));
+    assert_eq!(missed, Some(Recorded::Missed(later, 301)));
+    feed(&mut keeper, &mut engine, &missed.into_iter().collect::<Vec<_>>());
+    feed(&mut keeper, &mut engine, &drive[400..]);
+    drop(keeper);
+    let before = journaled(dir.path());
+    assert!(before.iter().any(|body| String::from_utf8_lossy(body).contains("recording_missed_inputs")));
+    // The next start goes on from the newest state, not from the one before the hole.
+    live(dir.path(), &[boot(later)]);
+    let after = journaled(dir.path());
+    assert!(after.starts_with(&before) && after.len() == before.len() + 1, "{} then {}", before.len(), after.len());
+}
+
+#[test]
+fn killed_while_nothing_could_be_recorded_the_sequence_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let drive = inputs();
+    live(dir.path(), &drive[..100]);
+    let recording = dir.path().join("recording");
+    let journal = Journal::open(&dir.path().join("journal.db"), ROOMY).unwrap();
+    let mut blackbox = Blackbox::new(&recording, ROOMY).unwrap();
+    blackbox.abandon();
+    let mut engine = engine(State::default());
+    resume(&mut engine, &journal, &recording, &mut Vec::new(), |_, _, _| ()).unwrap();
+    let mut keeper = Keeper::new(journal, blackbox);
+    for input in &drive[100..] {
+        keeper.record(input.at(), input);
+        let told = events(&mut engine, input);
+        if !told.is_empty() {
+            keeper.save(input.at(), told, engine.state());
+        }
+    }
+    drop(keeper);
+    let before = journaled(dir.path());
+    live(dir.path(), &[boot(drive[drive.len() - 1].at())]);
+    let after = journaled(dir.path());
+    assert!(after.starts_with(&before) && after.len() == before.len() + 1, "{} then {}", before.len(), after.len());
 }

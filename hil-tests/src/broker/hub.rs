@@ -97,7 +97,15 @@ impl Hub {
 fn addressed(message: &Publish, granted: QoS, retain: bool) -> Publish {
     let qos = if rank(message.qos) < rank(granted) { message.qos } else { granted };
     let topic: Bytes = message.topic.clone();
-    Publish { dup: false, qos, retain, topic, pkid: 0, payload: message.payload.clone(), properties: message.properties.clone() }
+    Publish {
+        dup: false,
+        qos,
+        retain,
+        topic,
+        pkid: 0,
+        payload: message.payload.clone(),
+        properties: message.properties.clone(),
+    }
 }
 
 /// QoS 2 is answered with QoS 1: nothing here asks for it.

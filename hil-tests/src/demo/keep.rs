@@ -47,7 +47,12 @@ impl Place {
     }
 
     /// Writes `received.jsonl` and `truth.jsonl`, and says what lies there.
-    pub(super) fn finish(&self, shift: &Shift, received: &[Received], clock: &LocalClock) -> io::Result<Option<String>> {
+    pub(super) fn finish(
+        &self,
+        shift: &Shift,
+        received: &[Received],
+        clock: &LocalClock,
+    ) -> io::Result<Option<String>> {
         if !self.kept {
             return Ok(None);
         }

@@ -74,7 +74,11 @@ fn introduce(options: &Options, shift: &Shift, out: &mut dyn Write) -> io::Resul
     let wall_s = shift.path.duration_s() / f64::from(options.scale);
     let Options { seed, scale, .. } = options;
     writeln!(out, "seed {seed}: a shift of {hours:.1} h at {scale} times its speed, about {wall_s:.0} s\n")?;
-    writeln!(out, "{:<8}  {:<22} {:<16} {:<10}  {:<15} {:<12} with dispatch", "landed", "where", "what", "stamp", "95 %", "by")?;
+    writeln!(
+        out,
+        "{:<8}  {:<22} {:<16} {:<10}  {:<15} {:<12} with dispatch",
+        "landed", "where", "what", "stamp", "95 %", "by"
+    )?;
     out.flush()
 }
 

@@ -49,7 +49,7 @@ impl<'a> Narrator<'a> {
         let percent = count(share * 100.0);
         if self.terminal {
             let full = count(share * f64::from(u8::try_from(BAR_CELLS).unwrap_or(0))).min(BAR_CELLS);
-            let bar = format!("{}{}", "█".repeat(full), "░".repeat(BAR_CELLS - full));
+            let bar = format!("{}{}", "\u{2588}".repeat(full), "\u{2591}".repeat(BAR_CELLS - full));
             let line = format!("{}  {bar} {percent:3} %  {link}", self.clock.minute(driven_s));
             if self.bar.as_ref() == Some(&line) {
                 return Ok(());
@@ -107,6 +107,6 @@ fn interval(claim: &Claim) -> String {
     let later = seconds(claim.hi_ms - claim.at_ms);
     match claim.lo_ms {
         Some(lo_ms) => format!("-{:.1} +{later:.1} s", seconds(claim.at_ms - lo_ms)),
-        None => format!("earlier +{later:.1} s"),
+        None => format!("open +{later:.1} s"),
     }
 }

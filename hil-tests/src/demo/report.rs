@@ -42,7 +42,11 @@ pub(super) struct Report<'a> {
 impl Report<'_> {
     /// Each crossing: true, stamped, error, interval.
     pub(super) fn table(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "\n{:<34} {:>12} {:>12} {:>8}  {:<18} {:<9} by", "true crossing", "true", "stamped", "error", "interval", "truth is")?;
+        writeln!(
+            out,
+            "\n{:<34} {:>12} {:>12} {:>8}  {:<18} {:<9} by",
+            "true crossing", "true", "stamped", "error", "interval", "truth is"
+        )?;
         for row in &self.verdict.rows {
             writeln!(out, "{}", self.line(row))?;
         }
@@ -83,7 +87,8 @@ impl Report<'_> {
             waits
         };
         let (prompt, held) = (waits(false), waits(true));
-        let worst = self.verdict.rows.iter().filter_map(Row::error_s).fold(0.0, |worst: f64, error| worst.max(error.abs()));
+        let worst =
+            self.verdict.rows.iter().filter_map(Row::error_s).fold(0.0, |worst: f64, error| worst.max(error.abs()));
         Summary {
             arrivals: self.verdict.arrivals,
             departures: self.verdict.departures,

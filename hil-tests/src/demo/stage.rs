@@ -48,7 +48,13 @@ pub(super) struct Curtain {
 
 impl Stage {
     /// Starts every part; the shift begins when this returns.
-    pub(super) fn set(binary: PathBuf, place: &Place, shift: &Shift, start_utc_ms: i64, scale: u32) -> io::Result<Self> {
+    pub(super) fn set(
+        binary: PathBuf,
+        place: &Place,
+        shift: &Shift,
+        start_utc_ms: i64,
+        scale: u32,
+    ) -> io::Result<Self> {
         let broker = Broker::start()?;
         let link = Link::to(broker.port())?;
         let installation = Installation::write(binary, place.dir(), shift, link.port(), scale)?;
@@ -65,7 +71,18 @@ impl Stage {
         let cab = Cab::drive(port, epochs, clock, place.drive_file()?)?;
         let names = shift.facilities.iter().map(|facility| (facility.id, facility.name)).collect();
         let (landed, faults) = (Vec::new(), Vec::new());
-        Ok(Self { clock, cab, gateway: Some(gateway), installation, dispatch, link, _broker: broker, names, landed, faults })
+        Ok(Self {
+            clock,
+            cab,
+            gateway: Some(gateway),
+            installation,
+            dispatch,
+            link,
+            _broker: broker,
+            names,
+            landed,
+            faults,
+        })
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -127,7 +144,7 @@ impl Stage {
         self.tell_news(narrator)?;
         let waiting = journal::highest(&state).saturating_sub(self.dispatch.thru());
         if waiting > 0 {
-            narrator.say(&format!("{waiting} events wait in the truck for its next start"))?;
+            narrator.say(&format!("what the truck said last ({waiting}) waits in its journal for its next start"))?;
         }
         self.faults.extend(self.dispatch.faults());
         Ok(Curtain {

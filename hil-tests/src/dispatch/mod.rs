@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::background::Background;
 pub use store::{Store, ack_text, committed};
@@ -27,6 +27,8 @@ pub struct Options {
     pub truck: String,
     /// Its own database.
     pub database: PathBuf,
+    /// The least time between two acknowledgements; the truck needs the newest only.
+    pub ack_every: Duration,
 }
 
 impl Options {

@@ -14,8 +14,6 @@ use super::{Board, Options, Received, lock};
 use crate::clock;
 use crate::event::Event;
 
-/// Five acknowledgements a second at most; the truck needs the newest only.
-const ACK_EVERY: Duration = Duration::from_millis(200);
 const RECONNECT_AFTER: Duration = Duration::from_millis(100);
 /// Packets between the connection's task and the commit; full means that the broker is not read until a commit is done.
 const PACKETS_MAX: usize = 64;
@@ -57,7 +55,7 @@ impl Session {
 
     async fn serve(mut self, options: &Options, store: &mut Store, board: &Mutex<Board>) {
         let mut owed = false;
-        let mut pace = tokio::time::interval(ACK_EVERY);
+        let mut pace = tokio::time::interval(options.ack_every);
         pace.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
@@ -71,7 +69,7 @@ impl Session {
                     Some(Packet::Publish(message)) => {
                         if !take(options, store, board, &message) { return }
                         if self.client.try_ack(&message).is_err() { return }
-                        owed = true;
+                        owed |= is_event(options, &message);
                     }
                     Some(_) => {}
                     None => return,
@@ -106,10 +104,14 @@ async fn poll(mut events: EventLoop, packets: mpsc::Sender<Packet>) {
     }
 }
 
+fn is_event(options: &Options, message: &Publish) -> bool {
+    message.topic == options.topic("events")
+}
+
 /// Commits an event, or notes the newest of the other topics. False when it could not be committed: then nothing is acknowledged.
 fn take(options: &Options, store: &mut Store, board: &Mutex<Board>, message: &Publish) -> bool {
-    let topic = String::from_utf8_lossy(&message.topic);
-    if topic != options.topic("events") {
+    if !is_event(options, message) {
+        let topic = String::from_utf8_lossy(&message.topic);
         let leaf = topic.rsplit('/').next().unwrap_or_default().to_owned();
         lock(board).latest.insert(leaf, message.payload.to_vec());
         return true;

@@ -91,7 +91,8 @@ impl Store {
         let insert = "INSERT INTO event (id, sequence, body) VALUES (?1, ?2, ?3)";
         transaction.execute(insert, params![event.id, stored(event.sequence), body])?;
         if let Some((first, last)) = event.lost {
-            transaction.execute("INSERT INTO lost (first, last) VALUES (?1, ?2)", params![stored(first), stored(last)])?;
+            transaction
+                .execute("INSERT INTO lost (first, last) VALUES (?1, ?2)", params![stored(first), stored(last)])?;
         }
         transaction.commit()?;
         self.cover(event.sequence, event.sequence);
@@ -161,7 +162,14 @@ mod tests {
     use super::*;
 
     fn event(sequence: u64) -> Event {
-        Event { id: format!("demo-truck-7-{sequence}"), sequence, kind: "device.health".to_owned(), time_ms: 0, claim: None, lost: None }
+        Event {
+            id: format!("demo-truck-7-{sequence}"),
+            sequence,
+            kind: "device.health".to_owned(),
+            time_ms: 0,
+            claim: None,
+            lost: None,
+        }
     }
 
     #[test]

@@ -98,9 +98,8 @@ fn gga(stamp: &Stamp, solution: Option<&Solution>) -> String {
 
 fn gsa(system: u8, solution: Option<&Solution>) -> String {
     let sky: &[Satellite] = if system == 1 { &GPS } else { &GLONASS };
-    let (mode, pdop, hdop, vdop) = solution.map_or((1, 99.99, 99.99, 99.99), |fix| {
-        (3, fix.hdop * 1.9, fix.hdop, fix.hdop * 1.6)
-    });
+    let (mode, pdop, hdop, vdop) =
+        solution.map_or((1, 99.99, 99.99, 99.99), |fix| (3, fix.hdop * 1.9, fix.hdop, fix.hdop * 1.6));
     let mut used = String::new();
     for slot in 0..12 {
         if let Some(satellite) = sky.get(slot).filter(|_| solution.is_some()) {

@@ -4,85 +4,16 @@
 //! knew is measured from the first message about a fact, which may have been provisional.
 
 mod facts;
+mod row;
 
-use std::time::Instant;
+use facts::{Fact, crossing_of, standing_facts, take_nearest};
+pub use row::{Landed, Row, Stamp};
 
-use facts::{Fact, crossing_of, seconds_between, standing_facts, take_nearest};
-
-use crate::clock::SimClock;
-use crate::event::Event;
 use crate::world::Shift;
 use crate::world::truth::{Crossing, Direction};
 
 /// A claim further than this from a true crossing is about something else.
 const MATCH_S: f64 = 600.0;
-
-/// An event with the simulated second of its receipt.
-#[derive(Debug, Clone)]
-pub struct Landed {
-    /// Seconds since the start of the shift.
-    pub at_s: f64,
-    /// The UTC at which the shift started.
-    pub start_utc_ms: i64,
-    /// The event.
-    pub event: Event,
-}
-
-impl Landed {
-    /// An event that was committed at a moment of the machine's clock.
-    #[must_use]
-    pub fn new(clock: SimClock, committed: Instant, event: Event) -> Self {
-        Self { at_s: clock.seconds_at(committed), start_utc_ms: clock.start_utc_ms(), event }
-    }
-
-    /// Simulated seconds from the event's time to its commit.
-    #[must_use]
-    pub fn delay_s(&self) -> f64 {
-        self.at_s - seconds_between(self.start_utc_ms, self.event.time_ms)
-    }
-}
-
-/// What was claimed about one crossing, in seconds since the start of the shift.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Stamp {
-    /// The stamp.
-    pub at_s: f64,
-    /// The lower bound, where there is one.
-    pub lo_s: Option<f64>,
-    /// The upper bound.
-    pub hi_s: f64,
-    /// How it was found.
-    pub method: String,
-    /// When the first message about the fact was decided.
-    pub decided_s: f64,
-    /// When the first message about the fact was with dispatch.
-    pub landed_s: f64,
-}
-
-/// One line of the comparison.
-#[derive(Debug, Clone)]
-pub struct Row {
-    /// What truly happened.
-    pub truth: Crossing,
-    /// What was claimed; none is a miss.
-    pub stamp: Option<Stamp>,
-}
-
-impl Row {
-    /// Stamp minus truth, in seconds.
-    #[must_use]
-    pub fn error_s(&self) -> Option<f64> {
-        self.stamp.as_ref().map(|stamp| stamp.at_s - self.truth.at_s)
-    }
-
-    /// Whether the truth lies inside the interval.
-    #[must_use]
-    pub fn is_covered(&self) -> bool {
-        self.stamp.as_ref().is_some_and(|stamp| {
-            stamp.lo_s.is_none_or(|lo| lo <= self.truth.at_s) && self.truth.at_s <= stamp.hi_s
-        })
-    }
-}
 
 /// The comparison of a whole shift.
 #[derive(Debug, Clone, Default)]
@@ -182,7 +113,7 @@ pub fn describe(crossing: &Crossing) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Claim;
+    use crate::event::{Claim, Event};
     use crate::world::facility::Zone;
 
     /// Landed events that tell the truth about an errand, each crossing 0.5 s late.
@@ -197,7 +128,15 @@ mod tests {
             };
             let sequence = u64::try_from(index).expect("few") + 2;
             let at_s = crossing.at_s + 0.5;
-            landed.push(self::landed(sequence, crossing.facility, kind, phase, crossing.zone.word(), at_s, "interpolated"));
+            landed.push(self::landed(
+                sequence,
+                crossing.facility,
+                kind,
+                phase,
+                crossing.zone.word(),
+                at_s,
+                "interpolated",
+            ));
         }
         landed
     }
@@ -218,8 +157,14 @@ mod tests {
             decided_ms: at_ms + 4_000,
             method: method.to_owned(),
         };
-        let event =
-            Event { id: format!("d-{sequence}"), sequence, kind: kind.to_owned(), time_ms: at_ms, claim: Some(claim), lost: None };
+        let event = Event {
+            id: format!("d-{sequence}"),
+            sequence,
+            kind: kind.to_owned(),
+            time_ms: at_ms,
+            claim: Some(claim),
+            lost: None,
+        };
         Landed { at_s: at_s + 5.0, start_utc_ms: 0, event }
     }
 
@@ -229,7 +174,9 @@ mod tests {
         let verdict = judge(&shift, 0, &honest(&shift));
         assert!(verdict.is_clean(), "{verdict:?}");
         assert_eq!((verdict.arrivals, verdict.departures), (5, 4));
-        assert!(verdict.rows.iter().all(|row| row.is_covered() && (row.error_s().expect("stamped") - 0.5).abs() < 0.01));
+        assert!(
+            verdict.rows.iter().all(|row| row.is_covered() && (row.error_s().expect("stamped") - 0.5).abs() < 0.01)
+        );
     }
 
     #[test]

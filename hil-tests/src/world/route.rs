@@ -1,6 +1,6 @@
 //! How does a truck get from stop to stop?
 //!
-//! Straight lines between waypoints, 1 m/s² of acceleration and braking, slow at sharp corners, a dwell at each stop. The result
+//! Straight lines between waypoints, 1 m/s2 of acceleration and braking, slow at sharp corners, a dwell at each stop. The result
 //! is the true path, ten times a second.
 
 use super::ground::Metres;
@@ -217,11 +217,8 @@ mod tests {
 
     #[test]
     fn no_step_is_faster_than_the_truck() {
-        let path = Path::drive(&[
-            via(0.0, 0.0, 20.0).stop(1.0),
-            via(500.0, 0.0, 20.0),
-            via(500.0, 300.0, 15.0).stop(1.0),
-        ]);
+        let path =
+            Path::drive(&[via(0.0, 0.0, 20.0).stop(1.0), via(500.0, 0.0, 20.0), via(500.0, 300.0, 15.0).stop(1.0)]);
         let samples: Vec<_> = path.samples().collect();
         for pair in samples.windows(2) {
             assert!(pair[0].at.distance(pair[1].at) <= 20.0 * STEP_S + 0.01);

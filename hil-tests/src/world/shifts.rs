@@ -34,8 +34,14 @@ fn warehouse() -> Facility {
 }
 
 fn cross_dock() -> Facility {
-    let corners =
-        [(3_380.0, 6_110.0), (3_380.0, 6_340.0), (3_200.0, 6_400.0), (3_050.0, 6_320.0), (3_050.0, 6_140.0), (3_200.0, 6_070.0)];
+    let corners = [
+        (3_380.0, 6_110.0),
+        (3_380.0, 6_340.0),
+        (3_200.0, 6_400.0),
+        (3_050.0, 6_320.0),
+        (3_050.0, 6_140.0),
+        (3_200.0, 6_070.0),
+    ];
     let site = Polygon { corners: corners.map(|(east, north)| Metres::new(east, north)).to_vec() };
     Facility::new("cross-dock", "Cross-dock Strausberg", site)
 }
@@ -58,7 +64,7 @@ impl Shift {
         Self::new(seed, origin(), facilities, Path::drive(&route))
     }
 
-    /// `rounds` times from the depot to a shop 1.3 km away and back, about seven and a half minutes each.
+    /// `rounds` times from the depot to a shop 1.3 km away and back, about eleven minutes each.
     #[must_use]
     pub fn errands(seed: u64, rounds: u32) -> Self {
         let mut random = Random::stream(seed, "errands");

@@ -119,11 +119,20 @@ fn a_facility_file_that_is_not_geojson_is_refused() {
 #[test]
 fn a_ring_that_crosses_itself_is_refused_with_its_facility() {
     let bow = "[[13.0,52.0],[13.01,52.01],[13.01,52.0],[13.0,52.01],[13.0,52.0]]";
-    Bench::with_facilities(&feature(r#"{"id": "bow-tie"}"#, bow)).refused_with(&["facilities.geojson:3:", "bow-tie", "remedy"]);
+    Bench::with_facilities(&feature(r#"{"id": "bow-tie"}"#, bow)).refused_with(&[
+        "facilities.geojson:3:",
+        "bow-tie",
+        "remedy",
+    ]);
 }
 
 #[test]
 fn latitude_99_is_refused_with_its_facility() {
     let ring = "[[13.0,99.0],[13.01,99.0],[13.01,98.0],[13.0,99.0]]";
-    Bench::with_facilities(&feature(r#"{"id": "north"}"#, ring)).refused_with(&["facilities.geojson:3:", "north", "99", "remedy"]);
+    Bench::with_facilities(&feature(r#"{"id": "north"}"#, ring)).refused_with(&[
+        "facilities.geojson:3:",
+        "north",
+        "99",
+        "remedy",
+    ]);
 }

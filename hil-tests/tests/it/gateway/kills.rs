@@ -5,15 +5,15 @@ use hil_tests::world::facility::Zone;
 use hil_tests::world::random::Random;
 use hil_tests::world::truth::Direction;
 
-use super::rig::{Rig, SCALE};
+use super::rig::{Rig, SCALE, seed};
 
 /// The last stop of the shift is left in peace, so that its arrival can be confirmed while fixes still come.
 const PEACE_S: f64 = 95.0;
 
 #[test]
 fn killed_fifty_times_in_one_drive_it_loses_nothing_and_doubles_nothing() {
-    let seed = 21;
-    let mut rig = Rig::set_off(Shift::errands(seed, 5), SCALE);
+    let seed = seed(21);
+    let mut rig = Rig::set_off(Shift::errands(seed, 4), SCALE + 10);
     let mut random = Random::stream(seed, "kills");
     let end_s = rig.shift.path.duration_s() - PEACE_S;
     let mean_s = end_s / 56.0;
@@ -28,13 +28,13 @@ fn killed_fifty_times_in_one_drive_it_loses_nothing_and_doubles_nothing() {
         rig.start_agent();
         kills += 1;
     }
-    assert!(kills >= 50, "{kills} kills");
+    assert!(kills >= 50, "{kills} kills, seed {seed}");
     rig.finish();
 }
 
 #[test]
 fn a_broker_killed_again_and_again_loses_what_it_acknowledged_and_dispatch_gets_it_all_the_same() {
-    let seed = 22;
+    let seed = seed(22);
     let mut rig = Rig::set_off(Shift::errands(seed, 2), SCALE);
     let mut random = Random::stream(seed, "kills");
     let crossings: Vec<f64> = rig.shift.crossings.iter().map(|crossing| crossing.at_s).collect();
@@ -49,7 +49,7 @@ fn a_broker_killed_again_and_again_loses_what_it_acknowledged_and_dispatch_gets_
 
 #[test]
 fn dispatch_crashes_between_receipt_and_acknowledgement_and_holds_each_event_once() {
-    let seed = 23;
+    let seed = seed(23);
     let mut rig = Rig::set_off(Shift::errands(seed, 1), SCALE);
     let mut random = Random::stream(seed, "crashes");
     let crossings: Vec<f64> = rig.shift.crossings.iter().map(|crossing| crossing.at_s).collect();

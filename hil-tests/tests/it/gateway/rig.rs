@@ -24,6 +24,11 @@ pub(crate) const SCALE: u32 = 40;
 /// How long the machine may take for anything that is only waiting.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The seed of a test with chance in it: its own, or the one that `HIL_SEED` names, to look for more.
+pub(crate) fn seed(own: u64) -> u64 {
+    std::env::var("HIL_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(own)
+}
+
 /// One truck on one shift, with its broker and its dispatch. Dropped in this order.
 pub(crate) struct Rig {
     pub(crate) shift: Shift,
@@ -187,7 +192,7 @@ impl Rig {
     }
 
     /// Sequences are 1..N, and dispatch holds the same bytes under each, but for the last words of the agent.
-    fn assert_same_events(&self, journal: &Journal) {
+    pub(crate) fn assert_same_events(&self, journal: &Journal) {
         let dispatch = self.dispatch.as_ref().expect("dispatch");
         assert_eq!((dispatch.faults(), dispatch.conflicting()), (Vec::new(), 0));
         let sequences: Vec<u64> = journal.events.iter().map(|(sequence, _)| *sequence).collect();
