@@ -40,10 +40,10 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// Keeps with these.
+    /// Keeps with these. `held`: events that were made before and that the journal did not take.
     #[must_use]
-    pub fn new(journal: Journal, blackbox: Blackbox) -> Self {
-        Self { journal, blackbox, held: Vec::new(), dirty: false, retry_at: None, trouble: Trouble::default() }
+    pub fn new(journal: Journal, blackbox: Blackbox, held: Vec<Event>) -> Self {
+        Self { journal, blackbox, held, dirty: false, retry_at: None, trouble: Trouble::default() }
     }
 
     /// The journal, for reading and for acknowledgements.

@@ -6,6 +6,7 @@
 
 use super::blackbox::segments;
 use super::journal::{Journal, JournalError, Position, set_aside};
+use super::systemd;
 use crate::engine::{Effect, Engine, Input, State};
 use crate::event::Event;
 use crate::recording::{Head, Recorded, Segment};
@@ -50,22 +51,24 @@ struct From {
     position: Position,
 }
 
-/// Brings `engine` to where the recording in `dir` ends, and hands every event that comes of it, with the place of its
-/// input in the recording, to `save`.
+/// Brings `engine` to where the recording in `dir` ends, and journals every event that comes of it, each with the place of
+/// its input in the recording: stopped half-way, the next start goes on from there. Words for `device.started` go to `why`.
+/// Gives back the events for which the journal has no room now.
 ///
 /// # Errors
 /// As the journal has them.
 pub fn resume(
     engine: &mut Engine,
-    journal: &Journal,
+    journal: &mut Journal,
     dir: &Path,
     why: &mut Vec<String>,
-    mut save: impl FnMut(Vec<Event>, &State, Position),
-) -> Result<(), JournalError> {
+) -> Result<Vec<Event>, JournalError> {
+    let mut unsaved = Vec::new();
     let kept = segments(dir).unwrap_or_default();
-    let Some(from) = begin(engine, journal, &kept, why)? else { return Ok(()) };
+    let Some(from) = begin(engine, journal, &kept, why)? else { return Ok(unsaved) };
     engine.resume(from.state);
     for (index, path) in kept.iter().filter(|(index, _)| *index >= from.position.segment) {
+        systemd::still_starting();
         let Ok(bytes) = fs::read(path) else { continue };
         let Ok(mut segment) = Segment::open(&bytes) else {
             tracing::warn!(segment = %path.display(), "this segment of the recording cannot be read and is skipped");
@@ -75,9 +78,9 @@ pub fn resume(
         if done == 0 && is_ours(engine, segment.head()) {
             engine.resume(segment.head().state.clone());
         }
-        feed(engine, *index, done, &mut segment, &mut save);
+        feed(engine, *index, done, &mut segment, journal, &mut unsaved)?;
     }
-    Ok(())
+    Ok(unsaved)
 }
 
 fn feed(
@@ -85,18 +88,28 @@ fn feed(
     index: u64,
     done: u64,
     segment: &mut impl Iterator<Item = Recorded>,
-    save: &mut impl FnMut(Vec<Event>, &State, Position),
-) {
+    journal: &mut Journal,
+    unsaved: &mut Vec<Event>,
+) -> Result<(), JournalError> {
     for (number, recorded) in (1..).zip(segment) {
         if number <= done {
             continue;
         }
         for effect in engine.handle(&Input::Recorded(&recorded)) {
-            if let Effect::Save(events) = effect {
-                save(events, engine.state(), Position { segment: index, records: number });
+            let Effect::Save(events) = effect else { continue };
+            if !unsaved.is_empty() {
+                // Nothing may be journaled past what was not: the position would skip it.
+                unsaved.extend(events);
+                continue;
+            }
+            let state = serde_json::to_vec(engine.state()).unwrap_or_default();
+            match journal.save(&events, &state, Position { segment: index, records: number }) {
+                Err(JournalError::Full) => unsaved.extend(events),
+                saved => saved?,
             }
         }
     }
+    Ok(())
 }
 
 fn begin(

@@ -106,18 +106,12 @@ impl Daemon {
         let profile = config.mqtt.as_ref().map_or(Profile::Normal, |mqtt| mqtt.profile);
         let outbox = Outbox::new(config.dispatch_acks, journal.thru()?, journal.highest()?);
         let mut engine = Engine::new(config.truck.clone(), facilities, State::default(), outbox, Notices::new(profile));
-        let mut derived = Vec::new();
-        resume(&mut engine, &journal, &recording, &mut why, |events, state, position| {
-            derived.push((events, serde_json::to_vec(state).unwrap_or_default(), position));
-        })?;
-        for (events, state, position) in derived {
-            journal.save(&events, &state, position)?;
-        }
+        let unsaved = resume(&mut engine, &mut journal, &recording, &mut why)?;
 
         let now = clock.now();
         let mut daemon = Self {
             clock,
-            keeper: Keeper::new(journal, blackbox),
+            keeper: Keeper::new(journal, blackbox, unsaved),
             device: config.truck.device(),
             dispatch_acks: config.dispatch_acks,
             parts: Parts::new(wall_clock()),

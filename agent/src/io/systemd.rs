@@ -7,6 +7,11 @@ pub(super) fn ready() {
     let _ = sd_notify::notify(&[NotifyState::Ready]);
 }
 
+/// Weeks of recording may have to be fed again on a slow gateway: starting takes at least this much longer.
+pub(super) fn still_starting() {
+    let _ = sd_notify::notify(&[NotifyState::ExtendTimeoutUsec(120_000_000)]);
+}
+
 /// The main loop is alive. Called by the loop itself and by nothing else: a loop that hangs must be restarted.
 pub(super) fn alive() {
     let _ = sd_notify::notify(&[NotifyState::Watchdog]);

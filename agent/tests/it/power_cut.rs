@@ -29,15 +29,8 @@ fn live(dir: &Path, inputs: &[Recorded]) {
     let recording = dir.join("recording");
     let blackbox = Blackbox::new(&recording, ROOMY).unwrap();
     let mut engine = engine(State::default());
-    let mut derived = Vec::new();
-    resume(&mut engine, &journal, &recording, &mut Vec::new(), |events, state, position| {
-        derived.push((events, serde_json::to_vec(state).unwrap(), position));
-    })
-    .unwrap();
-    for (events, state, position) in derived {
-        journal.save(&events, &state, position).unwrap();
-    }
-    let mut keeper = Keeper::new(journal, blackbox);
+    resume(&mut engine, &mut journal, &recording, &mut Vec::new()).unwrap();
+    let mut keeper = Keeper::new(journal, blackbox, Vec::new());
     let Some(first) = inputs.first() else { return };
     keeper.begin(first.at(), &head(&engine));
     for input in inputs {
@@ -151,7 +144,7 @@ fn a_lost_journal_is_derived_again_from_the_recording() {
 fn a_disk_that_refuses_holds_events_and_takes_them_in_order_later() {
     let dir = tempfile::tempdir().unwrap();
     let journal = Journal::open(&dir.path().join("journal.db"), ROOMY).unwrap();
-    let mut keeper = Keeper::new(journal, Blackbox::new(&dir.path().join("recording"), ROOMY).unwrap());
+    let mut keeper = Keeper::new(journal, Blackbox::new(&dir.path().join("recording"), ROOMY).unwrap(), Vec::new());
     let mut engine = engine(State::default());
     keeper.begin(gatestamp::time::Mono(0), &head(&engine));
     // Somebody else holds the write lock for longer than the journal waits: to the agent, a disk that refuses.
@@ -178,7 +171,7 @@ fn a_recording_that_could_not_be_written_goes_on_and_tells_its_hole() {
     let dir = tempfile::tempdir().unwrap();
     let recording = dir.path().join("recording");
     let journal = Journal::open(&dir.path().join("journal.db"), ROOMY).unwrap();
-    let mut keeper = Keeper::new(journal, Blackbox::new(&recording, ROOMY).unwrap());
+    let mut keeper = Keeper::new(journal, Blackbox::new(&recording, ROOMY).unwrap(), Vec::new());
     let mut engine = engine(State::default());
     let hour = geofence::Span::seconds(3_600);
     keeper.begin(gatestamp::time::Mono(0), &head(&engine));
@@ -218,12 +211,12 @@ fn killed_while_nothing_could_be_recorded_the_sequence_goes_on() {
     let drive = inputs();
     live(dir.path(), &drive[..100]);
     let recording = dir.path().join("recording");
-    let journal = Journal::open(&dir.path().join("journal.db"), ROOMY).unwrap();
+    let mut journal = Journal::open(&dir.path().join("journal.db"), ROOMY).unwrap();
     let mut blackbox = Blackbox::new(&recording, ROOMY).unwrap();
     blackbox.abandon();
     let mut engine = engine(State::default());
-    resume(&mut engine, &journal, &recording, &mut Vec::new(), |_, _, _| ()).unwrap();
-    let mut keeper = Keeper::new(journal, blackbox);
+    resume(&mut engine, &mut journal, &recording, &mut Vec::new()).unwrap();
+    let mut keeper = Keeper::new(journal, blackbox, Vec::new());
     for input in &drive[100..] {
         keeper.record(input.at(), input);
         let told = events(&mut engine, input);
