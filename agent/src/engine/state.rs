@@ -32,8 +32,9 @@ pub(super) struct Run {
     pub(super) tracking_since: Option<Mono>,
 }
 
-/// The engine's state; a function of the recording.
+/// The engine's state; a function of the recording. A state of the last release opens: what it lacks has its default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+#[serde(default)]
 pub struct State {
     /// The last sequence that was given out.
     pub(super) sequence: u64,

@@ -19,6 +19,8 @@ use tokio::task::JoinHandle;
 const REQUESTS: usize = 256;
 /// DNS, TCP and CONNACK together; 2G takes seconds.
 const CONNECT_TIMEOUT_S: u64 = 30;
+/// The client keeps a slot for each message that may be on the way, 65,535 unless told: the outbox's window and a few.
+const IN_FLIGHT_MAX: u16 = 128;
 /// Largest packet that dispatch may send.
 const INCOMING_MAX: u32 = 64 * 1024;
 /// An event on the way for so long without a PUBACK: the connection only looks alive.
@@ -63,6 +65,7 @@ impl Session {
             .set_clean_start(true)
             .set_connection_timeout(CONNECT_TIMEOUT_S)
             .set_max_packet_size(Some(INCOMING_MAX))
+            .set_outgoing_inflight_upper_limit(IN_FLIGHT_MAX)
             .set_last_will(LastWill::new(topic("health"), identity.last_will.clone(), QoS::AtLeastOnce, true, None));
         let (client, eventloop) = AsyncClient::new(options, REQUESTS);
         let (to, polled) = channel(REQUESTS);
