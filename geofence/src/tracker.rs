@@ -122,6 +122,17 @@ impl Tracker {
         self.jump = None;
     }
 
+    /// The next fix is on another time line: what was measured before cannot be compared with it. Stays go on; crossings
+    /// that were not sure are forgotten.
+    pub fn time_stepped(&mut self) {
+        self.last = None;
+        self.jump = None;
+        self.near.retain(|tracked| is_inside(&tracked.presence));
+        for tracked in &mut self.near {
+            tracked.presence = Presence::Inside;
+        }
+    }
+
     /// The newest fix that counted.
     #[must_use]
     pub fn last(&self) -> Option<&Fix> {

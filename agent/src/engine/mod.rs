@@ -241,6 +241,9 @@ impl Engine {
         if let Some(change) = change {
             self.coverage_event(at, change, events);
         }
+        if fix.time_stepped {
+            self.state.tracker.time_stepped();
+        }
         let transitions = self.state.tracker.step(&self.facilities, &fix.fix);
         let mut facts = Vec::new();
         let state = &mut self.state;

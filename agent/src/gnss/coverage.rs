@@ -108,7 +108,11 @@ impl Coverage {
     pub fn fix(&mut self, at: Mono, time: UnixMillis, mut each: impl FnMut(Interval)) -> Option<Change> {
         let mut change = None;
         if let Some(last) = self.last {
-            if time - last.time > COVERED_STEP {
+            if time < last.time {
+                // The receiver's time was wrong until now; two time lines do not make one interval.
+                each(Interval { from: self.begin.unwrap_or(last.time), to: last.time, cause: Cause::Covered });
+                self.begin = Some(time);
+            } else if time - last.time > COVERED_STEP {
                 each(Interval { from: self.begin.unwrap_or(last.time), to: last.time, cause: Cause::Covered });
                 let gap = Interval { from: last.time, to: time, cause: self.cause() };
                 each(gap);

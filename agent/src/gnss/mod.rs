@@ -34,6 +34,9 @@ pub struct GnssFix {
     pub sats: Option<u32>,
     /// Horizontal dilution of precision; placeholders of receivers (0, 50, 99.99) are `None`.
     pub hdop: Option<f64>,
+    /// Time goes on from another place than it was: the receiver was wrong before, or several epochs agree that it is
+    /// right now. What was measured before cannot be compared with this.
+    pub time_stepped: bool,
     /// The receiver's date lay before the floor and was moved by whole 1,024-week eras.
     pub date_repaired: bool,
 }
@@ -175,7 +178,8 @@ fn judge(
 ) -> Outcome {
     let judged = plausibility::measured(epoch).and_then(|position| {
         let fix = plausibility::fix(epoch, position, dates.date(epoch)?);
-        admission.admit(epoch.at, &fix).map(|()| fix)
+        let time_stepped = admission.admit(epoch.at, &fix)?;
+        Ok(GnssFix { time_stepped, ..fix })
     });
     match judged {
         Ok(fix) => {

@@ -63,6 +63,7 @@ pub(super) fn fix(epoch: &Epoch, position: Position, dated: Dated) -> GnssFix {
         sats: epoch.sats,
         hdop: epoch.hdop,
         date_repaired: dated.repaired,
+        time_stepped: false,
     }
 }
 
@@ -90,13 +91,14 @@ impl Admission {
         }
     }
 
-    /// Admits a fix that arrived at `at`.
+    /// Admits a fix that arrived at `at`. `true`: time goes on from another place than it was.
     ///
     /// # Errors
     /// `ZeroPosition`, `TimeBack` or `TimeAhead`.
-    pub(super) fn admit(&mut self, at: Mono, fix: &GnssFix) -> Result<(), Rejected> {
+    pub(super) fn admit(&mut self, at: Mono, fix: &GnssFix) -> Result<bool, Rejected> {
         let (time, position) = (fix.fix.time, fix.fix.position);
         self.zero(position)?;
+        let mut stepped = false;
         if let Some(last) = self.last {
             let wrong = if time <= last.time {
                 Some((Rejected::TimeBack, BACK_RUN))
@@ -106,12 +108,12 @@ impl Admission {
             };
             match wrong {
                 Some((reason, enough)) if !self.agree(time, enough) => return Err(reason),
-                _ => {}
+                wrong => stepped = wrong.is_some(),
             }
         }
         self.run = None;
         self.last = Some(Admitted { time, position, at: Some(at) });
-        Ok(())
+        Ok(stepped)
     }
 
     /// Whether `enough` epochs in a row, this one included, follow each other in time.
@@ -152,10 +154,11 @@ mod tests {
             sats: None,
             hdop: None,
             date_repaired: false,
+            time_stepped: false,
         }
     }
 
-    fn admit(admission: &mut Admission, at: u64, seconds: i64) -> Result<(), Rejected> {
+    fn admit(admission: &mut Admission, at: u64, seconds: i64) -> Result<bool, Rejected> {
         admission.admit(Mono(at * 1_000), &fix(seconds, 48.0, 11.0))
     }
 
@@ -166,7 +169,8 @@ mod tests {
         for step in 0..9 {
             assert_eq!(admit(&mut admission, 1, 500 + step), Err(Rejected::TimeBack));
         }
-        assert_eq!(admit(&mut admission, 1, 509), Ok(()));
+        assert_eq!(admit(&mut admission, 1, 509), Ok(true));
+        assert_eq!(admit(&mut admission, 1, 510), Ok(false));
     }
 
     #[test]
@@ -175,7 +179,7 @@ mod tests {
         admit(&mut admission, 0, 1_000).unwrap();
         assert_eq!(admit(&mut admission, 1, 1_000_000), Err(Rejected::TimeAhead));
         admission.restart();
-        assert_eq!(admit(&mut admission, 1, 1_000_000), Ok(()));
+        assert_eq!(admit(&mut admission, 1, 1_000_000), Ok(false));
     }
 
     #[test]
@@ -185,6 +189,6 @@ mod tests {
         assert_eq!(refused(0.0, 11.0), Err(Rejected::ZeroPosition));
         let mut quito = Admission::default();
         quito.admit(Mono(0), &fix(1, 0.0005, -78.0)).unwrap();
-        assert_eq!(quito.admit(Mono(0), &fix(2, 0.0, -78.0)), Ok(()));
+        assert_eq!(quito.admit(Mono(0), &fix(2, 0.0, -78.0)), Ok(false));
     }
 }

@@ -1,6 +1,6 @@
 //! One picture per arm of the state machine: each of them fails if that arm is taken out or turned round.
 
-use crate::drawn::{OneFence, advance, drive, seconds};
+use crate::drawn::{OneFence, Second, advance, drive, seconds};
 use geofence::{Presence, Tracker};
 
 #[test]
@@ -109,6 +109,23 @@ fn stepping_back_out_before_it_is_sure_begins_anew() {
         advance(&mut tracker, &fence, second);
     }
     assert!(matches!(tracker.near()[0].presence, Presence::Entering { .. }));
+}
+
+#[test]
+fn when_the_receivers_time_was_wrong_the_stay_goes_on_in_the_right_one() {
+    let (fence, mut tracker) = (OneFence::new(), Tracker::default());
+    let late = |second: Second| match second {
+        Second::Fix(fix) => Second::Fix(geofence::Fix { time: fix.time + geofence::Span::seconds(1_000_000), ..fix }),
+        other @ (Second::Nothing | Second::PowerCut) => other,
+    };
+    let drive = seconds("......##########......");
+    let (wrong, right) = drive.split_at(12);
+    let mut told: Vec<_> = wrong.iter().flat_map(|&second| advance(&mut tracker, &fence, late(second))).collect();
+    tracker.time_stepped();
+    told.extend(right.iter().flat_map(|&second| advance(&mut tracker, &fence, second)));
+    let kinds: Vec<_> = told.iter().map(|transition| transition.kind).collect();
+    assert_eq!(kinds, [geofence::Kind::Entered, geofence::Kind::Left]);
+    assert_eq!(told[1].crossing.at.0, 16_375);
 }
 
 #[test]
