@@ -38,9 +38,11 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// Everything above `thru` up to `highest` is owed. `dispatch_acks`: dispatch acknowledges; else the broker does.
+    /// Everything above `thru` up to `highest` is owed, as far as the journal still holds it: from `lowest` on. `dispatch_acks`:
+    /// dispatch acknowledges; else the broker does.
     #[must_use]
-    pub fn new(dispatch_acks: bool, thru: u64, highest: u64) -> Self {
+    pub fn new(dispatch_acks: bool, thru: u64, lowest: u64, highest: u64) -> Self {
+        let thru = thru.max(lowest.saturating_sub(1));
         Self {
             dispatch_acks,
             thru,
@@ -90,6 +92,7 @@ impl Outbox {
     pub fn link_up(&mut self, at: Mono, receive_max: u16) {
         self.window = Some(receive_max.clamp(1, WINDOW_MAX));
         self.send_again();
+        self.patience = PATIENCE;
         self.again_at = Some(at.plus(self.patience));
     }
 
@@ -159,10 +162,13 @@ impl Outbox {
             return None;
         }
         let range = self.next..=self.next + count - 1;
+        // Patience begins with the sending of what is owed first: dispatch cannot acknowledge what it never saw, and what
+        // comes after must not hold off sending an older one again.
+        if *range.start() == self.thru + 1 || self.again_at.is_none() {
+            self.again_at = Some(at.plus(self.patience));
+        }
         self.next += count;
         self.on_the_way.extend(range.clone());
-        // Patience begins with the sending: dispatch cannot acknowledge what it never saw.
-        self.again_at = Some(at.plus(self.patience));
         Some(range)
     }
 
@@ -182,7 +188,7 @@ mod tests {
     }
 
     fn linked(highest: u64) -> Outbox {
-        let mut outbox = Outbox::new(true, 0, highest);
+        let mut outbox = Outbox::new(true, 0, 1, highest);
         outbox.link_up(seconds(0), 20);
         outbox
     }
@@ -246,6 +252,32 @@ mod tests {
     }
 
     #[test]
+    fn new_events_do_not_hold_off_sending_an_old_one_again() {
+        let mut outbox = linked(1);
+        outbox.poll(seconds(0));
+        outbox.delivered(1);
+        let mut again = false;
+        for minute in 1..120 {
+            outbox.journaled(minute + 1);
+            while let Some(range) = outbox.poll(seconds(minute * 60)) {
+                again |= range.contains(&1);
+                range.for_each(|sequence| outbox.delivered(sequence));
+            }
+        }
+        assert!(again);
+    }
+
+    #[test]
+    fn a_journal_that_begins_later_does_not_wait_for_what_it_lacks() {
+        let mut outbox = Outbox::new(false, 0, 41, 42);
+        outbox.link_up(seconds(0), 20);
+        assert_eq!(outbox.poll(seconds(0)), Some(41..=42));
+        outbox.delivered(41);
+        outbox.delivered(42);
+        assert_eq!(outbox.owed(), 0);
+    }
+
+    #[test]
     fn an_acknowledgement_from_the_future_or_of_nobody_changes_nothing() {
         let mut outbox = linked(3);
         outbox.received(seconds(0), 4);
@@ -258,7 +290,7 @@ mod tests {
 
     #[test]
     fn where_nobody_acknowledges_the_brokers_word_counts_in_order() {
-        let mut outbox = Outbox::new(false, 0, 3);
+        let mut outbox = Outbox::new(false, 0, 1, 3);
         outbox.link_up(seconds(0), 20);
         outbox.poll(seconds(0));
         outbox.delivered(2);

@@ -111,7 +111,7 @@ impl Replay {
             }
             journal = Some(opened);
         }
-        let outbox = Outbox::new(true, 0, state.sequence());
+        let outbox = Outbox::new(true, 0, 1, state.sequence());
         let notices = Notices::new(crate::config::Profile::Frugal);
         Ok(Self {
             engine: Engine::new(truck, facilities, state, outbox, notices),

@@ -40,7 +40,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     done.map_err(|error| {
         let code = match error {
             RunError::InUse(_) => exit::UNAVAILABLE,
-            RunError::StateDir { .. } | RunError::Journal(_) | RunError::Io(_) => exit::IO,
+            RunError::OtherTruck { .. } => exit::CONFIGURATION,
+            RunError::StateDir { .. } | RunError::Journal(_) | RunError::StartAgain | RunError::Io(_) => exit::IO,
         };
         Failure(code, error.to_string())
     })

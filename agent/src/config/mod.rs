@@ -236,6 +236,16 @@ fn floor(table: &mut Table<'_>) -> FloorChoice {
                 let what = format!("`date_floor` = \"{day}\" is neither \"build\", \"none\" nor a day");
                 table.fault("date_floor", what, "write a day as \"2026-11-22\"");
             }
+            if parsed.is_some_and(|day| day > version::released()) {
+                let what = format!(
+                    "`date_floor` = \"{day}\" lies after this release: dates before it would be moved by 1,024 weeks"
+                );
+                table.fault(
+                    "date_floor",
+                    what,
+                    "use \"build\", or a day on which the truck was certainly not yet driving",
+                );
+            }
             parsed.map_or(FloorChoice::Default, FloorChoice::Day)
         }
     }
@@ -316,6 +326,12 @@ mod tests {
         let told = whats(&format!("{GOOD}[state]\ndir = 7\njournal_quota_mb = 0\n"));
         assert_eq!(told.len(), 2);
         assert!(told[0].1.contains("dir") && told[1].1.contains("journal_quota_mb"), "{told:?}");
+    }
+
+    #[test]
+    fn a_date_floor_in_the_future_is_refused() {
+        assert_eq!(whats(&format!("{GOOD}[gnss]\ndate_floor = \"2031-03-01\"\n")).len(), 1);
+        assert!(read("g", &format!("{GOOD}[gnss]\ndate_floor = \"2026-01-31\"\n")).is_ok());
     }
 
     #[test]

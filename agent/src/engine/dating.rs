@@ -78,11 +78,12 @@ impl State {
 
     /// The clock block of something that happened at `at`, after an anchor.
     pub(super) fn clock_at(&self, at: Mono) -> ClockBlock {
-        let anchor = self.anchor.as_ref();
+        // Monotonic times of another boot of the kernel mean nothing here.
+        let anchor = self.anchor.as_ref().filter(|anchor| anchor.kernel_boot == self.run.kernel_boot);
         ClockBlock {
             source: source(anchor.is_some_and(|anchor| anchor.repaired)),
             offset_ms: self.system_utc(at).zip(anchor).map(|(system, anchor)| (system - anchor.utc(at)).0),
-            bound_ms: Some(self.bound_ms(at)),
+            bound_ms: anchor.map(|_| self.bound_ms(at)),
         }
     }
 

@@ -27,9 +27,6 @@ use std::ops::RangeInclusive;
 pub use notices::Notices;
 pub use state::{Boot, State};
 
-/// One read of the port holds at most eight epochs, each with a fix and two intervals; the rest is a handful.
-const EFFECTS_MAX: usize = 48;
-
 /// What the engine is told.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Input<'a> {
@@ -82,8 +79,9 @@ pub enum Effect {
     Covered(Interval),
 }
 
-/// What one input leads to, in order.
-pub type Effects = heapless::Vec<Effect, EFFECTS_MAX>;
+/// What one input leads to, in order. Bounded by the input: a record holds at most [`crate::recording::PAYLOAD_MAX`] bytes, an
+/// epoch takes 28 of them at least, and an epoch has a fix, two intervals and two notices beside its events.
+pub type Effects = Vec<Effect>;
 
 /// The whole pipeline of one truck.
 #[derive(Debug)]
@@ -115,6 +113,11 @@ impl Engine {
     /// Goes on from another state, as the head of a segment has it.
     pub fn resume(&mut self, state: State) {
         self.state = state;
+    }
+
+    /// Sequences up to here were given before: none of them is given again.
+    pub fn not_below(&mut self, sequence: u64) {
+        self.state.sequence = self.state.sequence.max(sequence);
     }
 
     /// What is owed.
@@ -152,7 +155,7 @@ impl Engine {
         let mut effects = Effects::new();
         match input {
             Input::Recorded(recorded) => {
-                put(&mut effects, Effect::Record);
+                effects.push(Effect::Record);
                 self.recorded(recorded, &mut effects);
             }
             Input::Link(at, link) => self.link(*at, link, &mut effects),
@@ -192,7 +195,7 @@ impl Engine {
             if let Some(last) = events.last() {
                 self.outbox.journaled(last.sequence);
             }
-            put(effects, Effect::Save(events));
+            effects.push(Effect::Save(events));
         }
         self.poll(at, effects);
     }
@@ -214,7 +217,7 @@ impl Engine {
             self.outcome(outcome, events, effects);
         }
         if let Some(open) = self.state.coverage.open() {
-            put(effects, Effect::Covered(open));
+            effects.push(Effect::Covered(open));
         }
     }
 
@@ -228,7 +231,7 @@ impl Engine {
 
     fn fix(&mut self, fix: &GnssFix, events: &mut Vec<Event>, effects: &mut Effects) {
         let at = fix.arrived;
-        put(effects, Effect::Fixed(*fix));
+        effects.push(Effect::Fixed(*fix));
         self.state.anchor(fix);
         let mut intervals = heapless::Vec::<Interval, 2>::new();
         // One covered stretch and one gap at most.
@@ -236,7 +239,7 @@ impl Engine {
             let _ = intervals.push(interval);
         });
         for interval in intervals {
-            put(effects, Effect::Covered(interval));
+            effects.push(Effect::Covered(interval));
         }
         if let Some(change) = change {
             self.coverage_event(at, change, events);
@@ -265,7 +268,7 @@ impl Engine {
         }
         let present = self.state.visits.present().next().map(|(f, visit)| (f.id.as_str(), visit));
         for notice in self.notices.fix(at, fix, changed, present, self.outbox.complete_thru()) {
-            put(effects, notice);
+            effects.push(notice);
         }
     }
 
@@ -369,10 +372,10 @@ impl Engine {
 
     fn poll(&mut self, at: Mono, effects: &mut Effects) {
         if let Some(thru) = self.outbox.moved() {
-            put(effects, Effect::SaveReceived(thru));
+            effects.push(Effect::SaveReceived(thru));
         }
         if let Some(range) = self.outbox.poll(at) {
-            put(effects, Effect::Send(range));
+            effects.push(Effect::Send(range));
         }
     }
 
@@ -387,12 +390,6 @@ impl Engine {
     pub fn newest_fix(&self) -> Option<UnixMillis> {
         self.state.newest_fix()
     }
-}
-
-fn put(effects: &mut Effects, effect: Effect) {
-    // The bound has its arithmetic at EFFECTS_MAX: a longer list is a fault of this module.
-    let full = effects.push(effect).is_err();
-    debug_assert!(!full, "more effects than one input can have");
 }
 
 fn evidence(fact: &Fact) -> Evidence {

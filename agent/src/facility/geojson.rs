@@ -28,6 +28,8 @@ struct Collection<'a> {
 /// Every fault in the file, each with the line of its feature. A file with any fault is refused as a whole: a truck that
 /// silently knows half of its facilities is worse than one that says so.
 pub fn read(file: &str, text: &str) -> Result<Facilities, Vec<Fault>> {
+    // Windows programs begin a text with a byte order mark; JSON knows none.
+    let text = text.trim_start_matches('\u{feff}');
     let fault =
         |line, what: String, remedy: &str| vec![Fault { file: file.to_owned(), line, what, remedy: remedy.to_owned() }];
     let collection: Collection<'_> = serde_json::from_str(text).map_err(|error| {
@@ -43,9 +45,13 @@ pub fn read(file: &str, text: &str) -> Result<Facilities, Vec<Fault>> {
         return Err(fault(None, what, "leave out the facilities that this truck never visits"));
     }
     let mut reading = Reading::default();
+    let (mut line, mut counted) = (1, 0);
     for raw in &collection.features {
+        // Counted on from the last feature: from the beginning each time would take minutes for a country.
         let offset = (raw.get().as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
-        reading.feature(line_of(text, offset), raw.get());
+        line += text.get(counted..offset).map_or(0, |between| line_of(between, between.len()) - 1);
+        counted = offset;
+        reading.feature(line, raw.get());
     }
     reading.finish(file)
 }
@@ -166,6 +172,12 @@ fn named(line: usize, text: &str) -> Result<Named, Vec<Complaint>> {
             Zone::Site
         }
     };
+    if zone == Zone::Site && parent.is_some() {
+        about(
+            "a site with a `parent`: a facility has one site".to_owned(),
+            "set `zone`, or draw the parts of the site as one MultiPolygon and leave out `parent`",
+        );
+    }
     if zone != Zone::Site && parent.is_none() {
         about(
             format!("a {} without `parent`", zone.name()),

@@ -171,12 +171,14 @@ impl Facilities {
     fn build(mut facilities: Vec<Facility>, drafts: Vec<Draft>) -> Self {
         let mut fences: Vec<Fence> = drafts.into_iter().filter_map(|d| fence(d, &facilities)).collect();
         fences.sort_by_key(|fence| fence.key);
-        for (index, facility) in facilities.iter_mut().enumerate() {
-            let mut hasher = Sha256::new();
-            for fence in fences.iter().filter(|f| f.facility == index) {
+        let mut hashers = vec![Sha256::new(); facilities.len()];
+        for fence in &fences {
+            if let Some(hasher) = hashers.get_mut(fence.facility) {
                 hasher.update(fence.zone.name());
-                fence.outline.hash(&mut hasher);
+                fence.outline.hash(hasher);
             }
+        }
+        for (facility, hasher) in facilities.iter_mut().zip(hashers) {
             facility.revision = format!("{:016x}", first_u64(hasher));
         }
         let mut hasher = Sha256::new();

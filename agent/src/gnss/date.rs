@@ -44,18 +44,21 @@ impl Calendar {
         *self = Self::new(floor);
     }
 
+    /// An epoch of this time was accepted: later ones without a date are dated from it.
+    pub(super) fn keep(&mut self, dated: Dated) {
+        self.last = Some(LastDated { time: dated.time, repaired: dated.repaired });
+    }
+
     /// The time of an epoch.
     ///
     /// # Errors
     /// `NoDate` or `DateOutOfRange`.
-    pub(super) fn date(&mut self, epoch: &Epoch) -> Result<Dated, Rejected> {
+    pub(super) fn date(&self, epoch: &Epoch) -> Result<Dated, Rejected> {
         let time_of_day = Span(epoch.time.ok_or(Rejected::NoDate)?.0);
-        let dated = match epoch.date {
-            Some(date) => self.repaired(midnight(date)? + time_of_day)?,
-            None => self.near_last(time_of_day)?,
-        };
-        self.last = Some(LastDated { time: dated.time, repaired: dated.repaired });
-        Ok(dated)
+        match epoch.date {
+            Some(date) => self.repaired(midnight(date)? + time_of_day),
+            None => self.near_last(time_of_day),
+        }
     }
 
     fn repaired(&self, mut time: UnixMillis) -> Result<Dated, Rejected> {

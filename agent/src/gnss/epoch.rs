@@ -105,10 +105,9 @@ pub(super) struct Builder {
 }
 
 impl Builder {
-    /// Forgets the epoch that is open, keeps what was learned about the receiver.
+    /// Forgets everything: it may be another receiver, and an order that was not kept once may be kept now.
     pub(super) fn restart(&mut self) {
-        self.open = None;
-        self.closed = None;
+        *self = Self::default();
     }
 
     /// One more sentence, complete at `at`. Returns the epoch that it completed, if any.

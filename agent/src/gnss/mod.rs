@@ -177,8 +177,10 @@ fn judge(
     counts: &mut Counts,
 ) -> Outcome {
     let judged = plausibility::measured(epoch).and_then(|position| {
-        let fix = plausibility::fix(epoch, position, dates.date(epoch)?);
+        let dated = dates.date(epoch)?;
+        let fix = plausibility::fix(epoch, position, dated);
         let time_stepped = admission.admit(epoch.at, &fix)?;
+        dates.keep(dated);
         Ok(GnssFix { time_stepped, ..fix })
     });
     match judged {

@@ -65,9 +65,26 @@ pub enum JournalError {
     /// No room; the events are held and tried again.
     #[error("no room for the journal (disk or quota full)")]
     Full,
+    /// Another event has this sequence already: nothing of this transaction was kept.
+    #[error("the journal holds another event of sequence {0}")]
+    Taken(u64),
     /// Anything else.
     #[error("journal: {0}")]
     Sqlite(rusqlite::Error),
+}
+
+impl JournalError {
+    /// The file got damaged while it was open: it has to be set aside, as the next start does.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged { .. } => true,
+            Self::Sqlite(error) => {
+                matches!(error.sqlite_error_code(), Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt))
+            }
+            Self::Later { .. } | Self::Full | Self::Taken(_) => false,
+        }
+    }
 }
 
 impl From<rusqlite::Error> for JournalError {
@@ -143,9 +160,13 @@ impl Journal {
                 "INSERT INTO event (sequence, id, type, at_ms, body) VALUES (?1, ?2, ?3, ?4, ?5)
                  ON CONFLICT (sequence) DO NOTHING",
             )?;
+            let mut same = tx.prepare_cached("SELECT 1 FROM event WHERE sequence = ?1 AND body = ?2")?;
             for event in events {
                 let sequence = event.sequence.cast_signed();
-                insert.execute(params![sequence, event.id, event.kind.name(), event.at.0, event.body])?;
+                let new = insert.execute(params![sequence, event.id, event.kind.name(), event.at.0, event.body])?;
+                if new == 0 && !same.exists(params![sequence, event.body])? {
+                    return Err(JournalError::Taken(event.sequence));
+                }
             }
             tx.prepare_cached(
                 "INSERT INTO state (one, engine, segment, records) VALUES (1, ?1, ?2, ?3)
@@ -181,6 +202,24 @@ impl Journal {
     pub fn highest(&self) -> Result<u64, JournalError> {
         let highest: i64 = self.db.query_row("SELECT coalesce(max(sequence), 0) FROM event", [], |row| row.get(0))?;
         Ok(highest.cast_unsigned())
+    }
+
+    /// The lowest sequence in the journal; 1: none, or all of them.
+    ///
+    /// # Errors
+    /// As SQLite has them.
+    pub fn lowest(&self) -> Result<u64, JournalError> {
+        let lowest: i64 = self.db.query_row("SELECT coalesce(min(sequence), 1) FROM event", [], |row| row.get(0))?;
+        Ok(lowest.cast_unsigned())
+    }
+
+    /// The id of the newest event.
+    ///
+    /// # Errors
+    /// As SQLite has them.
+    pub fn newest_id(&self) -> Result<Option<String>, JournalError> {
+        let newest = "SELECT id FROM event ORDER BY sequence DESC LIMIT 1";
+        Ok(self.db.query_row(newest, [], |row| row.get(0)).optional()?)
     }
 
     /// The engine's state and where in the recording it belongs.

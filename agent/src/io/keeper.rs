@@ -2,17 +2,35 @@
 //! goes on: deciding never stops, and what is held is journaled in order as soon as there is room.
 
 use super::blackbox::Blackbox;
-use super::journal::{Journal, JournalError, Position};
+use super::journal::{Journal, Position};
 use crate::engine::State;
 use crate::event::Event;
 use crate::recording::{Head, Recorded};
 use crate::time::Mono;
 use geofence::Span;
 
-/// Held events are bounded: at 1.6 kB each this is 16 MB. What does not fit is counted.
+/// Held events are bounded: at 1.6 kB each this is 16 MB. What does not fit is counted, and derived from the recording by
+/// the next start.
 const HELD_MAX: usize = 10_000;
 /// How often a disk that refused is tried again.
 const RETRY: Span = Span::seconds(10);
+
+/// Events that the journal did not take yet, with the state that they left the engine in and where in the recording that is.
+#[derive(Debug)]
+pub struct Held {
+    /// In order.
+    pub events: Vec<Event>,
+    /// The engine's state, as it is stored.
+    pub state: Vec<u8>,
+    /// The end of the input that made the newest of them.
+    pub position: Position,
+}
+
+impl Default for Held {
+    fn default() -> Self {
+        Self { events: Vec::new(), state: Vec::new(), position: Position { segment: 0, records: 0 } }
+    }
+}
 
 /// What the disk refuses at the moment.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -33,17 +51,20 @@ pub struct Trouble {
 pub struct Keeper {
     journal: Journal,
     blackbox: Blackbox,
-    held: Vec<Event>,
+    held: Held,
     dirty: bool,
+    damaged: bool,
     retry_at: Option<Mono>,
     trouble: Trouble,
 }
 
 impl Keeper {
-    /// Keeps with these. `held`: events that were made before and that the journal did not take.
+    /// Keeps with these. `held`: what was derived at the start and the journal did not take.
     #[must_use]
-    pub fn new(journal: Journal, blackbox: Blackbox, held: Vec<Event>) -> Self {
-        Self { journal, blackbox, held, dirty: false, retry_at: None, trouble: Trouble::default() }
+    pub fn new(journal: Journal, blackbox: Blackbox, held: Held) -> Self {
+        let dirty = !held.events.is_empty();
+        let trouble = Trouble { held: held.events.len(), ..Trouble::default() };
+        Self { journal, blackbox, held, dirty, damaged: false, retry_at: None, trouble }
     }
 
     /// The journal, for reading and for acknowledgements.
@@ -70,15 +91,22 @@ impl Keeper {
 
     /// Commits events with the state that they left the engine in. The recording is synced first.
     pub fn save(&mut self, at: Mono, events: Vec<Event>, state: &State) {
-        for event in events {
-            if self.held.len() < HELD_MAX {
-                self.held.push(event);
-            } else {
-                self.trouble.dropped += 1;
-            }
+        let fits = self.trouble.dropped == 0 && self.held.events.len() < HELD_MAX;
+        if fits {
+            self.held.events.extend(events);
+            self.stand_at(at, state);
+        } else {
+            // The stored state stays before them: nothing may be journaled past an event that is not.
+            self.trouble.dropped += events.len() as u64;
         }
-        self.dirty = true;
-        self.commit(at, state);
+        self.commit(at);
+    }
+
+    /// Everything that was held is journaled, and more was made that found no room: only a start that derives it from the
+    /// recording can go on without a gap. Likewise if the journal got damaged under our hands.
+    #[must_use]
+    pub fn must_start_again(&self) -> bool {
+        self.damaged || (self.trouble.dropped > 0 && self.held.events.is_empty())
     }
 
     /// Ends the segment that is due, and tries again what failed. Gives back what the recording missed, once it goes on:
@@ -89,11 +117,12 @@ impl Keeper {
         if retry {
             self.retry_at = None;
         }
-        let reopen = retry && self.trouble.recording.is_some();
+        if retry && self.dirty {
+            self.commit(at);
+        }
+        // Not before the journal has everything: the head of a segment must not know of events that a kill would lose.
+        let reopen = retry && self.trouble.recording.is_some() && !self.dirty;
         if !(reopen || self.blackbox.is_due(at)) {
-            if retry && self.dirty {
-                self.commit(at, &head().state);
-            }
             return None;
         }
         let head = head();
@@ -106,8 +135,10 @@ impl Keeper {
             tracing::info!(missed, "the recording goes on");
         }
         // The state belongs to the new segment now: a restart need not read the old one.
-        self.dirty = true;
-        self.commit(at, &head.state);
+        if self.held.events.is_empty() {
+            self.stand_at(at, &head.state);
+            self.commit(at);
+        }
         reopen.then_some(Recorded::Missed(at, missed))
     }
 
@@ -125,25 +156,35 @@ impl Keeper {
         }
     }
 
-    fn commit(&mut self, at: Mono, state: &State) {
+    /// What is to be committed next: this state, at the end of what was recorded so far. The recording is synced first.
+    fn stand_at(&mut self, at: Mono, state: &State) {
         if self.trouble.recording.is_none()
             && let Err(error) = self.blackbox.sync(at)
         {
             self.recording_failed(at, &error);
         }
         let (segment, records) = self.blackbox.position();
-        let saved = serde_json::to_vec(state)
-            .map_err(|error| error.to_string())
-            .and_then(|engine| self.journal_save(&engine, Position { segment, records }).map_err(|e| e.to_string()));
-        match saved {
+        self.held.position = Position { segment, records };
+        // Plain data into memory: cannot fail.
+        self.held.state = serde_json::to_vec(state).unwrap_or_default();
+        self.dirty = true;
+    }
+
+    fn commit(&mut self, at: Mono) {
+        if !self.dirty {
+            return;
+        }
+        match self.journal.save(&self.held.events, &self.held.state, self.held.position) {
             Ok(()) => {
                 if self.trouble.journal.take().is_some() {
-                    tracing::info!(events = self.held.len(), "the journal takes events again");
+                    tracing::info!(events = self.held.events.len(), "the journal takes events again");
                 }
-                self.held.clear();
+                self.held.events.clear();
                 self.dirty = false;
             }
-            Err(why) => {
+            Err(error) => {
+                self.damaged |= error.is_damage();
+                let why = error.to_string();
                 if self.trouble.journal.is_none() {
                     tracing::error!(why, "events cannot be journaled; they are held in memory until they can");
                 }
@@ -151,11 +192,7 @@ impl Keeper {
                 self.retry_at.get_or_insert(at.plus(RETRY));
             }
         }
-        self.trouble.held = self.held.len();
-    }
-
-    fn journal_save(&mut self, engine: &[u8], position: Position) -> Result<(), JournalError> {
-        self.journal.save(&self.held, engine, position)
+        self.trouble.held = self.held.events.len();
     }
 
     fn recording_failed(&mut self, at: Mono, error: &std::io::Error) {

@@ -43,6 +43,8 @@ pub(super) struct Identity {
     pub(super) client_id: String,
     /// `gatestamp/v1/<fleet>/<truck>`.
     pub(super) prefix: String,
+    /// Dispatch acknowledges on `down/ack`.
+    pub(super) reads_acks: bool,
     /// What the broker says when the connection breaks.
     pub(super) last_will: Vec<u8>,
 }
@@ -60,9 +62,11 @@ pub(super) async fn run(
         // What was handed over for the last connection is read from the journal again for the next one.
         while from.try_recv().is_ok() {}
         let mut session = Session::open(&config, &identity);
+        let begun = clock.now();
         let gone = session.serve(&mut from, &to).await;
         let Some(gone) = gone else { return };
-        if session.delivered_anything() {
+        // A connection that lasted was a good one, even if there was nothing to deliver.
+        if session.delivered_anything() || (session.was_connected() && clock.now() - begun > wait) {
             wait = BACK_OFF;
         }
         drop(session);

@@ -6,9 +6,9 @@
 
 use super::blackbox::segments;
 use super::journal::{Journal, JournalError, Position, set_aside};
+use super::keeper::Held;
 use super::systemd;
 use crate::engine::{Effect, Engine, Input, State};
-use crate::event::Event;
 use crate::recording::{Head, Recorded, Segment};
 use crate::time::rfc3339;
 use geofence::Fences;
@@ -62,10 +62,14 @@ pub fn resume(
     journal: &mut Journal,
     dir: &Path,
     why: &mut Vec<String>,
-) -> Result<Vec<Event>, JournalError> {
-    let mut unsaved = Vec::new();
+) -> Result<Held, JournalError> {
+    let mut unsaved = Held::default();
     let kept = segments(dir).unwrap_or_default();
-    let Some(from) = begin(engine, journal, &kept, why)? else { return Ok(unsaved) };
+    let from = begin(engine, journal, &kept, why)?;
+    let Some(from) = from else {
+        engine.not_below(journal.highest()?);
+        return Ok(unsaved);
+    };
     engine.resume(from.state);
     for (index, path) in kept.iter().filter(|(index, _)| *index >= from.position.segment) {
         systemd::still_starting();
@@ -80,6 +84,8 @@ pub fn resume(
         }
         feed(engine, *index, done, &mut segment, journal, &mut unsaved)?;
     }
+    // Whatever was lost, no sequence is given twice.
+    engine.not_below(journal.highest()?);
     Ok(unsaved)
 }
 
@@ -89,7 +95,7 @@ fn feed(
     done: u64,
     segment: &mut impl Iterator<Item = Recorded>,
     journal: &mut Journal,
-    unsaved: &mut Vec<Event>,
+    unsaved: &mut Held,
 ) -> Result<(), JournalError> {
     for (number, recorded) in (1..).zip(segment) {
         if number <= done {
@@ -97,15 +103,17 @@ fn feed(
         }
         for effect in engine.handle(&Input::Recorded(&recorded)) {
             let Effect::Save(events) = effect else { continue };
-            if !unsaved.is_empty() {
-                // Nothing may be journaled past what was not: the position would skip it.
-                unsaved.extend(events);
-                continue;
-            }
             let state = serde_json::to_vec(engine.state()).unwrap_or_default();
-            match journal.save(&events, &state, Position { segment: index, records: number }) {
-                Err(JournalError::Full) => unsaved.extend(events),
-                saved => saved?,
+            let position = Position { segment: index, records: number };
+            // Nothing may be journaled past what was not: the position would skip it.
+            let full = !unsaved.events.is_empty()
+                || match journal.save(&events, &state, position) {
+                    Err(JournalError::Full) => true,
+                    saved => saved.map(|()| false)?,
+                };
+            if full {
+                unsaved.events.extend(events);
+                (unsaved.state, unsaved.position) = (state, position);
             }
         }
     }
@@ -130,11 +138,11 @@ fn begin(
     // The oldest segment from which on all were made with these facilities; else only the newest state.
     let mut from = None;
     for (index, path) in kept.iter().rev() {
-        let Some(head) = head(path) else { break };
+        // A head is torn where the power went while a segment was begun: the newest may be, and says nothing.
+        let Some(head) = head(path) else { if from.is_none() { continue } else { break } };
         let same = is_ours(engine, &head);
         if same || from.is_none() {
-            let records = if same { 0 } else { u64::MAX };
-            from = Some(From { state: head.state, position: Position { segment: *index, records } });
+            from = Some(From { state: head.state, position: Position { segment: *index, records: 0 } });
         }
         if !same {
             break;

@@ -48,6 +48,19 @@ pub enum RunError {
         "state directory {0} is in use by another gatestamp\n    remedy: stop that one first (systemctl stop gatestamp)"
     )]
     InUse(PathBuf),
+    /// The state is another truck's.
+    #[error(
+        "{dir} holds the history of another truck (its newest event is {newest})\n    remedy: set truck.fleet and truck.id as they were, or move the directory away to begin a new history"
+    )]
+    OtherTruck {
+        /// The state directory.
+        dir: PathBuf,
+        /// Id of the newest event there.
+        newest: String,
+    },
+    /// Events were made that only another start can journal.
+    #[error("starting again to derive from the recording what could not be journaled")]
+    StartAgain,
     /// The journal cannot be opened.
     #[error("{0}")]
     Journal(#[from] JournalError),
@@ -76,10 +89,12 @@ pub async fn run(config: Config, facilities: Facilities, time_scale: u32) -> Res
         daemon.port(first);
     }
     systemd::ready();
-    daemon.serve(&mut port, &mut link, &mut terminate, &mut interrupt).await;
+    let ended = daemon.serve(&mut port, &mut link, &mut terminate, &mut interrupt).await;
     systemd::stopping();
-    daemon.stop();
-    Ok(())
+    if ended.is_ok() {
+        daemon.stop();
+    }
+    ended
 }
 
 struct Daemon {
@@ -99,12 +114,17 @@ impl Daemon {
     fn start(config: &Config, facilities: Facilities, clock: Clock) -> Result<Self, RunError> {
         let opened = open_journal(&config.state_dir, config.journal_quota, wall_clock())?;
         let (mut journal, mut why) = (opened.journal, opened.why);
+        let ours = format!("{}-", config.truck.device());
+        let is_ours = |id: &str| id.strip_prefix(&ours).is_some_and(|number| number.parse::<u64>().is_ok());
+        if let Some(newest) = journal.newest_id()?.filter(|id| !is_ours(id)) {
+            return Err(RunError::OtherTruck { dir: config.state_dir.clone(), newest });
+        }
         let recording = config.state_dir.join("recording");
         let dir_error = |error| RunError::StateDir { dir: recording.clone(), error };
         let blackbox = Blackbox::new(&recording, config.recording_quota).map_err(dir_error)?;
 
         let profile = config.mqtt.as_ref().map_or(Profile::Normal, |mqtt| mqtt.profile);
-        let outbox = Outbox::new(config.dispatch_acks, journal.thru()?, journal.highest()?);
+        let outbox = Outbox::new(config.dispatch_acks, journal.thru()?, journal.lowest()?, journal.highest()?);
         let mut engine = Engine::new(config.truck.clone(), facilities, State::default(), outbox, Notices::new(profile));
         let unsaved = resume(&mut engine, &mut journal, &recording, &mut why)?;
 
@@ -147,6 +167,7 @@ impl Daemon {
         let identity = Identity {
             client_id: self.device.clone(),
             prefix: format!("gatestamp/v1/{}/{}", config.truck.fleet, config.truck.id),
+            reads_acks: self.dispatch_acks,
             last_will: last_will.to_string().into_bytes(),
         };
         let (to_link, from) = channel(LINK_QUEUE);
@@ -161,18 +182,21 @@ impl Daemon {
         link: &mut Receiver<LinkEvent>,
         terminate: &mut Signal,
         interrupt: &mut Signal,
-    ) {
+    ) -> Result<(), RunError> {
         loop {
             tokio::select! {
                 // Order matters: a flood of bytes must not hold off the signal to stop.
                 biased;
-                _ = terminate.recv() => return,
-                _ = interrupt.recv() => return,
-                Some(event) = link.recv() => self.link(event),
+                _ = terminate.recv() => return Ok(()),
+                _ = interrupt.recv() => return Ok(()),
                 Some(event) = port.recv() => self.port(event),
-                () = self.clock.sleep(TICK) => self.tick(),
+                Some(event) = link.recv() => self.link(event),
+                () = self.clock.sleep(TICK) => {}
             }
             self.tend();
+            if self.keeper.must_start_again() {
+                return Err(RunError::StartAgain);
+            }
             systemd::alive();
         }
     }
@@ -197,9 +221,9 @@ impl Daemon {
                     tracing::warn!(why, "no receiver");
                 }
             }
-            PortEvent::Bytes(bytes) => {
+            PortEvent::Bytes(at, bytes) => {
                 self.parts.receiver.set("receiving", None, None, now);
-                self.recorded(Recorded::Bytes(self.clock.now(), bytes));
+                self.recorded(Recorded::Bytes(at, bytes));
             }
         }
     }
@@ -225,13 +249,6 @@ impl Daemon {
                 }
                 self.engine_link(Link::Down);
             }
-        }
-    }
-
-    fn tick(&mut self) {
-        let now = self.clock.now();
-        if now - self.last_input >= TICK {
-            self.recorded(Recorded::Tick(now));
         }
     }
 
@@ -296,9 +313,12 @@ impl Daemon {
         }
     }
 
-    /// What is due by time: the next segment, the outbox's timer, health.
+    /// What is due by time, whatever else goes on: word of silence, the next segment, the outbox's timer, health.
     fn tend(&mut self) {
         let at = self.clock.now();
+        if at - self.last_input >= TICK {
+            self.recorded(Recorded::Tick(at));
+        }
         let Self { keeper, engine, .. } = self;
         if let Some(missed) = keeper.tend(at, || engine.head()) {
             self.recorded(missed);

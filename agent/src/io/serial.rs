@@ -1,6 +1,7 @@
 //! The serial port: opened, read, and opened again when it disappears. Listens only; nothing is ever written to it.
 
 use super::clock::Clock;
+use crate::time::Mono;
 use geofence::Span;
 use std::path::{Path, PathBuf};
 use tokio::io::AsyncReadExt;
@@ -20,8 +21,8 @@ const CHUNK: usize = 512;
 pub(super) enum PortEvent {
     /// Open, what was buffered before is thrown away.
     Opened,
-    /// Bytes came.
-    Bytes(Vec<u8>),
+    /// Bytes came, at this time: a slow commit between reading and deciding must not shift it.
+    Bytes(Mono, Vec<u8>),
     /// Not there, or gone: why.
     Gone(String),
 }
@@ -43,7 +44,7 @@ pub(super) async fn read(port: Port, clock: Clock, to: Sender<PortEvent>) {
                     return;
                 }
                 let mut heard = false;
-                let gone = listen(&mut stream, &to, &mut heard).await;
+                let gone = listen(&mut stream, clock, &to, &mut heard).await;
                 if heard {
                     wait = BACK_OFF;
                 }
@@ -60,7 +61,7 @@ pub(super) async fn read(port: Port, clock: Clock, to: Sender<PortEvent>) {
     }
 }
 
-async fn listen(stream: &mut SerialStream, to: &Sender<PortEvent>, heard: &mut bool) -> String {
+async fn listen(stream: &mut SerialStream, clock: Clock, to: &Sender<PortEvent>, heard: &mut bool) -> String {
     let mut buffer = [0; CHUNK];
     loop {
         match stream.read(&mut buffer).await {
@@ -69,7 +70,7 @@ async fn listen(stream: &mut SerialStream, to: &Sender<PortEvent>, heard: &mut b
             Ok(count) => {
                 *heard = true;
                 let bytes = buffer.get(..count).unwrap_or(&[]).to_vec();
-                if to.send(PortEvent::Bytes(bytes)).await.is_err() {
+                if to.send(PortEvent::Bytes(clock.now(), bytes)).await.is_err() {
                     return "stopping".to_owned();
                 }
             }

@@ -97,10 +97,11 @@ impl Visits {
             }
             Entered | Rebased => {
                 let known = self.open.iter().position(|s| s.facility().id == facility.id && !s.departed());
-                if known.is_none() && self.open.len() < OPEN_MAX {
+                let index = known.unwrap_or_else(|| {
+                    self.make_room();
                     self.open.push(Stay::begin(truck, facility, transition.decided_at));
-                }
-                let index = known.unwrap_or(self.open.len().saturating_sub(1));
+                    self.open.len() - 1
+                });
                 let Some(stay) = self.open.get_mut(index) else { return };
                 if transition.kind == Entered {
                     stay.entered(transition, zone, out);
@@ -110,6 +111,16 @@ impl Visits {
             }
             Removed => {}
         }
+    }
+
+    /// A visit is open because the truck is inside one of its fences, of which the tracker follows [`OPEN_MAX`] at most, or
+    /// because it waits for the truck to come from the queue to the gate: the oldest of the latter goes.
+    fn make_room(&mut self) {
+        if self.open.len() < OPEN_MAX {
+            return;
+        }
+        let waiting = self.open.iter().position(Stay::is_empty);
+        self.open.remove(waiting.unwrap_or(0));
     }
 
     fn fence_gone(&mut self, transition: &Transition) {

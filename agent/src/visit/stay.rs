@@ -66,6 +66,9 @@ pub(super) struct Stay {
     /// When the last zone was left.
     emptied: Option<UnixMillis>,
     site: Site,
+    /// The fence of the site that was entered.
+    site_fence: Option<FenceKey>,
+    rebases: u32,
     arrival_revision: u32,
     crossed_in: Option<Noted>,
     standstill: Option<Noted>,
@@ -81,6 +84,8 @@ impl Stay {
             inside: Vec::new(),
             emptied: None,
             site: Site::Ahead,
+            site_fence: None,
+            rebases: 0,
             arrival_revision: 0,
             crossed_in: None,
             standstill: None,
@@ -108,6 +113,10 @@ impl Stay {
         self.site == Site::Departed
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.inside.is_empty()
+    }
+
     pub(super) fn is_over(&self, now: UnixMillis) -> bool {
         let on_the_way_in =
             self.site == Site::Ahead && self.emptied.is_some_and(|emptied| now - emptied <= ON_THE_WAY_IN);
@@ -120,6 +129,7 @@ impl Stay {
             self.zone_entered(transition, zone, out);
             return;
         }
+        self.site_fence = Some(transition.fence);
         let crossing = transition.crossing;
         self.crossed_in = Some(Noted::of(&crossing));
         self.site = Site::Entered { crossing, probability: transition.probability };
@@ -153,7 +163,7 @@ impl Stay {
     /// The fence that this visit rests on is gone; whether it comes back in another form shows within the same fix.
     pub(super) fn fence_gone(&mut self, transition: &Transition) {
         self.inside.retain(|&fence| fence != transition.fence);
-        if self.inside.is_empty() {
+        if self.site_fence == Some(transition.fence) && self.at_site() {
             self.site = Site::Gone { crossing: transition.crossing };
         }
     }
@@ -164,12 +174,16 @@ impl Stay {
         self.facility = facility.clone();
         if zone == Zone::Site {
             self.site = Site::Arrived;
-            out.push(self.fact(Kind::VisitRebased, zone, Phase::Enter, transition, "facilities_changed"));
+            self.site_fence = Some(transition.fence);
+            self.rebases += 1;
+            let fact = self.fact(Kind::VisitRebased, zone, Phase::Enter, transition, "facilities_changed");
+            out.push(Fact { revision: self.rebases, ..fact });
         }
     }
 
     pub(super) fn close_if_gone(&mut self, out: &mut Vec<Fact>) {
         if let Site::Gone { crossing } = self.site {
+            self.site = Site::Departed;
             let transition = Transition {
                 fence: FenceKey(0),
                 index: None,
@@ -198,7 +212,7 @@ impl Stay {
             }
         }
         if parked && self.standstill.is_none() && self.crossed_in.is_some() {
-            let crossing = standstill(fix, motion);
+            let crossing = standstill(fix, motion, self.crossed_in);
             self.standstill = Some(Noted::of(&crossing));
             out.push(self.fact(
                 Kind::VisitPhase,
@@ -289,8 +303,11 @@ fn decision(fix: &Fix, crossing: Crossing, probability: f64) -> Transition {
     }
 }
 
-fn standstill(fix: &Fix, motion: &Motion) -> Crossing {
-    let at = fix.time - motion.standing();
+/// When the truck came to stand, not before it was inside: one that creeps in is slow long before.
+fn standstill(fix: &Fix, motion: &Motion, crossed_in: Option<Noted>) -> Crossing {
+    let slow_since = fix.time - motion.standing();
+    let at = crossed_in.map_or(slow_since, |inside| slow_since.max(inside.at)).min(fix.time);
+    let bound = STANDSTILL_SIGMA + STANDSTILL_SIGMA;
     let here = Sample {
         time: fix.time,
         position: fix.position,
@@ -300,8 +317,8 @@ fn standstill(fix: &Fix, motion: &Motion) -> Crossing {
     };
     Crossing {
         at,
-        lo: Some(at - STANDSTILL_SIGMA - STANDSTILL_SIGMA),
-        hi: (at + STANDSTILL_SIGMA + STANDSTILL_SIGMA).min(fix.time),
+        lo: Some(at - bound),
+        hi: (at + bound).min(fix.time),
         method: Method::Interpolated,
         before: None,
         after: here,

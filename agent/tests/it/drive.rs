@@ -20,7 +20,7 @@ pub(crate) fn yard() -> Facilities {
 
 pub(crate) fn engine(state: State) -> Engine {
     let truck = Truck { fleet: "fleet".to_owned(), id: "truck".to_owned() };
-    Engine::new(truck, yard(), state, Outbox::new(true, 0, 0), Notices::new(Profile::Frugal))
+    Engine::new(truck, yard(), state, Outbox::new(true, 0, 1, 0), Notices::new(Profile::Frugal))
 }
 
 pub(crate) fn boot(at: Mono) -> Recorded {

@@ -5,7 +5,7 @@ use crate::drive::{all_events, boot, engine, events, inputs};
 use gatestamp::engine::{Effect, Engine, Input, State};
 use gatestamp::io::blackbox::{Blackbox, segments};
 use gatestamp::io::journal::Journal;
-use gatestamp::io::keeper::Keeper;
+use gatestamp::io::keeper::{Held, Keeper};
 use gatestamp::io::resume::resume;
 use gatestamp::recording::{Head, Recorded, Segment};
 use geofence::Fences;
@@ -30,7 +30,7 @@ fn live(dir: &Path, inputs: &[Recorded]) {
     let blackbox = Blackbox::new(&recording, ROOMY).unwrap();
     let mut engine = engine(State::default());
     resume(&mut engine, &mut journal, &recording, &mut Vec::new()).unwrap();
-    let mut keeper = Keeper::new(journal, blackbox, Vec::new());
+    let mut keeper = Keeper::new(journal, blackbox, Held::default());
     let Some(first) = inputs.first() else { return };
     keeper.begin(first.at(), &head(&engine));
     for input in inputs {
@@ -144,7 +144,8 @@ fn a_lost_journal_is_derived_again_from_the_recording() {
 fn a_disk_that_refuses_holds_events_and_takes_them_in_order_later() {
     let dir = tempfile::tempdir().unwrap();
     let journal = Journal::open(&dir.path().join("journal.db"), ROOMY).unwrap();
-    let mut keeper = Keeper::new(journal, Blackbox::new(&dir.path().join("recording"), ROOMY).unwrap(), Vec::new());
+    let mut keeper =
+        Keeper::new(journal, Blackbox::new(&dir.path().join("recording"), ROOMY).unwrap(), Held::default());
     let mut engine = engine(State::default());
     keeper.begin(gatestamp::time::Mono(0), &head(&engine));
     // Somebody else holds the write lock for longer than the journal waits: to the agent, a disk that refuses.
@@ -171,7 +172,7 @@ fn a_recording_that_could_not_be_written_goes_on_and_tells_its_hole() {
     let dir = tempfile::tempdir().unwrap();
     let recording = dir.path().join("recording");
     let journal = Journal::open(&dir.path().join("journal.db"), ROOMY).unwrap();
-    let mut keeper = Keeper::new(journal, Blackbox::new(&recording, ROOMY).unwrap(), Vec::new());
+    let mut keeper = Keeper::new(journal, Blackbox::new(&recording, ROOMY).unwrap(), Held::default());
     let mut engine = engine(State::default());
     let hour = geofence::Span::seconds(3_600);
     keeper.begin(gatestamp::time::Mono(0), &head(&engine));
@@ -216,7 +217,7 @@ fn killed_while_nothing_could_be_recorded_the_sequence_goes_on() {
     blackbox.abandon();
     let mut engine = engine(State::default());
     resume(&mut engine, &mut journal, &recording, &mut Vec::new()).unwrap();
-    let mut keeper = Keeper::new(journal, blackbox, Vec::new());
+    let mut keeper = Keeper::new(journal, blackbox, Held::default());
     for input in &drive[100..] {
         keeper.record(input.at(), input);
         let told = events(&mut engine, input);

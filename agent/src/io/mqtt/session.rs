@@ -7,13 +7,15 @@ use super::{Identity, LinkEvent, Outgoing};
 use crate::config::Mqtt;
 use crate::engine::Link;
 use rumqttc::v5::mqttbytes::QoS;
-use rumqttc::v5::mqttbytes::v5::{ConnAck, LastWill, Packet, PubAck, PubAckReason, Publish};
+use rumqttc::v5::mqttbytes::v5::{ConnAck, LastWill, Packet, PubAck, PubAckReason, Publish, SubscribeReasonCode};
 use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions};
 use serde::Deserialize;
 use std::collections::{BTreeMap, VecDeque};
+use std::pin::Pin;
 use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::JoinHandle;
+use tokio::time::Sleep;
 
 /// Requests that wait inside the client: the outbox's window and a few notices.
 const REQUESTS: usize = 256;
@@ -33,6 +35,7 @@ pub(super) struct Session {
     poller: JoinHandle<()>,
     polled: Receiver<Result<Event, ConnectionError>>,
     topics: Topics,
+    reads_acks: bool,
     silence_max: Duration,
     /// Handed over, packet id not known yet. `None`: not an event.
     handed: VecDeque<Option<u64>>,
@@ -80,6 +83,7 @@ impl Session {
                 health: topic("health"),
                 ack: topic("down/ack"),
             },
+            reads_acks: identity.reads_acks,
             silence_max: Duration::from_secs(u64::from(config.keep_alive_s) * 2),
             handed: VecDeque::new(),
             on_the_way: BTreeMap::new(),
@@ -88,28 +92,34 @@ impl Session {
         }
     }
 
+    pub(super) fn was_connected(&self) -> bool {
+        self.connected
+    }
+
     pub(super) fn delivered_anything(&self) -> bool {
         self.delivered
     }
 
     /// Serves until the connection ends, and says why; `None`: the daemon stops.
     pub(super) async fn serve(&mut self, from: &mut Receiver<Outgoing>, to: &Sender<LinkEvent>) -> Option<String> {
+        // Two deadlines that only the broker can move: a client that talks to itself must not pass for a living link.
+        let mut heard = deadline(Duration::from_secs(CONNECT_TIMEOUT_S * 2));
+        let mut acknowledged = deadline(PUBACK_PATIENCE);
         loop {
-            let patience = if !self.connected {
-                Duration::from_secs(CONNECT_TIMEOUT_S * 2)
-            } else if self.on_the_way.is_empty() {
-                self.silence_max
-            } else {
-                PUBACK_PATIENCE.min(self.silence_max)
-            };
+            let waiting = !self.on_the_way.is_empty();
             tokio::select! {
-                polled = tokio::time::timeout(patience, self.polled.recv()) => {
+                polled = self.polled.recv() => {
                     let event = match polled {
-                        Err(_) => return Some("nothing heard from the broker for too long".to_owned()),
-                        Ok(None) => return Some("the client ended".to_owned()),
-                        Ok(Some(Err(error))) => return Some(error.to_string()),
-                        Ok(Some(Ok(event))) => event,
+                        None => return Some("the client ended".to_owned()),
+                        Some(Err(error)) => return Some(error.to_string()),
+                        Some(Ok(event)) => event,
                     };
+                    if matches!(event, Event::Incoming(_)) {
+                        heard = deadline(self.silence_max);
+                    }
+                    if !waiting || matches!(event, Event::Incoming(Packet::PubAck(_))) {
+                        acknowledged = deadline(PUBACK_PATIENCE);
+                    }
                     match self.event(event) {
                         Ok(None) => {}
                         Ok(Some(link)) => to.send(LinkEvent::Engine(link)).await.ok()?,
@@ -121,6 +131,10 @@ impl Session {
                     if let Some(refused) = self.publish(outgoing) {
                         to.send(LinkEvent::Engine(Link::Refused(refused))).await.ok()?;
                     }
+                }
+                () = &mut heard => return Some("nothing heard from the broker for too long".to_owned()),
+                () = &mut acknowledged, if waiting => {
+                    return Some("the broker takes events and does not acknowledge them".to_owned());
                 }
             }
         }
@@ -165,6 +179,11 @@ impl Session {
             Packet::ConnAck(ack) => self.connected(&ack).map(Some),
             Packet::PubAck(ack) => Ok(self.acknowledged(&ack)),
             Packet::Publish(publish) => Ok(self.received(&publish)),
+            Packet::SubAck(ack)
+                if ack.return_codes.iter().any(|code| !matches!(code, SubscribeReasonCode::Success(_))) =>
+            {
+                Err(format!("the broker does not let us read {}: {:?}", self.topics.ack, ack.return_codes))
+            }
             Packet::Disconnect(disconnect) => {
                 Err(format!("the broker closed the connection: {:?}", disconnect.reason_code))
             }
@@ -184,9 +203,10 @@ impl Session {
 
     fn connected(&mut self, ack: &ConnAck) -> Result<Link, String> {
         self.connected = true;
-        self.client
-            .try_subscribe(&self.topics.ack, QoS::AtLeastOnce)
-            .map_err(|error| format!("subscribing failed: {error}"))?;
+        if self.reads_acks {
+            let subscribed = self.client.try_subscribe(&self.topics.ack, QoS::AtLeastOnce);
+            subscribed.map_err(|error| format!("subscribing failed: {error}"))?;
+        }
         let receive_max = ack.properties.as_ref().and_then(|p| p.receive_max);
         Ok(Link::Up(receive_max.unwrap_or(RECEIVE_MAX_DEFAULT)))
     }
@@ -213,6 +233,10 @@ impl Session {
             }
         }
     }
+}
+
+fn deadline(after: Duration) -> Pin<Box<Sleep>> {
+    Box::pin(tokio::time::sleep(after))
 }
 
 impl Drop for Session {
