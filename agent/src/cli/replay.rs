@@ -7,12 +7,12 @@ use crate::config::{FloorChoice, Truck};
 use crate::engine::{Boot, Effect, Effects, Engine, Input, Notices, State};
 use crate::event::centimetres;
 use crate::facility::Facilities;
-use crate::gnss::GnssFix;
 use crate::gnss::coverage::Interval;
+use crate::gnss::{GnssFix, Rejected};
 use crate::io::facilities;
 use crate::io::journal::{Journal, Position};
 use crate::outbox::Outbox;
-use crate::recording::{Recorded, Segment, raw};
+use crate::recording::{End, Recorded, Segment, raw};
 use crate::time::{Mono, Utc};
 use clap::{Args, ValueEnum};
 use geofence::{Fences, Mode};
@@ -84,7 +84,11 @@ pub(super) fn replay(arguments: &Arguments) -> Result<(), Failure> {
     match done {
         // Whoever reads has enough.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        done => done.map_err(|error| Failure(exit::IO, format!("writing failed: {error}"))),
+        Err(error) => {
+            let remedy = "make room, or name another place for the output";
+            Err(Failure(exit::IO, format!("writing failed: {error}\n    remedy: {remedy}")))
+        }
+        Ok(()) => replay.judge(),
     }
 }
 
@@ -96,6 +100,8 @@ struct Replay {
     /// The raw stream that is being read.
     raw: Option<raw::Arrival>,
     stopped: bool,
+    /// A segment was not what had been written.
+    damaged: bool,
 }
 
 impl Replay {
@@ -120,6 +126,7 @@ impl Replay {
             out: BufWriter::new(std::io::stdout().lock()),
             raw: None,
             stopped: true,
+            damaged: false,
         })
     }
 
@@ -168,13 +175,27 @@ impl Replay {
                 self.engine.resume(head.state.clone());
             }
         } else if self.output == Output::Events {
-            note(&format!("{name}: recorded with other facilities; these events are what would have been"));
+            let why = if self.engine.facilities().is_empty() {
+                "no facilities are given, so there are no visits: name them by --config or --facilities"
+            } else {
+                "recorded with other facilities; these events are what would have been"
+            };
+            note(&format!("{name}: {why}"));
         }
         for recorded in segment.by_ref() {
             self.recorded(&recorded)?;
         }
-        if segment.torn() {
-            note(&format!("{name}: ends in records that were never sealed, as after a power cut; they are left out"));
+        match segment.end() {
+            End::Open | End::Sealed => {}
+            End::Torn => {
+                note(&format!(
+                    "{name}: ends in records that were never sealed, as after a kill or a power cut; they are left out"
+                ));
+            }
+            End::Damaged => {
+                self.damaged = true;
+                note(&format!("{name}: is damaged; what stands after the damage is left out"));
+            }
         }
         Ok(())
     }
@@ -236,6 +257,25 @@ impl Replay {
             self.line(&coverage_line(open))?;
         }
         self.out.flush()
+    }
+
+    /// What a person should know who sees less than was expected.
+    fn judge(&self) -> Result<(), Failure> {
+        let counts = self.engine.state().counts();
+        let undated = counts.rejected.contains_key(&Rejected::NoDate);
+        if counts.fixes == 0 || undated {
+            let rejected: Vec<String> = counts.rejected.iter().map(|(why, n)| format!("{} {n}", why.word())).collect();
+            let not_used = if rejected.is_empty() { "nothing".to_owned() } else { rejected.join(", ") };
+            note(&format!(
+                "{} fixes from {} sentences in {} bytes; not used: {not_used}",
+                counts.fixes, counts.sentences, counts.bytes
+            ));
+        }
+        if self.damaged {
+            let why = "a segment of the recording is damaged\n    remedy: take it from a copy; the other segments were replayed";
+            return Err(Failure(exit::IO, why.to_owned()));
+        }
+        Ok(())
     }
 
     fn line(&mut self, line: &impl Serialize) -> std::io::Result<()> {

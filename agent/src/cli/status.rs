@@ -1,7 +1,9 @@
 //! `gatestamp status`: how is the daemon of this gateway?
 
 use super::{Failure, configuration, exit};
+use crate::io::clock::wall_clock;
 use crate::io::journal::Journal;
+use crate::io::run::HEALTH_EVERY;
 use clap::Args;
 use serde_json::Value;
 use std::path::PathBuf;
@@ -38,8 +40,28 @@ pub(super) fn status(arguments: &Arguments) -> Result<(), Failure> {
             delivery.insert("owed".to_owned(), highest.saturating_sub(thru).into());
         }
     }
+    let stale = if running { stale_since(&path) } else { None };
+    if let (Some(_), Some(object)) = (&stale, health.as_object_mut()) {
+        object.insert("status".to_owned(), "stale".into());
+    }
     say(&if arguments.json { health.to_string() } else { describe(&health) });
-    Ok(())
+    match stale {
+        None => Ok(()),
+        Some(minutes) => Err(unavailable(format!(
+            "the daemon runs, but has not written {} for {minutes} min: what stands above is that old\n    remedy: make room \
+             on the disk (df {}), then look at the daemon's log (journalctl -u gatestamp)",
+            path.display(),
+            config.state_dir.display(),
+        ))),
+    }
+}
+
+/// Minutes since the daemon wrote its health, if that is longer than it ever waits.
+fn stale_since(path: &std::path::Path) -> Option<i64> {
+    let modified = std::fs::metadata(path).and_then(|meta| meta.modified()).ok()?;
+    let written = modified.duration_since(std::time::UNIX_EPOCH).ok()?.as_millis();
+    let age_ms = wall_clock().0.saturating_sub(i64::try_from(written).ok()?);
+    (age_ms > 3 * HEALTH_EVERY.0).then_some(age_ms / 60_000)
 }
 
 /// The daemon holds the lock as long as it lives.
@@ -72,6 +94,13 @@ fn describe(health: &Value) -> String {
         word("/delivery/owed"),
         word("/delivery/acknowledged_by"),
     ));
+    let ignored = word("/delivery/ignored_acks");
+    if ignored != "0" && ignored != "-" {
+        lines.push(format!(
+            "            {ignored} acknowledgements ignored: for another device, or above what this journal holds\n            \
+             remedy: if the device or its disk was swapped, give the truck a new id"
+        ));
+    }
     lines.push(format!(
         "      gnss  {} bytes, {} sentences, {} fixes",
         word("/gnss/bytes"),

@@ -259,17 +259,22 @@ fn state(table: &mut Table<'_>) -> (Option<PathBuf>, u64, u64) {
 }
 
 fn mqtt(table: &mut Table<'_>) -> Option<Option<Mqtt>> {
-    let url = table.text("url", Some(""))?;
+    let url = table.text("url", Some(""));
     let keep_alive = table.number("keep_alive_s", 120, 10, 3_600);
-    let profile = table.choice("profile", "normal", &["frugal", "normal"])?;
-    if url.is_empty() {
-        return Some(None);
-    }
-    let Some((host, port)) = broker(&url) else {
+    let profile = table.choice("profile", "normal", &["frugal", "normal"]);
+    let address = url.as_deref().map(broker);
+    if let (Some(url), Some(None)) = (&url, &address)
+        && !url.is_empty()
+    {
         let what = format!("`url` = \"{url}\" is not an address of a broker");
         table.fault("url", what, "write mqtt://HOST or mqtt://HOST:PORT; TLS (mqtts) comes with a later release");
         return None;
-    };
+    }
+    let profile = profile?;
+    if url?.is_empty() {
+        return Some(None);
+    }
+    let (host, port) = address??;
     Some(Some(Mqtt {
         host,
         port,
@@ -332,6 +337,11 @@ mod tests {
     fn a_date_floor_in_the_future_is_refused() {
         assert_eq!(whats(&format!("{GOOD}[gnss]\ndate_floor = \"2031-03-01\"\n")).len(), 1);
         assert!(read("g", &format!("{GOOD}[gnss]\ndate_floor = \"2026-01-31\"\n")).is_ok());
+    }
+
+    #[test]
+    fn faults_of_one_section_do_not_hide_each_other() {
+        assert_eq!(whats(&format!("{GOOD}[mqtt]\nurl = \"mqtts://x:99999\"\nprofile = \"x\"\n")).len(), 2);
     }
 
     #[test]

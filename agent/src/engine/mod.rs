@@ -167,8 +167,12 @@ impl Engine {
         let mut events = Vec::new();
         let (at, always_save) = match input {
             Recorded::Boot(at, boot) => {
+                let mut why = boot.why.clone();
+                if self.state.boots > 0 && !self.state.stopped {
+                    why.push("after_kill_or_power_cut".to_owned());
+                }
                 self.state.boot(*at, boot);
-                self.state.remember(Kind::DeviceStarted, *at, boot.why.clone());
+                self.state.remember(Kind::DeviceStarted, *at, why);
                 (*at, true)
             }
             Recorded::Bytes(at, bytes) => {
@@ -178,6 +182,7 @@ impl Engine {
             Recorded::Tick(at) => (*at, false),
             Recorded::Stop(at) => {
                 self.finish(&mut events, effects);
+                self.state.stopped = true;
                 self.state.remember(Kind::DeviceStopped, *at, vec!["told_to_stop".to_owned()]);
                 (*at, true)
             }

@@ -38,6 +38,8 @@ pub(super) struct Run {
 pub struct State {
     /// The last sequence that was given out.
     pub(super) sequence: u64,
+    /// The last run ended by being told to.
+    pub(super) stopped: bool,
     pub(super) boots: u32,
     pub(super) run: Run,
     pub(super) anchor: Option<Anchor>,
@@ -90,6 +92,7 @@ impl State {
 
     pub(super) fn boot(&mut self, at: Mono, boot: &Boot) {
         self.boots += 1;
+        self.stopped = false;
         self.run = Run { at, kernel_boot: boot.kernel_boot.clone(), system_utc: boot.system_utc, tracking_since: None };
         self.reception.restart(boot.date_floor);
         self.coverage.boot(at);

@@ -90,6 +90,31 @@ pub enum Rejected {
     Straggler,
 }
 
+impl Rejected {
+    /// The word for it, as in `health`.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Cut => "cut",
+            Self::TooLong => "too_long",
+            Self::NotText => "not_text",
+            Self::NoChecksum => "no_checksum",
+            Self::BadChecksum => "bad_checksum",
+            Self::Malformed => "malformed",
+            Self::Void => "void",
+            Self::ConflictingValidity => "conflicting_validity",
+            Self::ConflictingPosition => "conflicting_position",
+            Self::NoDate => "no_date",
+            Self::DateOutOfRange => "date_out_of_range",
+            Self::ZeroPosition => "zero_position",
+            Self::NotMeasured => "not_measured",
+            Self::TimeBack => "time_back",
+            Self::TimeAhead => "time_ahead",
+            Self::Straggler => "straggler",
+        }
+    }
+}
+
 /// How often each [`Rejected`] reason occurred.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct Counts {

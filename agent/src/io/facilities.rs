@@ -23,6 +23,9 @@ pub fn text(path: &Path, what: &str) -> Result<String, Vec<Fault>> {
             ),
         )
     })?;
+    if size.is_dir() {
+        return Err(fault(format!("{what} is a directory"), "name the file in it".to_owned()));
+    }
     if size.len() > FILE_MAX {
         let why = format!("{what} has {} MB; at most {} are read", size.len() >> 20, FILE_MAX >> 20);
         return Err(fault(why, "leave out what this truck never needs".to_owned()));

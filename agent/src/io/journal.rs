@@ -152,7 +152,19 @@ impl Journal {
     /// # Errors
     /// Nothing is changed then; [`JournalError::Full`] may pass.
     pub fn save(&mut self, events: &[Event], engine: &[u8], position: Position) -> Result<(), JournalError> {
-        self.evict_received()?;
+        if self.is_nearly_full()? {
+            self.evict_received()?;
+        }
+        loop {
+            match self.try_save(events, engine, position) {
+                // What dispatch has may go, as much of it as is needed.
+                Err(JournalError::Full) if self.evict_received()? > 0 => {}
+                done => return done,
+            }
+        }
+    }
+
+    fn try_save(&mut self, events: &[Event], engine: &[u8], position: Position) -> Result<(), JournalError> {
         let tx = self.db.transaction()?;
         {
             // A tail of the recording that is derived again gives the same events again.
@@ -249,19 +261,21 @@ impl Journal {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Makes room before there is none: the oldest events that dispatch has.
-    fn evict_received(&mut self) -> Result<(), JournalError> {
+    /// Room is made before there is none: after "disk full" not even deleting is sure to work.
+    fn is_nearly_full(&self) -> Result<bool, JournalError> {
         let pragma = |name| self.db.query_row(name, [], |row| row.get::<_, i64>(0)).map(i64::cast_unsigned);
         let used = pragma("PRAGMA page_count")?.saturating_sub(pragma("PRAGMA freelist_count")?);
-        if used * 100 < self.page_max * HIGH_WATER_PERCENT {
-            return Ok(());
-        }
-        self.db.execute(
+        Ok(used * 100 >= self.page_max * HIGH_WATER_PERCENT)
+    }
+
+    /// Deletes the oldest events that dispatch has, and says how many.
+    fn evict_received(&mut self) -> Result<usize, JournalError> {
+        let evicted = self.db.execute(
             "DELETE FROM event WHERE sequence IN (
                  SELECT sequence FROM event WHERE sequence <= (SELECT thru FROM received) ORDER BY sequence LIMIT ?1)",
             [EVICT.cast_signed()],
         )?;
-        Ok(())
+        Ok(evicted)
     }
 }
 

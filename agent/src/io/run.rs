@@ -26,7 +26,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 /// Without bytes, time is told to the engine this often.
 const TICK: Span = Span::seconds(1);
 /// `health` is published and written at least this often.
-const HEALTH_EVERY: Span = Span::seconds(60);
+pub const HEALTH_EVERY: Span = Span::seconds(60);
 /// Reads of the port that may wait while the disk is slow: at 115,200 baud more than two seconds.
 const PORT_QUEUE: usize = 64;
 /// Messages to the broker that may wait: the window and some notices.
@@ -263,8 +263,15 @@ impl Daemon {
 
     fn engine_link(&mut self, link: Link) {
         let at = self.clock.now();
+        let ignored = self.engine.outbox().ignored_acks();
         for effect in self.engine.handle(&Input::Link(at, link)) {
             self.perform(at, effect, None);
+        }
+        if ignored == 0 && self.engine.outbox().ignored_acks() > 0 {
+            tracing::warn!(
+                "an acknowledgement is ignored: it is for another device, or above anything that this journal holds; was the \
+                 device or its disk swapped? More of them are only counted, in health"
+            );
         }
     }
 
@@ -347,6 +354,8 @@ impl Daemon {
         let new = self.health_file.with_extension("json.new");
         let written = fs::write(&new, self.health()).and_then(|()| fs::rename(&new, &self.health_file));
         if let Err(error) = written {
+            // Half a file on a full disk helps nobody; `status` tells from the age of the old one that something is wrong.
+            let _ = fs::remove_file(&new);
             tracing::debug!(%error, "health.json could not be written");
         }
     }

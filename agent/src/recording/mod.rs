@@ -18,7 +18,7 @@ pub mod raw;
 mod reader;
 mod record;
 
-pub use reader::{Segment, SegmentError};
+pub use reader::{End, Segment, SegmentError};
 pub use record::{Head, Recorded, encode, seal};
 
 /// The first line of every segment; the number is the version of the format.

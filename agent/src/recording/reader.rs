@@ -3,7 +3,7 @@
 use super::record::{Head, Recorded, SEAL, decode};
 use super::{MAGIC, PAYLOAD_MAX};
 use crate::time::Mono;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 
 /// Longest head line: the state is a few kilobytes, this is a bound against nonsense.
 const HEAD_MAX: usize = 4 << 20;
@@ -23,6 +23,19 @@ pub enum SegmentError {
     Head(String),
 }
 
+/// How a segment ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// Not yet reached.
+    Open,
+    /// With a seal.
+    Sealed,
+    /// In records that were never sealed, or in the middle of one: the agent was killed, or the power was cut.
+    Torn,
+    /// In bytes that are not what was written.
+    Damaged,
+}
+
 /// A segment that is being read.
 pub struct Segment<R: Read> {
     head: Head,
@@ -31,7 +44,7 @@ pub struct Segment<R: Read> {
     group: Vec<Recorded>,
     ready: std::vec::IntoIter<Recorded>,
     crc: crc32fast::Hasher,
-    torn: bool,
+    end: End,
 }
 
 impl<'a> Segment<zstd::stream::read::Decoder<'a, &'a [u8]>> {
@@ -53,7 +66,7 @@ impl<'a> Segment<zstd::stream::read::Decoder<'a, &'a [u8]>> {
             group: Vec::new(),
             ready: Vec::new().into_iter(),
             crc: crc32fast::Hasher::new(),
-            torn: false,
+            end: End::Open,
         })
     }
 }
@@ -64,50 +77,50 @@ impl<R: Read> Segment<R> {
         &self.head
     }
 
-    /// Whether the segment ended in records that were never sealed, or in damage. Known once [`Iterator::next`] gave
-    /// `None`.
-    pub fn torn(&self) -> bool {
-        self.torn
+    /// How it ends; known once [`Iterator::next`] gave `None`.
+    pub fn end(&self) -> End {
+        self.end
     }
 
-    fn record(&mut self) -> Option<(u8, Mono, Vec<u8>)> {
+    fn record(&mut self) -> Result<(u8, Mono, Vec<u8>), End> {
         let mut head = [0; RECORD_HEAD];
-        self.source.read_exact(&mut head).ok()?;
+        self.fill(&mut head)?;
         let [kind, at @ .., low, high] = head;
         let length = usize::from(u16::from_le_bytes([low, high]));
         if length > PAYLOAD_MAX {
-            return None;
+            return Err(End::Damaged);
         }
         let mut payload = vec![0; length];
-        self.source.read_exact(&mut payload).ok()?;
+        self.fill(&mut payload)?;
         if kind != SEAL {
             self.crc.update(&head);
             self.crc.update(&payload);
         }
-        Some((kind, Mono(u64::from_le_bytes(at)), payload))
+        Ok((kind, Mono(u64::from_le_bytes(at)), payload))
     }
 
-    /// Reads up to the next seal. `None`: there is none.
-    fn sealed(&mut self) -> Option<Vec<Recorded>> {
+    fn fill(&mut self, buffer: &mut [u8]) -> Result<(), End> {
+        self.source.read_exact(buffer).map_err(|error| {
+            let ended = error.kind() == ErrorKind::UnexpectedEof;
+            if ended { End::Torn } else { End::Damaged }
+        })
+    }
+
+    /// Reads up to the next seal.
+    fn sealed(&mut self) -> Result<Vec<Recorded>, End> {
         loop {
-            let Some((kind, at, payload)) = self.record() else {
-                self.torn |= !self.group.is_empty();
-                return None;
-            };
+            let (kind, at, payload) = self.record().map_err(|end| {
+                let at_a_seal = end == End::Torn && self.group.is_empty();
+                if at_a_seal { End::Sealed } else { end }
+            })?;
             if kind == SEAL {
                 let crc = std::mem::take(&mut self.crc).finalize();
-                if payload != crc.to_le_bytes() {
-                    self.torn = true;
-                    return None;
-                }
-                return Some(std::mem::take(&mut self.group));
+                let right = payload == crc.to_le_bytes();
+                return if right { Ok(std::mem::take(&mut self.group)) } else { Err(End::Damaged) };
             }
             match decode(kind, at, &payload) {
                 Some(recorded) if self.group.len() < GROUP_MAX => self.group.push(recorded),
-                _ => {
-                    self.torn = true;
-                    return None;
-                }
+                _ => return Err(End::Damaged),
             }
         }
     }
@@ -121,10 +134,13 @@ impl<R: Read> Iterator for Segment<R> {
             if let Some(recorded) = self.ready.next() {
                 return Some(recorded);
             }
-            if self.torn {
+            if self.end != End::Open {
                 return None;
             }
-            self.ready = self.sealed()?.into_iter();
+            match self.sealed() {
+                Ok(group) => self.ready = group.into_iter(),
+                Err(end) => self.end = end,
+            }
         }
     }
 }
@@ -176,7 +192,7 @@ mod tests {
         assert_eq!(segment.head(), &head());
         let read: Vec<_> = segment.by_ref().collect();
         assert_eq!(read, groups.concat());
-        assert!(!segment.torn());
+        assert_eq!(segment.end(), End::Sealed);
     }
 
     #[test]

@@ -19,8 +19,12 @@ pub(crate) fn yard() -> Facilities {
 }
 
 pub(crate) fn engine(state: State) -> Engine {
+    engine_among(yard(), state)
+}
+
+pub(crate) fn engine_among(facilities: Facilities, state: State) -> Engine {
     let truck = Truck { fleet: "fleet".to_owned(), id: "truck".to_owned() };
-    Engine::new(truck, yard(), state, Outbox::new(true, 0, 1, 0), Notices::new(Profile::Frugal))
+    Engine::new(truck, facilities, state, Outbox::new(true, 0, 1, 0), Notices::new(Profile::Frugal))
 }
 
 pub(crate) fn boot(at: Mono) -> Recorded {
@@ -51,16 +55,28 @@ pub(crate) fn inputs() -> Vec<Recorded> {
 fn sentences(second: u64) -> String {
     let driven_s = if second < 60 { second } else { 60.max(second.saturating_sub(90)) };
     let moving = !(60..=150).contains(&second);
-    // 10 m are 1.46e-4 degrees of longitude at 52 degrees north.
-    let lon = 12.994 + f64::from(u32::try_from(driven_s).unwrap()) * 1.46e-4;
-    let minutes = (lon - lon.floor()) * 60.0;
-    let (hour, minute, whole) = (12, second / 60, second % 60);
-    let knots = if moving { 19.438 } else { 0.01 };
+    epoch(second, 12.994 + as_f64(driven_s) * TEN_METRES, if moving { 10.0 } else { 0.0 })
+}
+
+/// 10 m east at 52 degrees north, in degrees of longitude.
+pub(crate) const TEN_METRES: f64 = 1.46e-4;
+
+pub(crate) fn as_f64(count: u64) -> f64 {
+    f64::from(u32::try_from(count).unwrap())
+}
+
+/// What a receiver says so many seconds after noon.
+pub(crate) fn epoch(second: u64, lon: f64, speed_mps: f64) -> String {
+    let (hour, minute, whole) = (12 + second / 3_600, second / 60 % 60, second % 60);
     let time = format!("{hour:02}{minute:02}{whole:02}.00");
-    let place = format!("5200.09000,N,{:03}{minutes:08.5},E", lon.floor());
-    let rmc = format!("GNRMC,{time},A,{place},{knots:.3},90.0,221126,,,A");
+    let place = format!("5200.09000,N,{:03}{:08.5},E", lon.floor(), (lon - lon.floor()) * 60.0);
+    let rmc = format!("GNRMC,{time},A,{place},{:.3},90.0,221126,,,A", speed_mps * 1.943_8);
     let gga = format!("GNGGA,{time},{place},1,12,0.8,40.0,M,46.0,M,,");
-    [rmc, gga].map(|body| format!("${body}*{:02X}\r\n", body.bytes().fold(0, |sum, byte| sum ^ byte))).concat()
+    [rmc, gga].map(|body| sentence(&body)).concat()
+}
+
+pub(crate) fn sentence(body: &str) -> String {
+    format!("${body}*{:02X}\r\n", body.bytes().fold(0, |sum, byte| sum ^ byte))
 }
 
 /// What an engine saves for one input.

@@ -5,3 +5,5 @@ mod drive;
 mod engine;
 mod journal;
 mod power_cut;
+mod start;
+mod visits;

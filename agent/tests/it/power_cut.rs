@@ -13,7 +13,7 @@ use std::path::Path;
 
 const ROOMY: u64 = 64 << 20;
 
-fn head(engine: &Engine) -> Head {
+pub(crate) fn head(engine: &Engine) -> Head {
     Head {
         version: "0".to_owned(),
         fleet: engine.truck().fleet.clone(),
@@ -24,7 +24,7 @@ fn head(engine: &Engine) -> Head {
 }
 
 /// The daemon's way through some inputs, without its clocks: resume, begin a segment, feed, and drop everything.
-fn live(dir: &Path, inputs: &[Recorded]) {
+pub(crate) fn live(dir: &Path, inputs: &[Recorded]) {
     let mut journal = Journal::open(&dir.join("journal.db"), ROOMY).unwrap();
     let recording = dir.join("recording");
     let blackbox = Blackbox::new(&recording, ROOMY).unwrap();
@@ -49,7 +49,7 @@ fn live(dir: &Path, inputs: &[Recorded]) {
     }
 }
 
-fn journaled(dir: &Path) -> Vec<Vec<u8>> {
+pub(crate) fn journaled(dir: &Path) -> Vec<Vec<u8>> {
     let journal = Journal::open(&dir.join("journal.db"), ROOMY).unwrap();
     journal.bodies(&(1..=10_000)).unwrap().into_iter().map(|(_, body)| body).collect()
 }

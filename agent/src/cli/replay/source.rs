@@ -35,7 +35,11 @@ pub(super) fn open(named: &[PathBuf]) -> Result<Vec<Source>, String> {
         if path.is_dir() {
             let found = segments(path).map_err(|error| format!("{}: {error}", path.display()))?;
             if found.is_empty() {
-                return Err(format!("{}: no segments of a recording in this folder", path.display()));
+                let remedy = "name the folder `recording` of a state directory, or a file";
+                return Err(format!(
+                    "{}: no segments of a recording in this folder\n    remedy: {remedy}",
+                    path.display()
+                ));
             }
             for (_, segment) in found {
                 sources.push(file(&segment)?);
@@ -58,7 +62,14 @@ fn file(path: &Path) -> Result<Source, String> {
         bytes = fs::read(path).map_err(failed)?;
     }
     if bytes.starts_with(ZSTD) {
-        bytes = unpack(&bytes).map_err(failed)?;
+        let remedy = "the file is cut short or damaged: copy it again";
+        bytes = unpack(&bytes).map_err(|error| format!("{name}: {error}\n    remedy: {remedy}"))?;
+    }
+    let named_segment = path.extension().is_some_and(|ending| ending == "gsr");
+    if named_segment && !bytes.starts_with(MAGIC) {
+        return Err(format!(
+            "{name}: is damaged at its beginning\n    remedy: take it from a copy, or leave this segment out"
+        ));
     }
     if !bytes.starts_with(MAGIC) {
         return Ok(Source::Raw(bytes));
