@@ -131,7 +131,7 @@ mod kind_name {
     use crate::event::Kind;
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-    const WAITING: [Kind; 4] = [Kind::DeviceStarted, Kind::DeviceStopped, Kind::DeviceLost, Kind::DeviceHealth];
+    const WAITING: [Kind; 3] = [Kind::DeviceStarted, Kind::DeviceStopped, Kind::DeviceHealth];
 
     pub(super) fn serialize<S: Serializer>(kind: &Kind, s: S) -> Result<S::Ok, S::Error> {
         s.serialize_str(kind.name())

@@ -44,6 +44,8 @@ pub struct State {
     pub(super) run: Run,
     pub(super) anchor: Option<Anchor>,
     pub(super) remembered: Vec<Remembered>,
+    /// Starts and stops that never got a date and were given up.
+    pub(super) forgotten: u64,
     pub(super) reception: Reception,
     pub(super) coverage: Coverage,
     pub(super) tracker: Tracker,
@@ -61,6 +63,12 @@ impl State {
     #[must_use]
     pub fn counts(&self) -> &Counts {
         self.reception.counts()
+    }
+
+    /// Starts and stops that waited for a date in vain, too many to keep.
+    #[must_use]
+    pub fn forgotten(&self) -> u64 {
+        self.forgotten
     }
 
     /// Open visits.
@@ -105,6 +113,7 @@ impl State {
         // A device that never sees the sky and is started over and over: the oldest starts are the least of interest.
         if self.remembered.len() > super::dating::REMEMBERED_MAX {
             self.remembered.remove(0);
+            self.forgotten += 1;
         }
     }
 }

@@ -21,8 +21,6 @@ pub enum Kind {
     DeviceStarted,
     /// The agent was told to stop.
     DeviceStopped,
-    /// Events that were made and cannot be delivered.
-    DeviceLost,
     /// Something about the device that dispatch should know.
     DeviceHealth,
 }
@@ -41,7 +39,6 @@ impl Kind {
             Self::GnssRestored => "com.gatestamp.gnss.restored",
             Self::DeviceStarted => "com.gatestamp.device.started",
             Self::DeviceStopped => "com.gatestamp.device.stopped",
-            Self::DeviceLost => "com.gatestamp.device.lost",
             Self::DeviceHealth => "com.gatestamp.device.health",
         }
     }

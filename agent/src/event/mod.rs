@@ -17,9 +17,6 @@ pub use data::{
 };
 pub use kind::Kind;
 
-/// Largest event. Ours have about 1.6 kB; brokers of others refuse more than 128 KiB.
-pub const EVENT_MAX: usize = 16 * 1024;
-
 /// A finished event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {

@@ -125,7 +125,7 @@ impl Bounds {
             Outline::Circle { centre, radius_m } => {
                 // 1e-7 degree of latitude is at least 1.1057 cm; towards the poles degrees of longitude shrink.
                 let lat = radius_m / 0.011;
-                let shrink = centre.lat().to_radians().cos().max(0.01);
+                let shrink = libm::cos(centre.lat().to_radians()).max(0.01);
                 #[allow(clippy::cast_possible_truncation, reason = "`as` saturates; a huge box is only slower")]
                 let pads = (lat as i64 + 1, (lat / shrink) as i64 + 1);
                 (*centre, pads.0, pads.1)

@@ -87,6 +87,10 @@ pub struct Health<'a> {
     pub held: usize,
     /// Events that found no room there.
     pub dropped: u64,
+    /// How often a fence could not be followed because too many others were.
+    pub fences_not_followed: u32,
+    /// Starts and stops of the agent that never got a date.
+    pub undated_starts: u64,
     /// How delivery goes.
     pub delivery: Delivery,
     /// What was received and what was not used.
@@ -144,6 +148,8 @@ impl Parts {
             recording: &self.recording,
             held: trouble.held,
             dropped: trouble.dropped,
+            fences_not_followed: engine.state().tracker().overflowed(),
+            undated_starts: engine.state().forgotten(),
             delivery: Delivery {
                 sequence: engine.state().sequence(),
                 received_thru: outbox.thru(),
