@@ -132,6 +132,11 @@ impl Replay {
 
     fn source(&mut self, source: &Source, floor: FloorChoice) -> std::io::Result<()> {
         match source {
+            Source::Unusable(why) => {
+                self.damaged = true;
+                note(why);
+                Ok(())
+            }
             Source::Raw(bytes) => self.raw(bytes, floor),
             Source::Segment { name, bytes, .. } => {
                 self.end_raw()?;

@@ -59,17 +59,18 @@ impl Blackbox {
         self.keep_quota()?;
         let index = self.next_index;
         let path = self.dir.join(segment_name(index));
-        let begun = self.create(index, &path, at, head);
+        // Under its own name only once its head is whole: killed in between, it is not there.
+        let unnamed = path.with_extension("gsr.new");
+        let begun = self.create(index, &unnamed, &path, at, head);
         if begun.is_err() {
-            // A segment without a whole head is of no use to anybody.
             self.open = None;
-            let _ = fs::remove_file(&path);
+            let _ = fs::remove_file(&unnamed);
         }
         begun
     }
 
-    fn create(&mut self, index: u64, path: &Path, at: Mono, head: &Head) -> io::Result<()> {
-        let mut file = BufWriter::new(File::create_new(path)?);
+    fn create(&mut self, index: u64, unnamed: &Path, path: &Path, at: Mono, head: &Head) -> io::Result<()> {
+        let mut file = BufWriter::new(File::create(unnamed)?);
         file.write_all(MAGIC)?;
         serde_json::to_writer(&mut file, head)?;
         file.write_all(b"\n")?;
@@ -88,6 +89,7 @@ impl Blackbox {
             buffer: Vec::new(),
         });
         self.sync(at)?;
+        fs::rename(unnamed, path)?;
         File::open(&self.dir)?.sync_all()?;
         self.next_index = index + 1;
         Ok(())

@@ -15,14 +15,20 @@ const UNPACKED_MAX: u64 = 4 << 30;
 /// One recording in memory.
 pub(super) enum Source {
     Raw(Vec<u8>),
-    Segment { name: String, bytes: Vec<u8>, truck: Truck },
+    Segment {
+        name: String,
+        bytes: Vec<u8>,
+        truck: Truck,
+    },
+    /// One of a folder that cannot be used, and why: the others can.
+    Unusable(String),
 }
 
 impl Source {
     /// Whose recording it is, if it says.
     pub(super) fn truck(&self) -> Option<Truck> {
         match self {
-            Self::Raw(_) => None,
+            Self::Raw(_) | Self::Unusable(_) => None,
             Self::Segment { truck, .. } => Some(truck.clone()),
         }
     }
@@ -42,7 +48,7 @@ pub(super) fn open(named: &[PathBuf]) -> Result<Vec<Source>, String> {
                 ));
             }
             for (_, segment) in found {
-                sources.push(file(&segment)?);
+                sources.push(file(&segment).unwrap_or_else(Source::Unusable));
             }
         } else {
             sources.push(file(path)?);
