@@ -12,24 +12,24 @@ use gatestamp::time::Mono;
 use geofence::Span;
 
 #[test]
-fn one_read_full_of_tiny_sentences_loses_nothing_of_what_it_decides() {
+fn one_record_full_of_tiny_sentences_loses_nothing_of_what_it_decides() {
     let mut engine = engine(State::default());
     let _ = events(&mut engine, &boot(Mono(0)));
     for input in &inputs()[1..20] {
         let _ = engine.handle(&Input::Recorded(input));
     }
     let before = engine.state().counts().fixes;
-    // 15 epochs of 34 bytes, each six seconds after the last: a fix and two intervals each.
+    // 100 epochs of 34 bytes, each six seconds after the last: a fix and two intervals each, and as many as a record holds.
     let tiny = |n: u64| {
         let second = 60 + n * 6;
         sentence(&format!("GPGLL,5200,N,01300,E,12{:02}{:02},A", second / 60, second % 60)).trim_end().to_owned()
     };
-    let text: String = (0..15).map(tiny).collect();
+    let text: String = (0..100).map(tiny).collect();
     let effects = engine.handle(&Input::Recorded(&Recorded::Bytes(Mono(70_000), text.into_bytes())));
     let fixes = effects.iter().filter(|effect| matches!(effect, Effect::Fixed(_))).count();
     assert_eq!(fixes as u64, engine.state().counts().fixes - before);
     let covered = effects.iter().filter(|effect| matches!(effect, Effect::Covered(_))).count();
-    assert!(fixes + covered > 40, "{fixes} fixes, {covered} intervals");
+    assert!(fixes > 95 && covered > 190, "{fixes} fixes, {covered} intervals");
 }
 
 #[test]
