@@ -51,9 +51,10 @@ fn a_missing_receiver_is_waited_for_and_found() {
 fn an_unplugged_receiver_costs_almost_no_processor() {
     let garage = Garage::open(Shift::errands(14, 1), 1);
     let agent = garage.installation.start().expect("the agent starts");
-    // The start itself is work; the wait afterwards must not be.
-    let started = || ticks(&agent) > 0 && std::fs::read(garage.installation.log()).is_ok_and(|log| !log.is_empty());
-    assert!(await_condition(PATIENCE, started), "the agent says that it lives");
+    // The start itself is work; the wait afterwards must not be. How much work is the machine's affair: a fast one starts
+    // within a single tick.
+    let said = || std::fs::read_to_string(garage.installation.log()).unwrap_or_default();
+    assert!(await_condition(PATIENCE, || said().contains("no receiver")), "{}", said());
     assert!(!await_condition(Duration::from_secs(1), || false));
     let before = ticks(&agent);
     assert!(!await_condition(Duration::from_secs(5), || false), "five seconds pass");
