@@ -1,6 +1,6 @@
 //! What the tracker needs to know of the facilities, whoever keeps them.
 
-use crate::{Position, Shape};
+use crate::Position;
 use serde::{Deserialize, Serialize};
 
 /// Identifies one fence by its content (a hash of facility, zone and geometry), so that stored state finds its fence
@@ -25,12 +25,23 @@ pub trait Fences {
     /// The number of the fence with this key, if it is still there.
     fn find(&self, key: FenceKey) -> Option<usize>;
 
-    /// The outline of fence `index`; `None` beyond the end.
-    fn shape(&self, index: usize) -> Option<Shape<'_>>;
+    /// Metres from `position` to the boundary of fence `index`: negative inside, zero on the boundary, positive outside
+    /// and in a hole; `None` beyond the end.
+    fn signed_distance_m(&self, index: usize, position: Position) -> Option<f64>;
 
-    /// Calls `visit` with the number of every fence whose inside may reach `position`, in ascending order. May name
-    /// fences that do not; must not leave one out that does.
-    fn around(&self, position: Position, visit: &mut dyn FnMut(usize));
+    /// A lower bound of the greatest depth inside fence `index`, metres ([`crate::Shape::depth_m`]); `None` beyond the
+    /// end.
+    fn depth_m(&self, index: usize) -> Option<f64>;
+
+    /// Calls `visit` with the number of every fence that contains `position` or has a point of its inside within
+    /// `within_m` metres of it, in ascending order. May name fences that do not; must not leave one out that does.
+    fn around(&self, position: Position, within_m: f64, visit: &mut dyn FnMut(usize));
+
+    /// A lower bound of the distance from `position` to the boundary of every fence, metres: while the truck stays
+    /// within it, no fence is nearer and none is entered or left. Zero where nothing is known.
+    fn clearance_m(&self, _position: Position) -> f64 {
+        0.0
+    }
 
     /// Identifies the set as a whole: two sets with the same fences have the same revision.
     fn revision(&self) -> u64;

@@ -4,7 +4,6 @@ use crate::fences::{FenceKey, Fences};
 use crate::geodesy::{Position, distance_m};
 use crate::motion::Motion;
 use crate::presence::{Observation, Presence, step};
-use crate::shape::Shape;
 use crate::stamp::{Crossing, GAP, Sample, probability_inside};
 use crate::time::{Span, UnixMillis};
 use heapless::Vec;
@@ -261,9 +260,10 @@ impl Tracker {
     ) {
         let near = &mut self.near;
         let overflowed = &mut self.overflowed;
-        fences.around(last.position, &mut |index| {
-            let Some((key, shape)) = fences.key(index).zip(fences.shape(index)) else { return };
-            let distance_m = shape.signed_distance_m(last.position);
+        fences.around(last.position, 0.0, &mut |index| {
+            let Some((key, distance_m)) = fences.key(index).zip(fences.signed_distance_m(index, last.position)) else {
+                return;
+            };
             if distance_m > 0.0 || near.iter().any(|t| t.fence == key) {
                 return;
             }
@@ -285,11 +285,12 @@ impl Tracker {
     fn step_near(&mut self, fences: &impl Fences, seen: &Seen<'_>, out: &mut Transitions) {
         for tracked in &mut self.near {
             let Some(index) = fences.find(tracked.fence) else { continue };
-            let Some(shape) = fences.shape(index) else { continue };
-            let after = step(tracked.presence, &seen.from(&shape));
+            let Some(observation) = seen.from(fences, index) else { continue };
+            let after = step(tracked.presence, &observation);
             tracked.presence = after.next;
             if let Some(crossing) = after.crossed {
-                let _ = out.push(seen.transition(tracked.fence, index, &shape, after.next, crossing));
+                let distance_m = observation.now.distance_m;
+                let _ = out.push(seen.transition(tracked.fence, index, distance_m, after.next, crossing));
             }
         }
         self.near.retain(|tracked| tracked.presence != Presence::Outside);
@@ -300,13 +301,13 @@ impl Tracker {
     fn step_new(&mut self, fences: &impl Fences, seen: &Seen<'_>, out: &mut Transitions) {
         let near = &mut self.near;
         let overflowed = &mut self.overflowed;
-        fences.around(seen.fix.position, &mut |index| {
-            let Some((key, shape)) = fences.key(index).zip(fences.shape(index)) else { return };
+        fences.around(seen.fix.position, 0.0, &mut |index| {
+            let Some((key, observation)) = fences.key(index).zip(seen.from(fences, index)) else { return };
             let left_now = out.iter().any(|t| t.fence == key);
             if left_now || near.iter().any(|t| t.fence == key) {
                 return;
             }
-            let presence = step(Presence::Outside, &seen.from(&shape)).next;
+            let presence = step(Presence::Outside, &observation).next;
             if presence != Presence::Outside && !insert(near, Tracked { fence: key, presence }) {
                 *overflowed = overflowed.saturating_add(1);
             }
@@ -325,29 +326,29 @@ struct Seen<'a> {
 }
 
 impl Seen<'_> {
-    fn from(&self, shape: &Shape<'_>) -> Observation {
-        let distance = |fix: &Fix| sample(fix, shape.signed_distance_m(fix.position));
+    fn from(&self, fences: &impl Fences, index: usize) -> Option<Observation> {
+        let distance = |fix: &Fix| Some(sample(fix, fences.signed_distance_m(index, fix.position)?));
         let margin_m = (MARGIN_SIGMAS * self.fix.sigma_m).clamp(MARGIN_MIN_M, MARGIN_MAX_M);
-        Observation {
-            now: distance(self.fix),
-            before: self.last.as_ref().map(distance),
-            margin_m: margin_m.min(MARGIN_DEPTH_SHARE * shape.depth_m()),
+        Some(Observation {
+            now: distance(self.fix)?,
+            before: self.last.as_ref().and_then(distance),
+            margin_m: margin_m.min(MARGIN_DEPTH_SHARE * fences.depth_m(index)?),
             moving: self.moving,
             travelled: self.travelled,
             gap: self.gap,
             power_cut: self.power_cut,
-        }
+        })
     }
 
     fn transition(
         &self,
         fence: FenceKey,
         index: usize,
-        shape: &Shape<'_>,
+        distance_m: f64,
         next: Presence,
         crossing: Crossing,
     ) -> Transition {
-        let inside = probability_inside(shape.signed_distance_m(self.fix.position), self.fix.sigma_m);
+        let inside = probability_inside(distance_m, self.fix.sigma_m);
         let (kind, probability) = match next {
             Presence::Outside => (Kind::Left, 1.0 - inside),
             Presence::Found { .. } | Presence::Entering { .. } | Presence::Inside | Presence::Leaving { .. } => {

@@ -118,17 +118,33 @@ struct Bounds {
     north: i64,
 }
 
+/// Metres as 1e-7 degree at some place, rounded up.
+#[derive(Debug, Clone, Copy)]
+struct Margin {
+    lat: i64,
+    lon: i64,
+}
+
+impl Margin {
+    fn of(metres: f64, place: Position) -> Self {
+        // 1e-7 degree of latitude is at least 1.1057 cm; towards the poles degrees of longitude shrink.
+        let lat = metres / 0.011;
+        let shrink = libm::cos(place.lat().to_radians()).max(0.01);
+        #[allow(clippy::cast_possible_truncation, reason = "`as` saturates; a huge box is only slower")]
+        let (lat, lon) = (lat as i64, (lat / shrink) as i64);
+        // No further than round the earth, so that sums of margins and offsets cannot overflow.
+        let units = |units: i64| (units + 1).min(3_600_000_000);
+        Self { lat: units(lat), lon: units(lon) }
+    }
+}
+
 impl Bounds {
     fn around(outline: &Outline) -> Option<Self> {
         let (origin, pad_lat, pad_lon) = match outline {
             Outline::Polygon { vertices, .. } => (*vertices.first()?, 0, 0),
             Outline::Circle { centre, radius_m } => {
-                // 1e-7 degree of latitude is at least 1.1057 cm; towards the poles degrees of longitude shrink.
-                let lat = radius_m / 0.011;
-                let shrink = libm::cos(centre.lat().to_radians()).max(0.01);
-                #[allow(clippy::cast_possible_truncation, reason = "`as` saturates; a huge box is only slower")]
-                let pads = (lat as i64 + 1, (lat / shrink) as i64 + 1);
-                (*centre, pads.0, pads.1)
+                let margin = Margin::of(*radius_m, *centre);
+                (*centre, margin.lat, margin.lon)
             }
         };
         let mut bounds = Self { origin, west: -pad_lon, east: pad_lon, south: -pad_lat, north: pad_lat };
@@ -144,9 +160,10 @@ impl Bounds {
         Some(bounds)
     }
 
-    fn contains(&self, position: Position) -> bool {
+    fn reaches(&self, position: Position, margin: Margin) -> bool {
         let (east, north) = position.offset_e7(self.origin);
-        (self.west..=self.east).contains(&east) && (self.south..=self.north).contains(&north)
+        (self.west - margin.lon..=self.east + margin.lon).contains(&east)
+            && (self.south - margin.lat..=self.north + margin.lat).contains(&north)
     }
 }
 
@@ -216,13 +233,18 @@ impl Fences for Facilities {
         self.fences.binary_search_by_key(&key, |fence| fence.key).ok()
     }
 
-    fn shape(&self, index: usize) -> Option<Shape<'_>> {
-        self.fences.get(index).map(|fence| fence.outline.shape())
+    fn signed_distance_m(&self, index: usize, position: Position) -> Option<f64> {
+        self.fences.get(index).map(|fence| fence.outline.shape().signed_distance_m(position))
     }
 
-    fn around(&self, position: Position, visit: &mut dyn FnMut(usize)) {
+    fn depth_m(&self, index: usize) -> Option<f64> {
+        self.fences.get(index).map(|fence| fence.outline.shape().depth_m())
+    }
+
+    fn around(&self, position: Position, within_m: f64, visit: &mut dyn FnMut(usize)) {
+        let margin = Margin::of(within_m, position);
         for (index, fence) in self.fences.iter().enumerate() {
-            if fence.bounds.contains(position) {
+            if fence.bounds.reaches(position, margin) {
                 visit(index);
             }
         }

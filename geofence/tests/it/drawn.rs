@@ -41,10 +41,13 @@ impl Fences for OneFence {
     fn find(&self, key: geofence::FenceKey) -> Option<usize> {
         (key.0 == 7).then_some(0)
     }
-    fn shape(&self, _: usize) -> Option<Shape<'_>> {
-        Some(Shape::Polygon { vertices: &self.vertices, ring_ends: &[4] })
+    fn signed_distance_m(&self, _: usize, position: Position) -> Option<f64> {
+        Some(Shape::Polygon { vertices: &self.vertices, ring_ends: &[4] }.signed_distance_m(position))
     }
-    fn around(&self, _: Position, visit: &mut dyn FnMut(usize)) {
+    fn depth_m(&self, _: usize) -> Option<f64> {
+        Some(Shape::Polygon { vertices: &self.vertices, ring_ends: &[4] }.depth_m())
+    }
+    fn around(&self, _: Position, _: f64, visit: &mut dyn FnMut(usize)) {
         visit(0);
     }
     fn revision(&self) -> u64 {
