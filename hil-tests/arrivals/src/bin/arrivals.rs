@@ -1,0 +1,3 @@
+//! `cargo bench-arrivals`.
+
+fn main() {}
