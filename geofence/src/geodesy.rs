@@ -54,6 +54,18 @@ impl Position {
         f64::from(self.lon) / 1e7
     }
 
+    /// This place moved by so many units of 1e-7 degree, to the nearest unit: over the antimeridian where it must, and no
+    /// further than a pole. NaN does not move it.
+    #[must_use]
+    #[allow(clippy::cast_possible_truncation, reason = "`as` saturates far outside, and what is inside fits an i32")]
+    pub(crate) fn moved_e7(self, east: f64, north: f64) -> Self {
+        let lat = i64::from(self.lat).saturating_add(libm::round(north) as i64);
+        let lon = i64::from(self.lon).saturating_add(libm::round(east) as i64);
+        let half = CIRCLE_E7 / 2;
+        let lon = lon.saturating_add(half).rem_euclid(CIRCLE_E7) - half;
+        Self { lat: lat.clamp(-CIRCLE_E7 / 4, CIRCLE_E7 / 4) as i32, lon: lon as i32 }
+    }
+
     /// `self - origin` in 1e-7 degree as (east, north), the shorter way round the earth.
     #[must_use]
     pub fn offset_e7(self, origin: Self) -> (i64, i64) {

@@ -3,31 +3,37 @@
 //! Three times are kept apart: when the boundary was crossed (`at`, `lo`, `hi`), when the tracker was sure (the fix it
 //! decided on), and when the event left the truck. Only the first is computed here.
 
-use crate::Position;
+use crate::fences::Fences;
+use crate::geodesy::{Position, Scale};
+use crate::motion::Break;
 use crate::time::{Span, UnixMillis};
 use serde::{Deserialize, Serialize};
 
-/// Fixes farther apart than this leave a gap that must not be interpolated.
-pub(crate) const GAP: Span = Span::seconds(10);
 /// How well a fence is surveyed, metres (1 sigma).
 const SURVEY_SIGMA_M: f64 = 1.0;
-/// Receivers are optimistic: their sigma is taken this many times ...
-const OPTIMISM: f64 = 1.5;
-/// ... and half of that is in common to all fixes of a minute, so that no two of them average it out.
+/// Of the accuracy of a fix this share is common to all fixes of a minute, so that no filter averages it out.
 const COMMON_SHARE: f64 = 0.5;
-/// Boundary speed below which a crossing time has no useful meaning, m/s.
-const CREEP_MPS: f64 = 0.05;
+/// A fence is narrow where the error exceeds this share of its depth.
+const NARROW_SHARE: f64 = 0.25;
+/// A truck in a gap drove no faster than this times the faster of its speeds before and after ...
+const TOP_SPEED_SHARE: f64 = 1.5;
+/// ... or than this, m/s.
+const TOP_SPEED_MIN_MPS: f64 = 8.0;
+/// Below this speed a truck stands, m/s.
+const STOOD_MPS: f64 = 1.0;
+/// How fast a truck sets off, m/s^2.
+const SET_OFF_MPS2: f64 = 0.7;
 
-/// One fix as seen from one fence.
+/// The truck at one moment, as seen from one fence.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Sample {
-    /// GNSS time of the fix.
+    /// GNSS time.
     pub time: UnixMillis,
-    /// Where it was.
+    /// Where it was, by the filter.
     pub position: Position,
     /// Signed distance to the boundary, metres, negative inside.
     pub distance_m: f64,
-    /// Reported horizontal accuracy per axis, metres (1 sigma).
+    /// Accuracy of the position per axis, metres (1 sigma), with what all fixes of a minute have in common.
     pub sigma_m: f64,
     /// Speed over ground, m/s.
     pub speed_mps: Option<f64>,
@@ -64,26 +70,36 @@ pub struct Crossing {
     pub hi: UnixMillis,
     /// How `at` was found.
     pub method: Method,
-    /// The last fix on the old side of the boundary.
+    /// The last sample on the old side of the boundary.
     pub before: Option<Sample>,
-    /// The first fix on the new side.
+    /// The first sample on the new side.
     pub after: Sample,
 }
 
 impl Crossing {
-    /// The crossing between two fixes on different sides of a boundary. `power_cut`: the device was off between them.
+    /// The crossing between two samples on different sides of a boundary, with this between them.
     #[must_use]
-    pub fn between(before: Sample, after: Sample, power_cut: bool) -> Self {
-        let dt = after.time - before.time;
-        if power_cut || dt > GAP {
-            return across_gap(before, after, power_cut);
+    pub fn between(before: Sample, after: Sample, gap: Break) -> Self {
+        match gap {
+            Break::None => interpolated(before, after),
+            Break::Silence | Break::Jump => in_gap(before, after),
+            Break::PowerCut => {
+                Self { method: Method::PowerOff, lo: Some(before.time), hi: after.time, ..in_gap(before, after) }
+            }
         }
-        let (at, sigma_s) = interpolate(before, after);
-        let two_sigma = Span::from_seconds(2.0 * sigma_s);
+    }
+
+    /// The estimate drifted over the boundary while the truck stood; it really crossed when it set off, at `began`.
+    ///
+    /// It must cover what the estimate is wrong by, from standstill: t = sqrt(2 d / a), with d of 0.8 sigma, the mean of half
+    /// a normal distribution, at most 2.5 sigma.
+    #[must_use]
+    pub fn set_off(began: UnixMillis, before: Sample, after: Sample) -> Self {
+        let driven_s = |sigmas: f64| Span::from_seconds(libm::sqrt(2.0 * sigmas * after.sigma_m / SET_OFF_MPS2));
         Self {
-            at,
-            lo: Some(at - two_sigma),
-            hi: at + two_sigma,
+            at: began + driven_s(0.8),
+            lo: Some(began),
+            hi: began + driven_s(2.5),
             method: Method::Interpolated,
             before: Some(before),
             after,
@@ -96,40 +112,50 @@ impl Crossing {
         Self { at: first.time, lo: None, hi: first.time, method: Method::FirstInside, before: None, after: first }
     }
 
-    /// The same crossing, decided at `decided`: nothing is claimed to have happened after the decision.
+    /// The same crossing with wider bounds: surely not before `sure_before`, surely by `sure_after`, and not after the
+    /// decision at `decided`.
     #[must_use]
-    pub fn decided(mut self, decided: UnixMillis) -> Self {
+    pub fn decided(mut self, sure_before: UnixMillis, sure_after: UnixMillis, decided: UnixMillis) -> Self {
         self.at = self.at.min(decided);
-        self.hi = self.hi.min(decided);
+        self.lo = self.lo.map(|lo| lo.min(sure_before).min(self.at));
+        self.hi = self.hi.max(sure_after).clamp(self.at, decided);
         self
     }
 }
 
-/// Linear between two near fixes: `t = t_a + dt s_a / (s_a - s_b)`; one sigma of it is the position's sigma over the
-/// speed across the boundary.
-fn interpolate(before: Sample, after: Sample) -> (UnixMillis, f64) {
-    let dt = (after.time - before.time).as_seconds();
+/// Linear between two near samples: `t = t_a + dt s_a / (s_a - s_b)`. Its bounds are the samples; how far the estimate
+/// may be wrong is for [`Crossing::decided`].
+fn interpolated(before: Sample, after: Sample) -> Crossing {
     let across_m = before.distance_m - after.distance_m;
-    // Both on one side (the truck drifted over while it stood): the crossing is where the driving began.
-    let crossed = (before.distance_m > 0.0) != (after.distance_m > 0.0);
-    let share = if crossed && across_m.abs() > 1e-9 { (before.distance_m / across_m).clamp(0.0, 1.0) } else { 0.0 };
-    let across_mps = (across_m.abs() / dt.max(0.001)).max(CREEP_MPS);
-    let receiver_m = OPTIMISM * after.sigma_m * libm::hypot(1.0, COMMON_SHARE);
-    let sigma_m = libm::hypot(receiver_m, SURVEY_SIGMA_M);
-    (before.time + Span::from_seconds(dt * share), sigma_m / across_mps)
+    let share = if across_m.abs() > 1e-9 { (before.distance_m / across_m).clamp(0.0, 1.0) } else { 0.0 };
+    let at = before.time + Span::from_seconds((after.time - before.time).as_seconds() * share);
+    let bounded = |t: UnixMillis| t.clamp(before.time, after.time.max(before.time));
+    Crossing {
+        at: bounded(at),
+        lo: Some(before.time),
+        hi: after.time,
+        method: Method::Interpolated,
+        before: Some(before),
+        after,
+    }
 }
 
 /// In a gap the truck may have stood or driven: a straight line would be wrong by minutes. Count from the side that
-/// moved; the bound is never wider than the gap itself.
-fn across_gap(before: Sample, after: Sample, power_cut: bool) -> Crossing {
-    let within = |t: UnixMillis| t.clamp(before.time, after.time);
+/// moved; the bounds are what the fastest drive from either end allows.
+fn in_gap(before: Sample, after: Sample) -> Crossing {
+    let within = |t: UnixMillis| t.clamp(before.time, after.time.max(before.time));
     let (v_before, v_after) = (before.speed_mps.unwrap_or(0.0), after.speed_mps.unwrap_or(0.0));
+    let (to_go_m, gone_m) = (before.distance_m.abs(), after.distance_m.abs());
     // 1.15: a truck that leaves a gap has usually just sped up, so it was slower at the boundary.
-    let back = within(after.time - Span::from_seconds(1.15 * after.distance_m.abs() / v_after.max(1.0)));
-    let forward = within(before.time + Span::from_seconds(before.distance_m.abs() / v_before.max(1.0)));
+    let back = within(after.time - Span::from_seconds(1.15 * gone_m / v_after.max(1.0)));
+    let forward = within(before.time + Span::from_seconds(to_go_m / v_before.max(1.0)));
     let entering = after.distance_m <= 0.0;
-    let (at, method) = if power_cut {
-        (back, Method::PowerOff)
+    let top_mps = (TOP_SPEED_SHARE * v_before.max(v_after)).max(TOP_SPEED_MIN_MPS);
+    let lo = within(before.time + Span::from_seconds(to_go_m / top_mps));
+    let hi = within(after.time - Span::from_seconds(gone_m / top_mps));
+    let (at, method) = if v_before.max(v_after) < STOOD_MPS {
+        // It stood before and after: nothing tells when it moved between.
+        (lo + Span((hi - lo).0 / 2), Method::GapMean)
     } else if entering && v_before > 3.0 && v_after > 1.0 {
         let mean = before.time.max(forward) + Span((back - forward).0 / 2);
         (within(mean), Method::GapMean)
@@ -138,73 +164,58 @@ fn across_gap(before: Sample, after: Sample, power_cut: bool) -> Crossing {
     } else {
         (back, Method::GapBack)
     };
-    // Inside a gap nothing was observed, so 95 % cannot be had from a model: the interval is all of it.
-    Crossing { at, lo: Some(before.time), hi: after.time, method, before: Some(before), after }
+    let at = within(at);
+    Crossing { at, lo: Some(lo.min(at)), hi: hi.max(at), method, before: Some(before), after }
+}
+
+/// Probability that the truck is inside fence `index` at this sample. `None` if there is no such fence.
+///
+/// Where the boundary is straight on the scale of the error, Phi(-s / sigma). In narrow places, Gaussian error of half the
+/// variance around eight points on a circle of radius sigma, which together have the variance of the whole.
+pub(crate) fn inside(fences: &impl Fences, index: usize, at: &Sample) -> Option<f64> {
+    let (s, sigma) = (at.distance_m, at.sigma_m);
+    let narrow = sigma > NARROW_SHARE * fences.depth_m(index)? && s.abs() < 3.0 * sigma;
+    if !narrow {
+        return Some(probability_inside(s, sigma));
+    }
+    let diagonal = core::f64::consts::FRAC_1_SQRT_2;
+    let directions = [
+        (1.0, 0.0),
+        (diagonal, diagonal),
+        (0.0, 1.0),
+        (-diagonal, diagonal),
+        (-1.0, 0.0),
+        (-diagonal, -diagonal),
+        (0.0, -1.0),
+        (diagonal, -diagonal),
+    ];
+    let scale = Scale::between(at.position.lat_e7(), at.position.lat_e7());
+    let mut sum = 0.0;
+    for (east, north) in directions {
+        let moved = at.position.moved_e7(sigma * east / scale.east_m.max(1e-6), sigma * north / scale.north_m);
+        sum += probability_inside(fences.signed_distance_m(index, moved)?, sigma * diagonal);
+    }
+    Some(sum / 8.0)
+}
+
+/// About the highest probability of being inside that a fence of this depth can give: a strip whose half width is a little
+/// more than the bound that `depth_m` is.
+pub(crate) fn inside_at_best(depth_m: f64, sigma_m: f64) -> f64 {
+    2.0 * probability_inside(-1.3 * depth_m, sigma_m) - 1.0
+}
+
+/// One sigma per axis of an estimate with this variance, whose fixes have this accuracy: what the filter left, and the
+/// share of the error that it cannot average out.
+#[must_use]
+pub fn sigma_m(variance_m2: f64, fix_sigma_m: f64) -> f64 {
+    let common_m = COMMON_SHARE * fix_sigma_m;
+    libm::sqrt(variance_m2 + common_m * common_m)
 }
 
 /// Probability that the truck is inside, given its signed distance and accuracy: Phi(-s / sigma), with the survey error
-/// of the fence and half of the accuracy again for the error that all fixes of a minute share.
+/// of the fence.
 #[must_use]
 pub fn probability_inside(distance_m: f64, sigma_m: f64) -> f64 {
-    let variance = sigma_m * sigma_m * (1.0 + COMMON_SHARE * COMMON_SHARE) + SURVEY_SIGMA_M * SURVEY_SIGMA_M;
+    let variance = sigma_m * sigma_m + SURVEY_SIGMA_M * SURVEY_SIGMA_M;
     0.5 * libm::erfc(distance_m / libm::sqrt(2.0 * variance))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn sample(seconds: i64, distance_m: f64, speed: f64) -> Sample {
-        Sample {
-            time: UnixMillis(seconds * 1_000),
-            position: Position::from_degrees(0.0, 0.0).unwrap(),
-            distance_m,
-            sigma_m: 3.0,
-            speed_mps: Some(speed),
-        }
-    }
-
-    #[test]
-    fn between_near_fixes_the_crossing_is_interpolated() {
-        let c = Crossing::between(sample(100, 6.0, 8.0), sample(101, -2.0, 8.0), false);
-        assert_eq!((c.at.0, c.method), (100_750, Method::Interpolated));
-        // sqrt((1.5 * 3)^2 * 1.25 + 1^2) m / 8 m/s = 0.641 s
-        assert_eq!(c.hi - c.at, Span(1_282));
-        assert_eq!(c.at - c.lo.unwrap(), Span(1_282));
-    }
-
-    #[test]
-    fn an_hour_under_a_roof_is_counted_back_and_not_interpolated() {
-        let c = Crossing::between(sample(0, -50.0, 0.0), sample(3_600, 23.0, 5.0), false);
-        assert_eq!((c.at.0, c.method), (3_594_710, Method::GapBack));
-        assert_eq!((c.lo.unwrap().0, c.hi.0), (0, 3_600_000));
-    }
-
-    #[test]
-    fn driving_in_and_out_of_a_tunnel_gives_the_mean_and_stopping_inside_gives_forward() {
-        let mean = Crossing::between(sample(0, 100.0, 20.0), sample(20, -50.0, 10.0), false);
-        assert_eq!((mean.method, mean.at.0), (Method::GapMean, (5_000 + 14_250) / 2));
-        let forward = Crossing::between(sample(0, 100.0, 20.0), sample(600, -50.0, 0.0), false);
-        assert_eq!((forward.method, forward.at.0), (Method::GapForward, 5_000));
-    }
-
-    #[test]
-    fn a_power_cut_bounds_the_crossing_by_the_whole_gap() {
-        let c = Crossing::between(sample(0, 90.0, 0.0), sample(7, -60.0, 0.0), true);
-        assert_eq!((c.method, c.lo.unwrap().0, c.hi.0), (Method::PowerOff, 0, 7_000));
-    }
-
-    #[test]
-    fn nothing_is_claimed_after_the_decision() {
-        let c = Crossing::between(sample(0, 0.1, 0.1), sample(1, -0.1, 0.1), false);
-        let d = c.decided(UnixMillis(2_000));
-        assert!(d.hi.0 == 2_000 && d.at <= d.hi && c.hi > d.hi);
-    }
-
-    #[test]
-    fn on_the_boundary_the_odds_are_even() {
-        assert_eq!(probability_inside(0.0, 5.0), 0.5);
-        assert!(probability_inside(-20.0, 5.0) > 0.999);
-        assert!(probability_inside(f64::INFINITY, 5.0) == 0.0);
-    }
 }

@@ -1,32 +1,23 @@
 //! All fences near the truck against one fix, in a fixed order. [`Tracker`] is everything that must survive a power cut.
 
 use crate::fences::{FenceKey, Fences};
-use crate::geodesy::{Position, distance_m};
-use crate::motion::Motion;
+use crate::geodesy::Position;
+use crate::motion::{Break, Knot, Motion};
+use crate::path::{self, Point};
 use crate::presence::{Observation, Presence, step};
-use crate::stamp::{Crossing, GAP, Sample, probability_inside};
+use crate::stamp::{Crossing, Sample, inside, inside_at_best, sigma_m};
 use crate::time::{Span, UnixMillis};
 use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
-/// Fences that can be entered at the same time: a truck in a dock is in site, yard, gate and dock of a facility and
-/// perhaps in those of its neighbours. What does not fit is counted in [`Tracker::overflowed`].
+/// Fences that can be near at the same time: a truck in a dock is in site, yard, gate and dock of a facility and perhaps in
+/// those of its neighbours. What does not fit is counted in [`Tracker::overflowed`].
 pub const MAX_NEAR: usize = 32;
 /// One fix can end and begin a stay in every near fence.
 pub const MAX_TRANSITIONS: usize = 2 * MAX_NEAR;
 
-/// Accuracy is rarely better, and often worse, than reported: the margin is this many times the reported sigma.
-const MARGIN_SIGMAS: f64 = 1.5;
-/// And never less than this, metres.
-const MARGIN_MIN_M: f64 = 4.0;
-/// Nor more than this, metres: a receiver that reports 100 m must not make arrivals impossible.
-const MARGIN_MAX_M: f64 = 25.0;
-/// Share of a fence's depth that a margin may take, so that gates and docks can be entered at all.
-const MARGIN_DEPTH_SHARE: f64 = 0.5;
-/// No truck is faster, m/s (216 km/h), and a receiver's own speed is not wrong by more than this.
-const JUMP_MPS: f64 = 60.0;
-/// So many consistent fixes after a jump make it the truth.
-const JUMP_RUN: u8 = 5;
+/// A fence is near while its boundary is within so many sigmas: beyond, the truck is surely outside.
+const NEAR_SIGMAS: f64 = 2.0;
 
 /// How a position was obtained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,20 +84,26 @@ pub struct Transition {
 /// The transitions of one fix, in the order of their fences; leaving before entering.
 pub type Transitions = Vec<Transition, MAX_TRANSITIONS>;
 
-/// The state at one fence that is not simply outside.
+/// The state at one near fence.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Tracked {
     /// Which fence.
     pub fence: FenceKey,
     /// Where the truck stands relative to it.
     pub presence: Presence,
+    /// The newest point of the path, as seen from it.
+    pub last: Sample,
+    /// Probability of having been inside there.
+    pub inside: f64,
 }
 
 /// Follows one truck through all fences.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+#[serde(default)]
 pub struct Tracker {
+    newest: Option<UnixMillis>,
     last: Option<Fix>,
-    jump: Option<(Fix, u8)>,
+    knot: Option<Knot>,
     motion: Motion,
     near: Vec<Tracked, MAX_NEAR>,
     revision: u64,
@@ -117,22 +114,23 @@ pub struct Tracker {
 impl Tracker {
     /// The device was off, or the agent was not running: the next fix comes after a gap, however short.
     pub fn power_cut(&mut self) {
-        self.power_cut = self.last.is_some();
-        self.jump = None;
+        self.power_cut = self.newest.is_some();
     }
 
     /// The next fix is on another time line: what was measured before cannot be compared with it. Stays go on; crossings
     /// that were not sure are forgotten.
     pub fn time_stepped(&mut self) {
-        self.last = None;
-        self.jump = None;
+        (self.newest, self.last, self.knot) = (None, None, None);
+        self.motion.forget();
         self.near.retain(|tracked| is_inside(&tracked.presence));
         for tracked in &mut self.near {
-            tracked.presence = Presence::Inside;
+            // As long ago as can be: the first fix of the new time is not compared with it either.
+            tracked.presence = Presence::Inside { sure: UnixMillis(i64::MIN) };
+            tracked.last.time = UnixMillis(i64::MIN);
         }
     }
 
-    /// The newest fix that counted.
+    /// The newest fix that was believed.
     #[must_use]
     pub fn last(&self) -> Option<&Fix> {
         self.last.as_ref()
@@ -144,7 +142,7 @@ impl Tracker {
         &self.motion
     }
 
-    /// The fences the truck is not simply outside of, in ascending order of their keys.
+    /// The fences near the truck, in ascending order of their keys.
     #[must_use]
     pub fn near(&self) -> &[Tracked] {
         &self.near
@@ -156,68 +154,67 @@ impl Tracker {
         self.overflowed
     }
 
-    /// One fix later. A fix that is not newer than the last, that is dead reckoning, or that lies where no truck can have
-    /// driven to, changes nothing.
+    /// One fix later. A fix that is not newer than the last, or that is dead reckoning, changes nothing.
     pub fn step(&mut self, fences: &impl Fences, fix: &Fix) -> Transitions {
         let mut out = Transitions::new();
-        if fix.mode == Mode::DeadReckoning || !self.admit(fix) {
+        if fix.mode == Mode::DeadReckoning || self.newest.is_some_and(|newest| fix.time <= newest) {
             return out;
         }
+        self.newest = Some(fix.time);
         self.follow_facilities(fences, fix, &mut out);
-        let gap = self.gap_before(fix);
-        self.advance_motion(fix, gap);
-        let seen = Seen {
-            fix,
-            last: self.last,
-            gap,
-            power_cut: self.power_cut,
-            moving: !self.motion.parked(),
-            travelled: self.motion.may_have_travelled(),
-        };
-        self.step_near(fences, &seen, &mut out);
-        self.step_new(fences, &seen, &mut out);
-        self.last = Some(*fix);
-        self.power_cut = false;
+        for knot in self.motion.step(fix, self.power_cut) {
+            self.power_cut = false;
+            self.last = Some(*fix);
+            let before = self.knot.replace(knot);
+            let mut previous = before.as_ref().map(Point::at);
+            let mut at_point = |point: &Point| {
+                self.advance(fences, previous.as_ref(), point, &knot, fix.time, &mut out);
+                previous = Some(*point);
+            };
+            match before {
+                Some(before) => path::between(&before, &knot, at_point),
+                None => at_point(&Point::at(&knot)),
+            }
+        }
         out
     }
 
-    /// Time must advance, and a jump that no truck can make is believed only after [`JUMP_RUN`] fixes that agree.
-    fn admit(&mut self, fix: &Fix) -> bool {
-        let Some(last) = self.last else { return true };
-        if fix.time <= last.time {
-            return false;
+    /// One point of the path later, at all fences.
+    fn advance(
+        &mut self,
+        fences: &impl Fences,
+        previous: Option<&Point>,
+        point: &Point,
+        knot: &Knot,
+        decided_at: UnixMillis,
+        out: &mut Transitions,
+    ) {
+        let seen =
+            Seen { fences, point, previous, unseen: (knot.unseen_since, knot.unseen_speed_mps), motion: &self.motion };
+        let begin = out.len();
+        for tracked in &mut self.near {
+            let Some(index) = fences.find(tracked.fence) else { continue };
+            let Some(observation) = seen.from(index, Some((tracked.last, tracked.inside))) else { continue };
+            let after = step(tracked.presence, &observation);
+            if let Some(crossing) = after.crossed {
+                let transition = transition(tracked.fence, index, &after.next, crossing, &observation, decided_at);
+                if out.push(transition).is_err() {
+                    // What cannot be told is not done: the same crossing is decided again at the next fix.
+                    self.overflowed = self.overflowed.saturating_add(1);
+                    continue;
+                }
+            }
+            tracked.presence = after.next;
+            (tracked.last, tracked.inside) = (observation.now, observation.inside);
         }
-        if fix.time - last.time > GAP || self.power_cut || reachable(&last, fix) {
-            self.jump = None;
-            return true;
+        // Leaving one facility comes before entering the next one.
+        if let Some(now) = out.get_mut(begin..) {
+            now.sort_unstable_by_key(|t| (t.kind != Kind::Left, t.fence));
         }
-        let run = match self.jump {
-            Some((previous, run)) if fix.time > previous.time && reachable(&previous, fix) => run + 1,
-            _ => 1,
-        };
-        self.jump = Some((*fix, run));
-        if run < JUMP_RUN {
-            return false;
-        }
-        self.jump = None;
-        true
-    }
-
-    fn gap_before(&self, fix: &Fix) -> bool {
-        self.power_cut || self.last.is_some_and(|last| fix.time - last.time > GAP)
-    }
-
-    fn advance_motion(&mut self, fix: &Fix, gap: bool) {
-        let Some(last) = self.last else { return };
-        if gap {
-            self.motion.interrupted();
-            return;
-        }
-        let dt = fix.time - last.time;
-        // A receiver without Doppler speed still moves from fix to fix.
-        let speed =
-            fix.speed_mps.or_else(|| Some(distance_m(last.position, fix.position) / dt.as_seconds().max(0.001)));
-        self.motion.step(dt, speed);
+        meet(&seen, &mut self.near, &mut self.overflowed);
+        let reach = |tracked: &Tracked| NEAR_SIGMAS * tracked.last.sigma_m + 1.0;
+        let gone = |t: &Tracked| matches!(t.presence, Presence::Outside { .. }) && t.last.distance_m > reach(t);
+        self.near.retain(|tracked| !gone(tracked));
     }
 
     /// New facilities: stays in fences that are gone end, and what now lies around the truck is taken as it is.
@@ -225,154 +222,138 @@ impl Tracker {
         if self.revision == fences.revision() {
             return;
         }
-        let at_fix = |distance_m| {
-            let sample = sample(fix, distance_m);
-            Crossing { lo: Some(fix.time), ..Crossing::first_inside(sample) }
-        };
+        self.revision = fences.revision();
         let removed = |tracked: &Tracked| fences.find(tracked.fence).is_none();
         for gone in self.near.iter().filter(|t| removed(t) && is_inside(&t.presence)) {
-            let transition = Transition {
-                fence: gone.fence,
-                index: None,
-                kind: Kind::Removed,
-                crossing: at_fix(0.0),
-                decided_at: fix.time,
-                probability: 0.5,
-            };
+            let here = Sample { time: fix.time, distance_m: 0.0, ..gone.last };
             // Never full: one per near fence at most.
-            let _ = out.push(transition);
+            let _ = out.push(without_crossing(gone.fence, None, Kind::Removed, here, 0.5));
         }
         self.near.retain(|tracked| !removed(tracked));
-        if let Some(last) = self.last {
-            self.rebase(fences, &last, fix, &at_fix, out);
-        }
-        self.revision = fences.revision();
+        let Some(knot) = self.knot else { return };
+        self.rebase(fences, &Point::at(&knot), fix, out);
     }
 
-    /// A fence that already lay around the truck at its last fix was never crossed: inside, without an arrival.
-    fn rebase(
-        &mut self,
-        fences: &impl Fences,
-        last: &Fix,
-        fix: &Fix,
-        at_fix: &impl Fn(f64) -> Crossing,
-        out: &mut Transitions,
-    ) {
+    /// A fence that already lay around the truck was never crossed: inside, without an arrival.
+    fn rebase(&mut self, fences: &impl Fences, here: &Point, fix: &Fix, out: &mut Transitions) {
         let near = &mut self.near;
         let overflowed = &mut self.overflowed;
-        fences.around(last.position, 0.0, &mut |index| {
-            let Some((key, distance_m)) = fences.key(index).zip(fences.signed_distance_m(index, last.position)) else {
-                return;
-            };
-            if distance_m > 0.0 || near.iter().any(|t| t.fence == key) {
-                return;
-            }
-            if !insert(near, Tracked { fence: key, presence: Presence::Inside }) {
+        let seen = Seen { fences, point: here, previous: None, unseen: (here.time, 0.0), motion: &self.motion };
+        fences.around(here.position, 0.0, &mut |index| {
+            let Some(fence) = fences.key(index).filter(|key| near.iter().all(|t| t.fence != *key)) else { return };
+            let Some(observation) = seen.from(index, None).filter(|o| o.now.distance_m <= 0.0) else { return };
+            let presence = Presence::Inside { sure: here.time };
+            if !insert(near, Tracked { fence, presence, last: observation.now, inside: observation.inside }) {
                 *overflowed = overflowed.saturating_add(1);
                 return;
             }
-            let _ = out.push(Transition {
-                fence: key,
-                index: Some(index),
-                kind: Kind::Rebased,
-                crossing: at_fix(distance_m),
-                decided_at: fix.time,
-                probability: probability_inside(distance_m, last.sigma_m),
-            });
-        });
-    }
-
-    fn step_near(&mut self, fences: &impl Fences, seen: &Seen<'_>, out: &mut Transitions) {
-        for tracked in &mut self.near {
-            let Some(index) = fences.find(tracked.fence) else { continue };
-            let Some(observation) = seen.from(fences, index) else { continue };
-            let after = step(tracked.presence, &observation);
-            tracked.presence = after.next;
-            if let Some(crossing) = after.crossed {
-                let distance_m = observation.now.distance_m;
-                let _ = out.push(seen.transition(tracked.fence, index, distance_m, after.next, crossing));
-            }
-        }
-        self.near.retain(|tracked| tracked.presence != Presence::Outside);
-        // Leaving one facility comes before entering the next one.
-        out.sort_unstable_by_key(|t| (t.kind != Kind::Left, t.fence));
-    }
-
-    fn step_new(&mut self, fences: &impl Fences, seen: &Seen<'_>, out: &mut Transitions) {
-        let near = &mut self.near;
-        let overflowed = &mut self.overflowed;
-        fences.around(seen.fix.position, 0.0, &mut |index| {
-            let Some((key, observation)) = fences.key(index).zip(seen.from(fences, index)) else { return };
-            let left_now = out.iter().any(|t| t.fence == key);
-            if left_now || near.iter().any(|t| t.fence == key) {
-                return;
-            }
-            let presence = step(Presence::Outside, &observation).next;
-            if presence != Presence::Outside && !insert(near, Tracked { fence: key, presence }) {
-                *overflowed = overflowed.saturating_add(1);
-            }
+            let now = Sample { time: fix.time, ..observation.now };
+            let _ = out.push(without_crossing(fence, Some(index), Kind::Rebased, now, observation.inside));
         });
     }
 }
 
-/// One fix with all that the tracker knows beside it.
-struct Seen<'a> {
-    fix: &'a Fix,
-    last: Option<Fix>,
-    gap: bool,
-    power_cut: bool,
-    moving: bool,
-    travelled: bool,
+/// Fences that have come near.
+fn meet(seen: &Seen<'_, impl Fences>, near: &mut Vec<Tracked, MAX_NEAR>, overflowed: &mut u32) {
+    let within_m = NEAR_SIGMAS * seen.sigma_m();
+    seen.fences.around(seen.point.position, within_m, &mut |index| {
+        let Some(fence) = seen.fences.key(index).filter(|key| near.iter().all(|t| t.fence != *key)) else { return };
+        let Some(observation) = seen.from(index, None) else { return };
+        let sure = observation.before.map_or(observation.now.time, |before| before.time);
+        let presence = step(Presence::Outside { sure }, &observation).next;
+        let is_near = observation.now.distance_m <= within_m || !matches!(presence, Presence::Outside { .. });
+        if is_near && !insert(near, Tracked { fence, presence, last: observation.now, inside: observation.inside }) {
+            *overflowed = overflowed.saturating_add(1);
+        }
+    });
 }
 
-impl Seen<'_> {
-    fn from(&self, fences: &impl Fences, index: usize) -> Option<Observation> {
-        let distance = |fix: &Fix| Some(sample(fix, fences.signed_distance_m(index, fix.position)?));
-        let margin_m = (MARGIN_SIGMAS * self.fix.sigma_m).clamp(MARGIN_MIN_M, MARGIN_MAX_M);
+/// One point of the path with all that the tracker knows beside it.
+struct Seen<'a, F> {
+    fences: &'a F,
+    point: &'a Point,
+    previous: Option<&'a Point>,
+    unseen: (UnixMillis, f64),
+    motion: &'a Motion,
+}
+
+impl<F: Fences> Seen<'_, F> {
+    fn sigma_m(&self) -> f64 {
+        sigma_m(self.point.variance_m2, self.point.sigma_m)
+    }
+
+    /// From fence `index`; `last`: the point before it, if that was already seen from there.
+    fn from(&self, index: usize, last: Option<(Sample, f64)>) -> Option<Observation> {
+        let now = sample(self.point, self.fences.signed_distance_m(index, self.point.position)?);
+        let (before, was_inside) = match (last, self.previous) {
+            (Some((last, inside)), _) => (Some(last).filter(|last| last.time > UnixMillis(i64::MIN)), inside),
+            (None, Some(previous)) => {
+                (Some(sample(previous, self.fences.signed_distance_m(index, previous.position)?)), 0.0)
+            }
+            (None, None) => (None, 0.0),
+        };
+        let gap = if before.is_some() { self.point.after } else { Break::None };
+        let before = match gap {
+            Break::None => before,
+            Break::Silence | Break::Jump | Break::PowerCut => before.map(|before| Sample {
+                time: before.time.min(self.unseen.0),
+                speed_mps: Some(self.unseen.1),
+                ..before
+            }),
+        };
         Some(Observation {
-            now: distance(self.fix)?,
-            before: self.last.as_ref().and_then(distance),
-            margin_m: margin_m.min(MARGIN_DEPTH_SHARE * fences.depth_m(index)?),
-            moving: self.moving,
-            travelled: self.travelled,
-            gap: self.gap,
-            power_cut: self.power_cut,
+            now,
+            before,
+            inside: inside(self.fences, index, &now)?,
+            was_inside,
+            inside_at_best: inside_at_best(self.fences.depth_m(index)?, now.sigma_m),
+            gap,
+            fix_sigma_m: self.point.sigma_m,
+            stands: self.motion.standing() > Span(0),
+            parked: self.motion.parked(),
+            may_enter: self.motion.may_enter(),
+            may_leave: self.motion.may_leave(),
+            displaced: self.motion.displaced(),
+            has_driven: self.motion.has_driven(),
+            began: self.motion.began(),
         })
     }
+}
 
-    fn transition(
-        &self,
-        fence: FenceKey,
-        index: usize,
-        distance_m: f64,
-        next: Presence,
-        crossing: Crossing,
-    ) -> Transition {
-        let inside = probability_inside(distance_m, self.fix.sigma_m);
-        let (kind, probability) = match next {
-            Presence::Outside => (Kind::Left, 1.0 - inside),
-            Presence::Found { .. } | Presence::Entering { .. } | Presence::Inside | Presence::Leaving { .. } => {
-                (Kind::Entered, inside)
-            }
-        };
-        Transition { fence, index: Some(index), kind, crossing, decided_at: self.fix.time, probability }
+fn sample(point: &Point, distance_m: f64) -> Sample {
+    Sample {
+        time: point.time,
+        position: point.position,
+        distance_m,
+        sigma_m: sigma_m(point.variance_m2, point.sigma_m),
+        speed_mps: Some(point.speed_mps),
     }
 }
 
-fn sample(fix: &Fix, distance_m: f64) -> Sample {
-    Sample { time: fix.time, position: fix.position, distance_m, sigma_m: fix.sigma_m, speed_mps: fix.speed_mps }
+fn transition(
+    fence: FenceKey,
+    index: usize,
+    next: &Presence,
+    crossing: Crossing,
+    seen: &Observation,
+    decided_at: UnixMillis,
+) -> Transition {
+    let (kind, probability) = match next {
+        Presence::Outside { .. } => (Kind::Left, 1.0 - seen.inside),
+        Presence::Found { .. } | Presence::Entering { .. } | Presence::Inside { .. } | Presence::Leaving { .. } => {
+            (Kind::Entered, seen.inside)
+        }
+    };
+    Transition { fence, index: Some(index), kind, crossing, decided_at, probability }
+}
+
+fn without_crossing(fence: FenceKey, index: Option<usize>, kind: Kind, here: Sample, probability: f64) -> Transition {
+    let crossing = Crossing { lo: Some(here.time), ..Crossing::first_inside(here) };
+    Transition { fence, index, kind, crossing, decided_at: here.time, probability }
 }
 
 fn is_inside(presence: &Presence) -> bool {
-    matches!(presence, Presence::Inside | Presence::Leaving { .. })
-}
-
-fn reachable(from: &Fix, to: &Fix) -> bool {
-    let dt = (to.time - from.time).max(Span(1)).as_seconds();
-    let speed = from.speed_mps.unwrap_or(0.0).max(to.speed_mps.unwrap_or(0.0));
-    // Two positions may each be off by three sigma without anything being wrong.
-    let slack_m = 3.0 * (from.sigma_m + to.sigma_m);
-    distance_m(from.position, to.position) <= JUMP_MPS.max(1.5 * speed) * dt + slack_m
+    matches!(presence, Presence::Inside { .. } | Presence::Leaving { .. })
 }
 
 /// Keeps the list in ascending order of keys, so that the order of facilities in a file never shows. `false`: full.

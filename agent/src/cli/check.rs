@@ -1,10 +1,13 @@
 //! `gatestamp check`: is this configuration good?
 
 use super::{Failure, configuration, facilities_of};
-use crate::io::facilities;
+use crate::facility::lint::lint;
+use crate::facility::{self, Facilities};
+use crate::fault::Fault;
+use crate::io::facilities::{self, FacilityFile};
 use clap::Args;
 use geofence::Fences;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -16,33 +19,40 @@ pub(super) struct Arguments {
 pub(super) fn check(arguments: &Arguments) -> Result<(), Failure> {
     let config = configuration(&arguments.config);
     let path = config.as_ref().ok().map(|c| c.facilities.clone()).or_else(|| facilities_of(&arguments.config));
-    let facilities = path.map(|path| facilities::load(&path));
-    let mut faults = Vec::new();
-    let device = match config {
-        Ok(config) => Some(config.truck.device()),
-        Err(found) => {
-            faults.extend(found);
-            None
-        }
-    };
-    let facilities = match facilities {
-        Some(Ok(facilities)) => Some(facilities),
-        Some(Err(found)) => {
-            faults.extend(found);
-            None
-        }
-        None => None,
-    };
-    match (device, facilities) {
-        (Some(device), Some(facilities)) => {
-            say(&device, facilities.facilities().len(), facilities.len());
+    let facilities = path.as_deref().map(examined).transpose();
+    match (config, facilities) {
+        (Ok(config), Ok(facilities)) => {
+            let told = facilities.unwrap_or_default();
+            say(&format!("ok: {}, {told}", config.truck.device()));
             Ok(())
         }
-        _ => Err(Failure::faults(&faults)),
+        (config, facilities) => {
+            let faults = [config.err(), facilities.err()].into_iter().flatten().flatten();
+            Err(Failure::faults(&faults.collect::<Vec<_>>()))
+        }
     }
 }
 
+/// What is in a facility file, and whether somebody should look at it.
+fn examined(path: &Path) -> Result<String, Vec<Fault>> {
+    let name = path.display().to_string();
+    let (bytes, warnings) = match facilities::read(path)? {
+        FacilityFile::Atlas(bytes) => (bytes, 0),
+        FacilityFile::Text(text) => {
+            let bytes = facility::compiled(&name, &text)?;
+            (bytes, lint(&facility::survey(&text).0).len())
+        }
+    };
+    let compiled = Facilities::open(bytes).map_err(|error| vec![error.fault(&name)])?;
+    let mut told = format!("{} facilities with {} fences", compiled.count(), compiled.len());
+    if warnings > 0 {
+        let them = if warnings == 1 { "1 warning".to_owned() } else { format!("{warnings} warnings") };
+        told.push_str(&format!("\n{name}: {them}; gatestamp facilities lint {name} tells them"));
+    }
+    Ok(told)
+}
+
 #[allow(clippy::print_stdout, reason = "the command's answer")]
-fn say(device: &str, facilities: usize, fences: usize) {
-    println!("ok: {device}, {facilities} facilities with {fences} fences");
+fn say(text: &str) {
+    println!("{text}");
 }

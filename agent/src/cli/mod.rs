@@ -1,6 +1,7 @@
 //! The commands. One file each; this one has what they share: arguments, exit codes, reading the configuration.
 
 mod check;
+mod facilities;
 mod replay;
 mod run;
 mod status;
@@ -14,6 +15,10 @@ use std::process::ExitCode;
 
 /// Exit codes, as in sysexits.h. Usage errors are clap's 2.
 mod exit {
+    /// What was asked for is not there or did not work.
+    pub(super) const FAILED: u8 = 1;
+    /// Called the wrong way, which only the files show.
+    pub(super) const USAGE: u8 = 2;
     /// Something it needs is not there.
     pub(super) const UNAVAILABLE: u8 = 69;
     /// Reading or writing failed.
@@ -53,6 +58,8 @@ enum Command {
     Replay(replay::Arguments),
     /// Validate configuration and facilities; tells all faults at once
     Check(check::Arguments),
+    /// Compile, lint and show facility files
+    Facilities(facilities::Arguments),
     /// Show how the daemon of this gateway is
     Status(status::Arguments),
 }
@@ -64,6 +71,7 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Replay(arguments) => replay::replay(&arguments),
         Command::Check(arguments) => check::check(&arguments),
+        Command::Facilities(arguments) => facilities::facilities(&arguments),
         Command::Status(arguments) => status::status(&arguments),
     };
     match done {

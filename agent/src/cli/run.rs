@@ -1,10 +1,12 @@
 //! `gatestamp run`: the daemon.
 
 use super::{Failure, configuration, exit};
-use crate::io::facilities;
 use crate::io::run::RunError;
 use clap::Args;
 use std::path::PathBuf;
+
+/// Set for a process that was started again: once is enough.
+const STARTED_AGAIN: &str = "GATESTAMP_STARTED_AGAIN";
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -26,7 +28,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let why = "gnss.source = \"recording\" has no receiver to listen to\n    remedy: use `gatestamp replay`, or set gnss.source = \"serial\"";
         return Err(Failure(exit::CONFIGURATION, why.to_owned()));
     }
-    let facilities = facilities::load(&config.facilities).map_err(|faults| Failure::faults(&faults))?;
     tracing_subscriber::fmt()
         .with_max_level(config.log_level)
         .with_writer(std::io::stderr)
@@ -36,13 +37,37 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     // One thread: the work of a second takes microseconds, and there is nothing to share.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure(exit::IO, format!("cannot start: {error}")))?;
-    let done = runtime.block_on(Box::pin(crate::io::run::run(config, facilities, arguments.time_scale)));
+    let first = std::env::var_os(STARTED_AGAIN).is_none();
+    let done = runtime.block_on(Box::pin(crate::io::run::run(config, arguments.time_scale, first)));
+    drop(runtime);
+    let done = match done {
+        Err(RunError::Compiled) => Err(RunError::Io(start_again())),
+        done => done,
+    };
     done.map_err(|error| {
         let code = match error {
+            RunError::Facilities(faults) => return Failure::faults(&faults),
             RunError::InUse(_) => exit::UNAVAILABLE,
             RunError::OtherTruck { .. } => exit::CONFIGURATION,
-            RunError::StateDir { .. } | RunError::Journal(_) | RunError::StartAgain | RunError::Io(_) => exit::IO,
+            RunError::StateDir { .. }
+            | RunError::Compiled
+            | RunError::Journal(_)
+            | RunError::StartAgain
+            | RunError::Io(_) => exit::IO,
         };
         Failure(code, error.to_string())
     })
+}
+
+/// Puts the same command in this process's place: parsing 15,000 facilities leaves 10 MB of free memory that the allocator keeps
+/// for good, and the process id, for which systemd waits, stays the same. Comes back only if it fails.
+fn start_again() -> std::io::Error {
+    use std::os::unix::process::CommandExt;
+    // Not by its path: a package may just have replaced the file.
+    let mut again = std::process::Command::new("/proc/self/exe");
+    let mut words = std::env::args_os();
+    words.next().into_iter().for_each(|name| {
+        again.arg0(name);
+    });
+    again.args(words).env(STARTED_AGAIN, "1").exec()
 }

@@ -79,7 +79,7 @@ fn describe(health: &Value) -> String {
         word("/version"),
         word("/boot_id")
     )];
-    for part in ["receiver", "link", "journal", "recording"] {
+    for part in ["receiver", "link", "journal", "recording", "facilities"] {
         let at = |field: &str| word(&format!("/{part}/{field}"));
         lines.push(format!("{part:>10}  {} since {}", at("state"), at("since")));
         if health.pointer(&format!("/{part}/why")).is_some() {

@@ -1,4 +1,4 @@
-//! Reads text files that a person wrote, with errors that name the file and the remedy.
+//! Reads files that a person wrote or copied here, with errors that name the file and the remedy.
 
 use crate::facility::{self, Facilities};
 use crate::fault::Fault;
@@ -12,37 +12,88 @@ const FILE_MAX: u64 = 256 << 20;
 /// # Errors
 /// One fault that says what the file system says and what to do.
 pub fn text(path: &Path, what: &str) -> Result<String, Vec<Fault>> {
-    let fault =
-        |why: String, remedy: String| vec![Fault { file: path.display().to_string(), line: None, what: why, remedy }];
-    let size = std::fs::metadata(path).map_err(|error| {
-        fault(
-            format!("{what} cannot be read: {error}"),
-            format!(
-                "create it, or name another file; it must be readable by the user that runs gatestamp ({})",
-                user()
-            ),
-        )
-    })?;
+    as_text(path, bytes(path, what)?, what)
+}
+
+fn as_text(path: &Path, bytes: Vec<u8>, what: &str) -> Result<String, Vec<Fault>> {
+    String::from_utf8(bytes)
+        .map_err(|error| fault(path, format!("{what} is no text: {error}"), "save it as UTF-8 text".to_owned()))
+}
+
+fn name(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn fault(path: &Path, what: String, remedy: String) -> Vec<Fault> {
+    vec![Fault { file: name(path), line: None, what, remedy }]
+}
+
+fn bytes(path: &Path, what: &str) -> Result<Vec<u8>, Vec<Fault>> {
+    let unreadable = |error: std::io::Error| {
+        let remedy = format!(
+            "create it, or name another file; it must be readable by the user that runs gatestamp ({})",
+            user()
+        );
+        fault(path, format!("{what} cannot be read: {error}"), remedy)
+    };
+    let size = std::fs::metadata(path).map_err(unreadable)?;
     if size.is_dir() {
-        return Err(fault(format!("{what} is a directory"), "name the file in it".to_owned()));
+        return Err(fault(path, format!("{what} is a directory"), "name the file in it".to_owned()));
     }
     if size.len() > FILE_MAX {
         let why = format!("{what} has {} MB; at most {} are read", size.len() >> 20, FILE_MAX >> 20);
-        return Err(fault(why, "leave out what this truck never needs".to_owned()));
+        return Err(fault(path, why, "leave out what this truck never needs".to_owned()));
     }
-    std::fs::read_to_string(path)
-        .map_err(|error| fault(format!("{what} cannot be read: {error}"), "save it as UTF-8 text".to_owned()))
+    std::fs::read(path).map_err(unreadable)
 }
 
 fn user() -> String {
     format!("uid {}", rustix::process::geteuid().as_raw())
 }
 
-/// Reads the facility file at `path`.
+/// Whether a file begins as an atlas does, whatever its name is; one that is called an atlas is judged as one.
+fn is_atlas(path: &Path, bytes: &[u8]) -> bool {
+    bytes.starts_with(b"GSATLAS\n") || path.extension().is_some_and(|extension| extension == "atlas")
+}
+
+/// What a facility file holds.
+pub enum FacilityFile {
+    /// Something to compile, GeoJSON if it is good.
+    Text(String),
+    /// An atlas, verified.
+    Atlas(Vec<u8>),
+}
+
+/// Reads the facility file at `path`, whichever form it has.
+///
+/// # Errors
+/// What keeps it from being read, or what is wrong with an atlas.
+pub fn read(path: &Path) -> Result<FacilityFile, Vec<Fault>> {
+    const WHAT: &str = "the facility file";
+    let bytes = bytes(path, WHAT)?;
+    if is_atlas(path, &bytes) {
+        let verified = Facilities::verify(&bytes);
+        return verified.map(|()| FacilityFile::Atlas(bytes)).map_err(|error| vec![error.fault(&name(path))]);
+    }
+    as_text(path, bytes, WHAT).map(FacilityFile::Text)
+}
+
+/// The facility file at `path` as the bytes of an atlas.
+///
+/// # Errors
+/// Every fault in it.
+pub fn read_compiled(path: &Path) -> Result<Vec<u8>, Vec<Fault>> {
+    match read(path)? {
+        FacilityFile::Text(text) => facility::compiled(&name(path), &text),
+        FacilityFile::Atlas(bytes) => Ok(bytes),
+    }
+}
+
+/// The facility file at `path` in memory.
 ///
 /// # Errors
 /// Every fault in it.
 pub fn load(path: &Path) -> Result<Facilities, Vec<Fault>> {
-    let text = text(path, "the facility file")?;
-    facility::read(&path.display().to_string(), &text)
+    let bytes = read_compiled(path)?;
+    Facilities::open(bytes).map_err(|error| vec![error.fault(&name(path))])
 }

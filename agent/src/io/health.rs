@@ -1,5 +1,6 @@
 //! What `health` and `gatestamp status` say: every part of the gateway, since when it is as it is, and what to do.
 
+use super::atlas::InUse;
 use super::keeper::Trouble;
 use crate::engine::Engine;
 use crate::gnss::Counts;
@@ -83,6 +84,8 @@ pub struct Health<'a> {
     pub journal: &'a Part,
     /// The recording.
     pub recording: &'a Part,
+    /// The facilities: `current`, or `previous` where the file that the configuration names is refused.
+    pub facilities: &'a Part,
     /// Events that wait in memory for the journal.
     pub held: usize,
     /// Events that found no room there.
@@ -106,6 +109,7 @@ pub struct Parts {
     pub link: Part,
     journal: Part,
     recording: Part,
+    facilities: Part,
 }
 
 impl Parts {
@@ -114,7 +118,8 @@ impl Parts {
     pub fn new(now: UnixMillis) -> Self {
         let starting = Part::new("starting", now);
         let ok = Part::new("ok", now);
-        Self { receiver: starting.clone(), link: starting, journal: ok.clone(), recording: ok }
+        let facilities = Part::new("current", now);
+        Self { receiver: starting.clone(), link: starting, journal: ok.clone(), recording: ok, facilities }
     }
 
     /// Takes over what the disk refuses. Whether anything changed.
@@ -132,6 +137,26 @@ impl Parts {
         journal || recording
     }
 
+    /// Notes which facilities are in use, and says so in the log where they are not the ones that were asked for.
+    pub fn facilities(&mut self, in_use: &InUse, now: UnixMillis) {
+        for fault in &in_use.refused {
+            tracing::error!(%fault, "the facility file is refused; the previous facilities stay in use");
+        }
+        if let Some(first) = in_use.refused.first() {
+            let others = in_use.refused.len() - 1;
+            let more = if others > 0 { format!(" (and {others} more faults)") } else { String::new() };
+            let line = first.line.map(|line| format!(":{line}")).unwrap_or_default();
+            let why = format!("{}{line}: {}{more}", first.file, first.what);
+            let remedy = "mend the file (gatestamp facilities lint F names every fault), then restart gatestamp";
+            self.facilities.set("previous", Some(why), Some(remedy), now);
+        } else if let Some(why) = &in_use.not_kept {
+            tracing::warn!(why, "the compiled facilities cannot be kept; they are used from memory");
+            let remedy =
+                "make room on the disk, or check that the state directory is writable; the next start tries again";
+            self.facilities.set("not_kept", Some(why.clone()), Some(remedy), now);
+        }
+    }
+
     /// The message as JSON.
     #[must_use]
     pub fn message(&self, engine: &Engine, device: &str, trouble: &Trouble, dispatch_acks: bool) -> Vec<u8> {
@@ -146,6 +171,7 @@ impl Parts {
             link: &self.link,
             journal: &self.journal,
             recording: &self.recording,
+            facilities: &self.facilities,
             held: trouble.held,
             dropped: trouble.dropped,
             fences_not_followed: engine.state().tracker().overflowed(),

@@ -2,6 +2,7 @@
 //!
 //! [`run`] is the daemon's loop; each other file is one piece of the world.
 
+pub mod atlas;
 pub mod blackbox;
 pub mod clock;
 pub mod facilities;

@@ -1,5 +1,6 @@
 //! The daemon: one task that owns the engine, fed by the tasks of the port and of the broker.
 
+use super::atlas::{InUse, take_over};
 use super::blackbox::Blackbox;
 use super::clock::{Clock, kernel_boot, wall_clock};
 use super::health::Parts;
@@ -11,7 +12,7 @@ use super::serial::{self, Port, PortEvent};
 use super::systemd;
 use crate::config::{Config, Profile, Source};
 use crate::engine::{Boot, Effect, Engine, Input, Link, Notices, State};
-use crate::facility::Facilities;
+use crate::fault::Fault;
 use crate::outbox::Outbox;
 use crate::recording::{Head, Recorded};
 use crate::time::Mono;
@@ -58,6 +59,12 @@ pub enum RunError {
         /// Id of the newest event there.
         newest: String,
     },
+    /// The facilities cannot be used, and there are no earlier ones.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Facilities(Vec<Fault>),
+    /// The facilities were compiled and kept: whoever starts again is as small as one that found them.
+    #[error("starting again with the facilities compiled")]
+    Compiled,
     /// Events were made that only another start can journal.
     #[error("starting again to derive from the recording what could not be journaled")]
     StartAgain,
@@ -69,17 +76,21 @@ pub enum RunError {
     Io(#[from] io::Error),
 }
 
-/// Runs until told to stop.
+/// Runs until told to stop. With `small`, a start that had to compile facilities ends with [`RunError::Compiled`].
 ///
 /// # Errors
 /// Only what makes starting impossible; what goes wrong later is a state in `health`.
-pub async fn run(config: Config, facilities: Facilities, time_scale: u32) -> Result<(), RunError> {
+pub async fn run(config: Config, time_scale: u32, small: bool) -> Result<(), RunError> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let clock = Clock::new(time_scale);
     let _lock = lock(&config.state_dir)?;
+    let in_use = take_over(&config.facilities, &config.state_dir).map_err(RunError::Facilities)?;
+    if small && in_use.compiled {
+        return Err(RunError::Compiled);
+    }
     let (to_loop, mut port) = channel(PORT_QUEUE);
-    let mut daemon = Daemon::start(&config, facilities, clock)?;
+    let mut daemon = Daemon::start(&config, in_use, clock)?;
     if let Some(Source::Serial { device, baud }) = config.source.clone() {
         tokio::spawn(serial::read(Port { device, baud }, clock, to_loop));
     }
@@ -111,7 +122,7 @@ struct Daemon {
 }
 
 impl Daemon {
-    fn start(config: &Config, facilities: Facilities, clock: Clock) -> Result<Self, RunError> {
+    fn start(config: &Config, in_use: InUse, clock: Clock) -> Result<Self, RunError> {
         let opened = open_journal(&config.state_dir, config.journal_quota, wall_clock())?;
         let (mut journal, mut why) = (opened.journal, opened.why);
         let ours = format!("{}-", config.truck.device());
@@ -125,6 +136,9 @@ impl Daemon {
 
         let profile = config.mqtt.as_ref().map_or(Profile::Normal, |mqtt| mqtt.profile);
         let outbox = Outbox::new(config.dispatch_acks, journal.thru()?, journal.lowest()?, journal.highest()?);
+        let mut parts = Parts::new(wall_clock());
+        parts.facilities(&in_use, wall_clock());
+        let facilities = in_use.facilities;
         let mut engine = Engine::new(config.truck.clone(), facilities, State::default(), outbox, Notices::new(profile));
         let unsaved = resume(&mut engine, &mut journal, &recording, &mut why)?;
 
@@ -134,7 +148,7 @@ impl Daemon {
             keeper: Keeper::new(journal, blackbox, unsaved),
             device: config.truck.device(),
             dispatch_acks: config.dispatch_acks,
-            parts: Parts::new(wall_clock()),
+            parts,
             health_file: config.state_dir.join("health.json"),
             health_at: None,
             last_input: now,

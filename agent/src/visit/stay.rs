@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 /// An arrival is confirmed when the truck stands, or after so long inside.
 const INSIDE_CONFIRMS: Span = Span::seconds(60);
+/// A truck that has stood this long stands.
+const STANDSTILL: Span = Span::seconds(5);
 /// A truck that left the queue or the approach still belongs to the visit for so long: fences need not touch.
 const ON_THE_WAY_IN: Span = Span::seconds(30 * 60);
 /// A standstill begins between two fixes, and the Doppler speed lags a little.
@@ -201,7 +203,7 @@ impl Stay {
         if !self.at_site() {
             return;
         }
-        let parked = motion.parked();
+        let parked = motion.standing() >= STANDSTILL;
         if let Site::Entered { crossing, probability } = self.site {
             let long_inside = fix.time - crossing.at >= INSIDE_CONFIRMS;
             if parked || long_inside {

@@ -3,7 +3,9 @@
 
 mod drive;
 mod engine;
+mod facilities;
 mod journal;
+mod lint;
 mod power_cut;
 mod start;
 mod visits;

@@ -105,7 +105,9 @@ fn an_arrival_is_told_for_its_own_facility_after_many_approaches_were_passed() {
 fn a_truck_that_creeps_in_does_not_stand_before_it_arrived() {
     let mut engine = engine_among(among(&[fence("yard", "", 13.0, 13.004)]), State::default());
     let _ = events(&mut engine, &boot(Mono(0)));
-    let all = drive(&mut engine, 0, 500, |second| (12.9985 + as_f64(second) * TEN_METRES * 0.06, 0.6));
+    let all = drive(&mut engine, 0, 500, |second| {
+        (12.9985 + as_f64(second.min(400)) * TEN_METRES * 0.06, if second < 400 { 0.6 } else { 0.0 })
+    });
     let at = |wanted: &str| {
         let event = all
             .iter()

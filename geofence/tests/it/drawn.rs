@@ -1,13 +1,14 @@
-//! Drives drawn as text: one character is one second on a straight road, east along the equator, through a square fence.
+//! Drives drawn as text: one character is one second on a straight road along the equator, from 105 m west of a fence of
+//! 400 m x 400 m whose western edge is at 0 m.
 //!
 //! ```text
-//!   .  outside, driving, 25 m from the western edge and more     #  inside, driving up and down the first 45 m
-//!   s  standing where it is                                     ?  no fix
-//!   ~  standing, but the position is thrown to 30 m outside     !  one position 3 km away
-//!   ^  standing, but the position is thrown to 6 m inside       f  the same, thrown to 150 m outside
-//!   ,  creeping at 1 m/s, thrown to 30 m outside                o  driving, thrown to 12 m outside
-//!   _  driving up to 2 m outside                                d  standing 3 m inside
-//!   |  the device is off for an hour
+//!   >  drives east at 10 m/s            -  drives on unseen: no fix     ~  stands, thrown to 30 m outside
+//!   <  drives west at 10 m/s            w  drives west unseen: no fix   ^  stands, thrown to 6 m inside
+//!   )  creeps east at 1 m/s             ?  stands unseen: no fix        f  stands, thrown to 150 m outside
+//!   (  creeps west at 1 m/s             =  drives on, but the receiver  ,  stands, thrown to 30 m outside, with a speed of 1 m/s
+//!   :  creeps east, course left blank      repeats itself, with speed      and no course
+//!   s  stands                           0  drives on, but the receiver  !  stands, one position 3 km away
+//!   |  the device is off for an hour       repeats itself, speed zero   x  drives on, thrown 15 m west
 //! ```
 
 use geofence::{Fences, Fix, Kind, Mode, Position, Shape, Tracker, Transition, UnixMillis};
@@ -63,84 +64,84 @@ pub(crate) enum Second {
     PowerCut,
 }
 
+/// What a mark means.
+struct Mark {
+    /// How fast the truck moves, m/s east.
+    velocity: f64,
+    /// Where the receiver says it is: there, or off by so much.
+    seen: Seen,
+    /// The speed that it says, where that is not the truck's own.
+    speed: Option<f64>,
+    course: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Seen {
+    Nowhere,
+    Off(f64),
+    At(f64),
+    Frozen,
+}
+
+fn mark(mark: char, heading: f64) -> Mark {
+    let moving = |velocity, seen| Mark { velocity, seen, speed: None, course: true };
+    let standing = |seen| Mark { velocity: 0.0, seen, speed: None, course: false };
+    match mark {
+        '>' => moving(10.0, Seen::Off(0.0)),
+        '<' => moving(-10.0, Seen::Off(0.0)),
+        ')' => moving(1.0, Seen::Off(0.0)),
+        '(' => moving(-1.0, Seen::Off(0.0)),
+        ':' => Mark { course: false, ..moving(1.0, Seen::Off(0.0)) },
+        'x' => moving(10.0 * heading, Seen::Off(-15.0)),
+        '-' => moving(10.0 * heading, Seen::Nowhere),
+        'w' => moving(-10.0, Seen::Nowhere),
+        '=' => moving(10.0 * heading, Seen::Frozen),
+        '0' => Mark { speed: Some(0.0), course: false, ..moving(10.0 * heading, Seen::Frozen) },
+        's' => standing(Seen::Off(0.0)),
+        '?' => standing(Seen::Nowhere),
+        '~' => standing(Seen::At(-30.0)),
+        '^' => standing(Seen::At(6.0)),
+        'f' => standing(Seen::At(-150.0)),
+        ',' => Mark { speed: Some(1.0), ..standing(Seen::At(-30.0)) },
+        '!' => standing(Seen::Off(3_000.0)),
+        other => panic!("{other:?} is not a mark of drawn drives"),
+    }
+}
+
 /// The seconds of a drawing.
 pub(crate) fn seconds(drawing: &str) -> Vec<Second> {
-    let marks: Vec<char> = drawing.chars().collect();
-    let (mut east_m, mut step_m, mut time) = (-25.0, 10.0, 0);
+    let (mut east_m, mut heading, mut time, mut said_m) = (-105.0, 1.0, 0, -105.0);
     let mut seconds = Vec::new();
-    for (index, mark) in marks.iter().enumerate() {
+    for character in drawing.chars() {
         time += 1_000;
-        let mut thrown_m = 0.0;
-        let mut speed_mps = 0.0;
-        match mark {
-            '.' => {
-                east_m = -25.0 - 40.0 * as_f64(steps_away(&marks, index));
-                speed_mps = 40.0;
-            }
-            '#' => {
-                step_m = if east_m <= 5.0 {
-                    10.0
-                } else if east_m >= 45.0 {
-                    -10.0
-                } else {
-                    step_m
-                };
-                east_m = if east_m < 0.0 { 5.0 } else { east_m + step_m };
-                speed_mps = 10.0;
-            }
-            's' => {}
-            'd' => east_m = 3.0,
-            '~' => thrown_m = -30.0 - east_m,
-            '^' => thrown_m = 6.0 - east_m,
-            'f' => thrown_m = -150.0 - east_m,
-            ',' => (thrown_m, speed_mps) = (-30.0 - east_m, 1.0),
-            'o' => (thrown_m, speed_mps) = (-12.0 - east_m, 20.0),
-            '_' => (east_m, speed_mps) = (-2.0, 3.0),
-            '!' => thrown_m = 3_000.0,
-            '?' => {
+        if character == '|' {
+            time += 3_600_000;
+            seconds.push(Second::PowerCut);
+            continue;
+        }
+        let mark = mark(character, heading);
+        east_m += mark.velocity;
+        heading = if mark.velocity == 0.0 { heading } else { mark.velocity.signum() };
+        said_m = match mark.seen {
+            Seen::Nowhere => {
                 seconds.push(Second::Nothing);
                 continue;
             }
-            '|' => {
-                time += 3_600_000;
-                seconds.push(Second::PowerCut);
-                continue;
-            }
-            other => panic!("{other:?} is not a mark of drawn drives"),
-        }
-        seconds.push(Second::Fix(fix(time, east_m + thrown_m, speed_mps)));
+            Seen::Off(by_m) => east_m + by_m,
+            Seen::At(at_m) => at_m,
+            Seen::Frozen => said_m,
+        };
+        let speed_mps = mark.speed.unwrap_or(mark.velocity.abs());
+        seconds.push(Second::Fix(Fix {
+            time: UnixMillis(time),
+            position: at(said_m, 0.0),
+            mode: Mode::ThreeD,
+            sigma_m: 3.0,
+            speed_mps: Some(speed_mps),
+            track_deg: mark.course.then_some(if heading > 0.0 { 90.0 } else { 270.0 }),
+        }));
     }
     seconds
-}
-
-/// How many steps of driving lie between a dot and the nearest stay inside, before or after it.
-fn steps_away(marks: &[char], index: usize) -> usize {
-    let dots = |run: &mut dyn Iterator<Item = &char>| {
-        let outside: Vec<_> = run.take_while(|&&mark| mark != '#').collect();
-        outside.into_iter().filter(|&&mark| mark == '.').count()
-    };
-    let (before, after) = marks.split_at(index);
-    let since = if before.contains(&'#') { dots(&mut before.iter().rev()) } else { usize::MAX };
-    let until = if after.contains(&'#') { dots(&mut after.iter().skip(1)) } else { usize::MAX };
-    match since.min(until) {
-        usize::MAX => 0,
-        steps => steps,
-    }
-}
-
-fn fix(time: i64, east_m: f64, speed_mps: f64) -> Fix {
-    Fix {
-        time: UnixMillis(time),
-        position: at(east_m, 0.0),
-        mode: Mode::ThreeD,
-        sigma_m: 3.0,
-        speed_mps: Some(speed_mps),
-        track_deg: None,
-    }
-}
-
-fn as_f64(count: usize) -> f64 {
-    f64::from(u32::try_from(count).unwrap())
 }
 
 /// One second later.
@@ -174,6 +175,11 @@ pub(crate) fn tell(transition: &Transition) -> String {
         Kind::Removed => "removed",
     };
     let crossing = &transition.crossing;
-    let second = (crossing.at.0 + 500).div_euclid(1_000) % 3_600;
+    let second = (crossing.at.0 + 500).div_euclid(1_000);
     format!("{what} {second} {:?}", crossing.method)
+}
+
+/// So many of one mark.
+pub(crate) fn many(mark: &str, count: usize) -> String {
+    mark.repeat(count)
 }

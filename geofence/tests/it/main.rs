@@ -5,7 +5,10 @@
     reason = "a test that indexes wrongly fails, which is what it is for"
 )]
 
+mod atlas;
+mod atlas_file;
 mod drawn;
 mod oracle;
 mod pictures;
 mod properties;
+mod scene;

@@ -8,8 +8,9 @@ use proptest::prelude::*;
 fn drawing() -> impl Strategy<Value = String> {
     proptest::collection::vec(
         prop_oneof![
-            4 => Just("......"), 4 => Just("########"), 4 => Just("ssssssss"), 1 => Just("?????"),
-            1 => Just("~~~~"), 1 => Just("!"), 1 => Just("|"), 1 => Just("??????????????"), 1 => Just(".#.#."),
+            4 => Just(">>>>>>>>"), 4 => Just("<<<<<<<<"), 4 => Just("ssssssss"), 1 => Just("?????"), 1 => Just("---------------"),
+            1 => Just("~~~~"), 1 => Just("!"), 1 => Just("|"), 1 => Just("??????????????"), 1 => Just("^^^^^^^^^^^^"),
+            1 => Just("========"), 1 => Just("00000000"), 1 => Just("))))))))))))"), 1 => Just("::::::::"), 1 => Just("fffffffffffff"),
         ],
         1..14,
     )
