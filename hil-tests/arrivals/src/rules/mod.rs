@@ -1,6 +1,17 @@
 //! What a rule is: it sees one input after the other and says what it has decided. Ours and everybody else's.
 
+mod baseline;
+mod freight_tiger;
+mod gatestamp;
+mod instant;
+mod streak;
+mod tile38;
+mod traccar;
+
 use crate::drive::{Fence, Input};
+
+#[cfg(test)]
+pub(crate) use gatestamp::facilities;
 
 /// What a rule has to say about one fence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,8 +24,12 @@ pub enum Kind {
     Left,
     /// A drive-through, told in one: the interval is that of the crossing in. Our `visit.passed`; Tile38's `cross`.
     Passed,
-    /// What was told provisionally is taken back.
+    /// An arrival that was told provisionally is taken back.
     Retracted,
+    /// The departure is confirmed (only rules that tell such things).
+    DepartureConfirmed,
+    /// A departure that was told provisionally is taken back: the truck is still inside.
+    DepartureRetracted,
 }
 
 /// One decision of a rule.
@@ -45,4 +60,26 @@ pub struct Entry {
     pub name: &'static str,
     /// Starts it.
     pub start: fn(&[Fence]) -> Box<dyn Rule>,
+}
+
+/// Every rule, ours first, in the order of the tables.
+#[must_use]
+pub fn all() -> Vec<Entry> {
+    vec![
+        gatestamp::ENTRY,
+        instant::NAIVE,
+        traccar::TRACCAR,
+        traccar::TRACCAR_30S,
+        instant::OWNTRACKS,
+        instant::AOSP,
+        tile38::TILE38,
+        instant::TELTONIKA_BORDER,
+        instant::TRACELET,
+        streak::APPLE_LIKE,
+        streak::ANDROID_DWELL,
+        streak::SAMSARA_LIKE,
+        streak::THREE_FIXES,
+        streak::ENGINEER,
+        freight_tiger::FREIGHT_TIGER,
+    ]
 }
