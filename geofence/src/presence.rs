@@ -14,6 +14,7 @@
 //! Evidence is a one-sided cumulative sum (CUSUM; Page, Biometrika 41, 1954) of the log-odds of being on the other side,
 //! less an allowance. It takes two seconds of full evidence at least, and longer the less sure each second is.
 
+use crate::geodesy::distance_m;
 use crate::motion::Break;
 use crate::stamp::{Crossing, Sample};
 use crate::time::{Span, UnixMillis};
@@ -35,8 +36,10 @@ const UNSEEN_HOLD: Span = Span::seconds(300);
 const DISPLACED_HOLD: Span = Span::seconds(30);
 /// Positions worse than this tell nothing about a truck that has not driven, metres.
 const UNSEEN_SIGMA_M: f64 = 25.0;
-/// A truck found inside must have been there this long before its arrival is told.
+/// A truck found inside must have been there this long before its arrival is told ...
 const FOUND_HOLD: Span = Span::seconds(10);
+/// ... at the same place but for this, metres.
+const FOUND_STEADY_M: f64 = 5.0;
 /// A side is sure from these log-odds on, 0.975: the crossing lies between the last sure time on the old side and the first on the
 /// new one, with 95 %.
 const SURE_ODDS: f64 = 3.664;
@@ -71,6 +74,8 @@ pub enum Presence {
     Found {
         /// That first fix.
         first: Sample,
+        /// Since when its position has not moved on: a receiver that was just switched on takes a minute to settle.
+        steady: Sample,
         /// Cumulative evidence of being inside.
         evidence: f64,
     },
@@ -138,7 +143,7 @@ impl Step {
 pub fn step(presence: Presence, seen: &Observation) -> Step {
     match presence {
         Presence::Outside { sure } => outside(sure, seen),
-        Presence::Found { first, evidence } => found(first, evidence, seen),
+        Presence::Found { first, steady, evidence } => found(first, steady, evidence, seen),
         Presence::Entering(candidate) => entering(candidate, seen),
         Presence::Inside { sure } => inside(sure, seen),
         Presence::Leaving(candidate) => leaving(candidate, seen),
@@ -213,7 +218,7 @@ fn outside(sure: UnixMillis, seen: &Observation) -> Step {
         return Step::to(Presence::Outside { sure });
     }
     let Some(before) = seen.before.filter(|_| seen.has_driven || seen.gap == Break::PowerCut) else {
-        return Step::to(Presence::Found { first: seen.now, evidence: 0.0 });
+        return Step::to(Presence::Found { first: seen.now, steady: seen.now, evidence: 0.0 });
     };
     entering(candidate(before, sure, seen), seen)
 }
@@ -238,17 +243,19 @@ fn candidate(before: Sample, sure: UnixMillis, seen: &Observation) -> Candidate 
     }
 }
 
-fn found(first: Sample, evidence: f64, seen: &Observation) -> Step {
+fn found(first: Sample, steady: Sample, evidence: f64, seen: &Observation) -> Step {
     if !seen.is_inside() {
         return Step::to(Presence::Outside { sure: seen.now.time });
     }
     let evidence = accumulate(evidence, seen, true);
-    let held = seen.now.time - first.time;
+    let settles = distance_m(seen.now.position, steady.position) > FOUND_STEADY_M;
+    let steady = if settles { seen.now } else { steady };
+    let held = seen.now.time - steady.time;
     if held >= FOUND_HOLD && seen.parked && evidence >= ENOUGH {
         let next = Presence::Inside { sure: seen.now.time };
         return Step { next, crossed: Some(Crossing::first_inside(first)) };
     }
-    Step::to(Presence::Found { first, evidence: evidence.min(ENOUGH) })
+    Step::to(Presence::Found { first, steady, evidence: evidence.min(ENOUGH) })
 }
 
 fn entering(mut candidate: Candidate, seen: &Observation) -> Step {
