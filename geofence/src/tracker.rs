@@ -97,10 +97,32 @@ pub struct Tracked {
     pub inside: f64,
 }
 
+/// The form of the stored state. A newer one is refused, so that it is derived from the recording again and not misread.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "u16", into = "u16")]
+struct Version;
+
+/// What [`Tracker`] is stored as today.
+const VERSION: u16 = 1;
+
+impl From<Version> for u16 {
+    fn from(_: Version) -> Self {
+        VERSION
+    }
+}
+
+impl TryFrom<u16> for Version {
+    type Error = &'static str;
+
+    fn try_from(version: u16) -> Result<Self, Self::Error> {
+        (version == VERSION).then_some(Self).ok_or("a tracker's state of another version than 1")
+    }
+}
+
 /// Follows one truck through all fences.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
-#[serde(default)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Tracker {
+    version: Version,
     newest: Option<UnixMillis>,
     last: Option<Fix>,
     knot: Option<Knot>,
@@ -109,6 +131,22 @@ pub struct Tracker {
     revision: u64,
     power_cut: bool,
     overflowed: u32,
+}
+
+impl Default for Tracker {
+    fn default() -> Self {
+        Self {
+            version: Version,
+            newest: None,
+            last: None,
+            knot: None,
+            motion: Motion::default(),
+            near: Vec::new(),
+            revision: 0,
+            power_cut: false,
+            overflowed: 0,
+        }
+    }
 }
 
 impl Tracker {

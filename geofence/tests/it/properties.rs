@@ -48,6 +48,14 @@ proptest! {
     }
 
     #[test]
+    fn a_state_of_a_future_version_is_refused(version in 2u16..) {
+        let kept = serde_json::to_string(&Tracker::default()).unwrap();
+        let future = kept.replacen("\"version\":1", &format!("\"version\":{version}"), 1);
+        prop_assert!(serde_json::from_str::<Tracker>(&kept).is_ok());
+        prop_assert!(serde_json::from_str::<Tracker>(&future).unwrap_err().to_string().contains("version"));
+    }
+
+    #[test]
     fn no_input_panics(
         fixes in proptest::collection::vec(
             (any::<i64>(), any::<i32>(), any::<i32>(), any::<f64>(), any::<Option<f64>>(), 0u8..3), 0..40,

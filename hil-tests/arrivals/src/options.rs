@@ -44,7 +44,7 @@ pub struct Options {
     /// Where the report and its pictures go (a repository's docs/); without it none is written.
     #[arg(long)]
     pub out: Option<PathBuf>,
-    /// Exits with 1 if a goal is missed.
+    /// Exits with 1 if a goal is missed, or one that is out of reach by more than is known.
     #[arg(long)]
     pub check: bool,
     /// Drives one drive, SCENARIO:NOISE:SEED, and shows every decision beside the truth.
