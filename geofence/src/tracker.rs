@@ -7,6 +7,7 @@ use crate::path::{self, Point};
 use crate::presence::{Observation, Presence, step};
 use crate::stamp::{Crossing, Sample, inside, inside_at_best, sigma_m};
 use crate::time::{Span, UnixMillis};
+use crate::vicinity::Vicinity;
 use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
@@ -128,9 +129,31 @@ pub struct Tracker {
     knot: Option<Knot>,
     motion: Motion,
     near: Vec<Tracked, MAX_NEAR>,
+    /// Where no fence is near, and none is met.
+    empty: Emptiness,
     revision: u64,
     power_cut: bool,
     overflowed: u32,
+}
+
+/// A place without fences for some way around, so that most fixes cost one comparison. Nothing that is told depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, Default)]
+struct Emptiness {
+    vicinity: Vicinity,
+    /// No fence is nearer than this to any place in it, metres.
+    within_m: f64,
+}
+
+impl Emptiness {
+    fn around(fences: &impl Fences, position: Position, within_m: f64) -> Self {
+        // Room for an accuracy that gets worse on the way.
+        let within_m = 2.0 * within_m;
+        Self { vicinity: Vicinity::new(position, fences.clearance_m(position) - within_m), within_m }
+    }
+
+    fn holds(&self, position: Position, within_m: f64) -> bool {
+        within_m <= self.within_m && self.vicinity.holds(position)
+    }
 }
 
 impl Default for Tracker {
@@ -142,6 +165,7 @@ impl Default for Tracker {
             knot: None,
             motion: Motion::default(),
             near: Vec::new(),
+            empty: Emptiness::default(),
             revision: 0,
             power_cut: false,
             overflowed: 0,
@@ -229,6 +253,9 @@ impl Tracker {
     ) {
         let seen =
             Seen { fences, point, previous, unseen: (knot.unseen_since, knot.unseen_speed_mps), motion: &self.motion };
+        if self.near.is_empty() && self.empty.holds(point.position, NEAR_SIGMAS * seen.sigma_m()) {
+            return;
+        }
         let begin = out.len();
         for tracked in &mut self.near {
             let Some(index) = fences.find(tracked.fence) else { continue };
@@ -253,6 +280,10 @@ impl Tracker {
         let reach = |tracked: &Tracked| NEAR_SIGMAS * tracked.last.sigma_m + 1.0;
         let gone = |t: &Tracked| matches!(t.presence, Presence::Outside { .. }) && t.last.distance_m > reach(t);
         self.near.retain(|tracked| !gone(tracked));
+        if self.near.is_empty() {
+            self.empty =
+                Emptiness::around(fences, point.position, NEAR_SIGMAS * sigma_m(point.variance_m2, point.sigma_m));
+        }
     }
 
     /// New facilities: stays in fences that are gone end, and what now lies around the truck is taken as it is.
@@ -261,6 +292,7 @@ impl Tracker {
             return;
         }
         self.revision = fences.revision();
+        self.empty = Emptiness::default();
         let removed = |tracked: &Tracked| fences.find(tracked.fence).is_none();
         for gone in self.near.iter().filter(|t| removed(t) && is_inside(&t.presence)) {
             let here = Sample { time: fix.time, distance_m: 0.0, ..gone.last };

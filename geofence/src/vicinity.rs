@@ -2,6 +2,7 @@
 //! the answer stands.
 
 use crate::geodesy::Position;
+use serde::{Deserialize, Serialize};
 
 /// Radius of curvature of WGS 84 at the poles, a^2 / b: neither radius of curvature is greater anywhere. Metres per 1e-7
 /// degree.
@@ -11,7 +12,7 @@ const RADIANS_PER_E7: f64 = core::f64::consts::PI / 180.0 * 1e-7;
 const SLACK_M: f64 = 0.05;
 
 /// Where a full answer was given, and how far it reaches.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Vicinity {
     lat_e7: i32,
     lon_e7: i32,

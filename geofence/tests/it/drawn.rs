@@ -16,7 +16,9 @@ use std::fmt::Write;
 
 /// A fence of 400 m x 400 m whose western edge is at 0 m.
 pub(crate) struct OneFence {
-    vertices: Vec<Position>,
+    pub(crate) vertices: Vec<Position>,
+    /// Whether it tells how far it is.
+    pub(crate) tells_clearance: bool,
 }
 
 /// Metres per degree of longitude at the equator.
@@ -28,7 +30,10 @@ pub(crate) fn at(east_m: f64, north_m: f64) -> Position {
 
 impl OneFence {
     pub(crate) fn new() -> Self {
-        Self { vertices: vec![at(0.0, -200.0), at(400.0, -200.0), at(400.0, 200.0), at(0.0, 200.0)] }
+        Self {
+            vertices: vec![at(0.0, -200.0), at(400.0, -200.0), at(400.0, 200.0), at(0.0, 200.0)],
+            tells_clearance: true,
+        }
     }
 }
 
@@ -50,6 +55,9 @@ impl Fences for OneFence {
     }
     fn around(&self, _: Position, _: f64, visit: &mut dyn FnMut(usize)) {
         visit(0);
+    }
+    fn clearance_m(&self, position: Position) -> f64 {
+        if self.tells_clearance { self.signed_distance_m(0, position).unwrap().abs() } else { 0.0 }
     }
     fn revision(&self) -> u64 {
         7

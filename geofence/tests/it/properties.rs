@@ -48,6 +48,16 @@ proptest! {
     }
 
     #[test]
+    fn the_short_cut_through_empty_country_changes_nothing(drawing in drawing()) {
+        let (near, far) = (OneFence::new(), OneFence { tells_clearance: false, ..OneFence::new() });
+        let (mut short, mut long) = (Tracker::default(), Tracker::default());
+        for second in seconds(&drawing) {
+            prop_assert_eq!(advance(&mut short, &near, second), advance(&mut long, &far, second));
+        }
+        prop_assert_eq!(short.near(), long.near());
+    }
+
+    #[test]
     fn a_state_of_a_future_version_is_refused(version in 2u16..) {
         let kept = serde_json::to_string(&Tracker::default()).unwrap();
         let future = kept.replacen("\"version\":1", &format!("\"version\":{version}"), 1);
