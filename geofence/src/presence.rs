@@ -16,7 +16,7 @@
 
 use crate::geodesy::distance_m;
 use crate::motion::Break;
-use crate::stamp::{Crossing, Sample};
+use crate::stamp::{Crossing, Method, Sample};
 use crate::time::{Span, UnixMillis};
 use serde::{Deserialize, Serialize};
 
@@ -237,7 +237,7 @@ fn candidate(before: Sample, sure: UnixMillis, seen: &Observation) -> Candidate 
         crossing: Crossing::between(before, seen.now, seen.gap),
         sure_before: sure,
         sure_after: None,
-        drifted: seen.stands && seen.gap == Break::None,
+        drifted: seen.parked && seen.stands && seen.gap == Break::None,
         evidence: 0.0,
         held: Span(0),
     }
@@ -273,9 +273,11 @@ fn leaving(mut candidate: Candidate, seen: &Observation) -> Step {
     if !seen.is_outside() && (candidate.drifted || !seen.stands) {
         return Step::to(Presence::Inside { sure: candidate.sure_before });
     }
-    // Whatever the estimate said before a gap that the truck left outside: garbage may have dragged it out, and the
+    // Whatever the estimate said before the first gap that the truck left outside: garbage may have dragged it out, and the
     // truck was last inside before the gap.
-    if let Some(before) = seen.before.filter(|_| seen.gap != Break::None && seen.is_outside()) {
+    let lost = seen.gap != Break::None && seen.is_outside();
+    let dated = candidate.crossing.method != Method::Interpolated;
+    if let Some(before) = seen.before.filter(|before| lost && (before.distance_m <= 0.0 || !dated)) {
         candidate.crossing = Crossing::between(before, seen.now, seen.gap);
         (candidate.drifted, candidate.sure_after) = (false, None);
     }
@@ -287,7 +289,9 @@ fn leaving(mut candidate: Candidate, seen: &Observation) -> Step {
 
 /// One more point on the new side: the crossing, if it is sure now.
 fn weigh(candidate: &mut Candidate, seen: &Observation, inwards: bool) -> Option<Crossing> {
-    let set_off = seen.began.zip(seen.before).filter(|_| candidate.drifted && !seen.parked);
+    let drifted_at = candidate.crossing.after.time;
+    let set_off =
+        seen.began.zip(seen.before).filter(|(began, _)| candidate.drifted && !seen.parked && *began >= drifted_at);
     if let Some((began, before)) = set_off {
         candidate.crossing = Crossing::set_off(began, before, seen.now);
         candidate.sure_before = began;

@@ -255,8 +255,8 @@ impl Engine {
         let transitions = self.state.tracker.step(&self.facilities, &fix.fix);
         let mut facts = Vec::new();
         let state = &mut self.state;
-        // A fix that the tracker did not believe says nothing about visits either.
-        if state.tracker.last() == Some(&fix.fix) {
+        // A fix that the tracker did not believe says nothing about visits either; new facilities do, with whatever fix.
+        if state.tracker.last() == Some(&fix.fix) || !transitions.is_empty() {
             state.visits.step(
                 &fix.fix,
                 state.tracker.motion(),

@@ -13,6 +13,8 @@ const INSIDE_CONFIRMS: Span = Span::seconds(60);
 const STANDSTILL: Span = Span::seconds(5);
 /// A truck that left the queue or the approach still belongs to the visit for so long: fences need not touch.
 const ON_THE_WAY_IN: Span = Span::seconds(30 * 60);
+/// Fixes at most this far apart are near.
+const NEAR: Span = Span::seconds(2);
 /// A standstill begins between two fixes, and the Doppler speed lags a little.
 const STANDSTILL_SIGMA: Span = Span::seconds(1);
 
@@ -307,7 +309,9 @@ fn decision(fix: &Fix, crossing: Crossing, probability: f64) -> Transition {
 
 /// When the truck came to stand, not before it was inside: one that creeps in is slow long before.
 fn standstill(fix: &Fix, motion: &Motion, crossed_in: Option<Noted>) -> Crossing {
-    let slow_since = fix.time - motion.standing();
+    let (moved, stood) = motion.stands_since().unwrap_or((fix.time, fix.time));
+    // Between far fixes it may have stopped anywhere; between near ones the speed lags by about one.
+    let slow_since = if stood - moved > NEAR { moved + Span((stood - moved).0 / 2) } else { moved };
     let at = crossed_in.map_or(slow_since, |inside| slow_since.max(inside.at)).min(fix.time);
     let bound = STANDSTILL_SIGMA + STANDSTILL_SIGMA;
     let here = Sample {
@@ -319,8 +323,8 @@ fn standstill(fix: &Fix, motion: &Motion, crossed_in: Option<Noted>) -> Crossing
     };
     Crossing {
         at,
-        lo: Some(at - bound),
-        hi: (at + bound).min(fix.time),
+        lo: Some(at.min(moved) - bound),
+        hi: (at.max(stood) + bound).min(fix.time),
         method: Method::Interpolated,
         before: None,
         after: here,

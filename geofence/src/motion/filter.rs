@@ -26,6 +26,8 @@ const GAP_VELOCITY_M2: f64 = 100.0;
 const JUMP_VELOCITY_M2: f64 = 0.5;
 /// Doppler noise per axis in good reception, m^2/s^2.
 const DOPPLER_M2: f64 = 0.09;
+/// The same for a speed that is the mean of some seconds: it lags by a few, at 1 m/s^2.
+const DERIVED_M2: f64 = 6.0;
 /// What reflections add to it ...
 const DOPPLER_REFLECTED_M2: f64 = 0.6;
 /// ... where the accuracy is worse than this, metres.
@@ -81,6 +83,8 @@ pub(super) struct Measurement {
     pub(super) speed_mps: Option<f64>,
     /// Velocity, if the receiver tells a speed only and the truck goes on the way it went.
     pub(super) along: Option<Vector>,
+    /// The receiver tells no speed: it was derived from positions, and lags behind.
+    pub(super) derived: bool,
 }
 
 impl Filter {
@@ -143,7 +147,8 @@ impl Filter {
         let Some(speed) = fix.speed_mps else { return };
         let reflected = if fix.sigma_m > 1.5 * REFLECTED_SIGMA_M { DOPPLER_REFLECTED_M2 } else { 0.0 };
         // More than one speed a second is the same one, smoothed.
-        let noise = (DOPPLER_M2 + reflected) / dt_s.clamp(0.05, 1.0);
+        let doppler = if fix.derived { DERIVED_M2 } else { DOPPLER_M2 + reflected };
+        let noise = doppler / dt_s.clamp(0.05, 1.0);
         // A speed without a course has any direction: zero on average, half of its square in variance on each axis. The same
         // variance stands for the turns of a truck that creeps on.
         let (velocity, share) = match (fix.velocity, fix.along) {

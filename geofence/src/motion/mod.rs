@@ -49,6 +49,12 @@ const BLANK_TAU_S: f64 = 4.0;
 const STILL_MPS: f64 = 0.8;
 /// ... over at least this long.
 const STILL_OVER: Span = Span::seconds(8);
+/// Its speed is the mean over at least this long.
+const MEAN_OVER: Span = Span::seconds(3);
+/// A filter that believed none of so many fixes ...
+const LOST_FIXES: u16 = 10;
+/// ... for so long is lost, and starts again.
+const LOST_AFTER: Span = Span::seconds(120);
 
 /// What lies between a knot and the one before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,6 +121,8 @@ pub struct Motion {
     taken: Option<Taken>,
     standing: Standing,
     run: Run,
+    /// Fixes since the filter last took one.
+    unbelieved: u16,
     /// Position of the newest fix and how often it came in a row.
     newest: Option<(Position, u16)>,
     blank_mps: f64,
@@ -141,12 +149,14 @@ impl Motion {
         let dt = fix.time - taken.time;
         let gap = power_cut || dt > GAP;
         let mut ahead = filter;
+        // A truck that sets off shows it in the speed first.
+        let sets_off = measured.speed_mps.is_some_and(|speed| speed > SET_OFF_MPS);
+        let parked = self.standing.parked() && !sets_off;
         if gap {
-            ahead.lose(dt.as_seconds(), self.standing.parked());
+            self.marks = [None; 2];
+            ahead.lose(dt.as_seconds(), parked);
         } else {
-            // A truck that sets off shows it in the speed first.
-            let sets_off = measured.speed_mps.is_some_and(|speed| speed > SET_OFF_MPS);
-            ahead.predict(dt.as_seconds(), self.standing.parked() && !sets_off);
+            ahead.predict(dt.as_seconds(), parked);
         }
         if ahead.surprise(&measured) <= SURPRISE_MAX {
             self.run.clear();
@@ -154,13 +164,21 @@ impl Motion {
             ahead.update(&measured, dt.as_seconds(), gap);
             self.filter = Some(ahead);
             if gap {
-                self.standing.interrupted(ahead.position, power_cut);
+                self.standing.interrupted(ahead.position, &measured, power_cut);
             }
             self.advance(fix.time, dt, &measured);
             let before = if power_cut { Break::PowerCut } else { Break::Silence };
             knots.extend(self.knot(if gap { before } else { Break::None }, (taken.time, norm(filter.velocity))));
-        } else if let Verdict::Believed { driving } = self.run.hold(fix.time, measured) {
-            self.believe(driving, power_cut, &mut knots);
+            return knots;
+        }
+        self.unbelieved = self.unbelieved.saturating_add(1);
+        match self.run.hold(fix.time, measured) {
+            Verdict::Believed { driving } => self.believe(driving, power_cut, &mut knots),
+            Verdict::Held if self.unbelieved >= LOST_FIXES && dt >= LOST_AFTER => {
+                self.run.only(fix.time, measured);
+                self.believe(false, power_cut, &mut knots);
+            }
+            Verdict::Held => {}
         }
         knots
     }
@@ -180,6 +198,12 @@ impl Motion {
     #[must_use]
     pub fn standing(&self) -> Span {
         self.standing.standing()
+    }
+
+    /// Since when it has stood: the last fix at which it still moved, and the first at which it did not.
+    #[must_use]
+    pub fn stands_since(&self) -> Option<(UnixMillis, UnixMillis)> {
+        self.standing.since()
     }
 
     /// It has not stood for 30 s, or has driven more than 12 m since.
@@ -237,7 +261,8 @@ impl Motion {
             let radians = track * core::f64::consts::PI / 180.0;
             [speed * libm::sin(radians), speed * libm::cos(radians)]
         });
-        let measured = Measurement { position, claimed_m, sigma_m, noise_m, velocity, speed_mps, along: None };
+        let measured =
+            Measurement { position, claimed_m, sigma_m, noise_m, velocity, speed_mps, along: None, derived: false };
         self.without_speed(fix.time, self.without_course(measured))
     }
 
@@ -273,12 +298,15 @@ impl Motion {
             self.marks = [Some(mark), self.marks[0]];
         }
         let Some(older) = self.marks[1] else { return measured };
-        let moved_mps = norm(sub(mark.position, older.position)) / (now - older.time).as_seconds().max(1.0);
-        let still = moved_mps < STILL_MPS;
-        Measurement { velocity: still.then_some([0.0; 2]), speed_mps: still.then_some(0.0), ..measured }
+        let still = norm(mean_velocity(&older, &mark)) < STILL_MPS;
+        let newer = self.marks[0].filter(|newer| now - newer.time >= MEAN_OVER);
+        let moved = mean_velocity(&newer.unwrap_or(older), &mark);
+        let velocity = if still { [0.0; 2] } else { moved };
+        Measurement { velocity: Some(velocity), speed_mps: Some(norm(velocity)), derived: !still, ..measured }
     }
 
     fn take(&mut self, time: UnixMillis, measured: &Measurement, fresh: bool) {
+        self.unbelieved = 0;
         let repeats = self.newest.is_some_and(|(_, repeats)| repeats > 0);
         let speed_mps = measured.speed_mps.unwrap_or(0.0);
         let (same_since, same_speed_mps) = match self.taken {
@@ -338,6 +366,10 @@ impl Motion {
             unseen_speed_mps: unseen.1,
         })
     }
+}
+
+fn mean_velocity(from: &Mark, to: &Mark) -> Vector {
+    scale(sub(to.position, from.position), 1.0 / (to.time - from.time).as_seconds().max(1.0))
 }
 
 /// A vector of this length, in the direction of `direction`, east where that has none.

@@ -15,8 +15,8 @@ const DRIVING_RUN: Span = Span::seconds(4);
 const RUN_MIN: u16 = 3;
 /// From this speed on a fix drives, m/s.
 const DRIVING_MPS: f64 = 3.0;
-/// The next member comes within this.
-const NEXT_WITHIN: Span = Span::seconds(10);
+/// The next member comes within this: well beyond a gap, for receivers that save power.
+const NEXT_WITHIN: Span = Span::seconds(61);
 /// By how much two neighbours may disagree beside their accuracy, metres.
 const SLACK_M: f64 = 3.0;
 /// Members are kept this far apart: a fast receiver's run is thinned out.
@@ -80,6 +80,12 @@ impl Run {
             return Verdict::Believed { driving: false };
         }
         Verdict::Held
+    }
+
+    /// A run of this fix alone.
+    pub(super) fn only(&mut self, time: UnixMillis, fix: Measurement) {
+        self.clear();
+        let _ = self.hold(time, fix);
     }
 
     /// The members, oldest first; the newest is always among them.

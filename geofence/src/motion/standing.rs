@@ -3,7 +3,7 @@
 //! A position wanders while a truck stands, over tens of metres and for minutes; its speed does not. So a truck that stood
 //! crosses no boundary before it has driven: this holds off the false events of parked trucks.
 
-use super::filter::{Vector, add, norm, scale, sub};
+use super::filter::{Measurement, Vector, add, norm, scale, sub};
 use crate::time::{Span, UnixMillis};
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +36,10 @@ const TRAVEL_M: f64 = 12.0;
 const CAME_ALONG_M: f64 = 8.0;
 /// A jump of so many driving fixes has driven this long.
 const JUMP_FAST: Span = Span::seconds(5);
+/// Across gaps it takes this much, metres, this many sigmas, and a speed that no reflection has, m/s.
+const GAP_TRAVEL_M: f64 = 50.0;
+const GAP_TRAVEL_SIGMAS: f64 = 4.0;
+const GAP_TRAVEL_MPS: f64 = 3.0;
 /// A single step counts for at most this much.
 const STEP_MAX: Span = Span::seconds(2);
 
@@ -43,6 +47,8 @@ const STEP_MAX: Span = Span::seconds(2);
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, Default)]
 pub(super) struct Standing {
     slow: Span,
+    /// The last fix before it stood, and the first at which it did.
+    slow_since: Option<(UnixMillis, UnixMillis)>,
     fast: Span,
     /// How far it has crept while it seemed to stand; forgotten over [`CREEP_TAU_S`], metres.
     crept_m: Vector,
@@ -66,16 +72,20 @@ pub(super) struct Standing {
 impl Standing {
     /// One fix later: `dt` since the last one, position and velocity by the filter, and the accuracy of the fix.
     pub(super) fn step(&mut self, now: UnixMillis, dt: Span, position: Vector, velocity: Vector, sigma_m: f64) {
+        let before = now - dt;
         let dt = dt.min(STEP_MAX);
         let speed = norm(velocity);
         if self.stands(dt, velocity, sigma_m) {
+            self.slow_since = self.slow_since.or(Some((before, now)));
             self.slow = Span(self.slow.0.saturating_add(dt.0));
             self.fast = Span(0);
         } else {
             if self.slow > Span(0) || self.began.is_none() {
-                self.began = Some(now - dt);
+                // What only seemed to stand has crept all the while.
+                let crept = norm(self.crept_m) >= CREEP_M;
+                self.began = self.slow_since.filter(|_| crept).map_or(Some(before), |(moved, _)| Some(moved));
             }
-            self.slow = Span(0);
+            (self.slow, self.slow_since) = (Span(0), None);
             self.fast = Span(if speed > FAST_MPS { self.fast.0 + dt.0 } else { (self.fast.0 - dt.0).max(0) });
             self.driven_m = add(self.driven_m, scale(velocity, dt.as_seconds()));
         }
@@ -114,9 +124,11 @@ impl Standing {
     /// A gap: what was driven before says nothing about now, and a truck under a roof never shows half a minute of
     /// standing. Entering is not touched, so that tunnels cost no time; what was moved while the device was off may be
     /// anywhere.
-    pub(super) fn interrupted(&mut self, position: Vector, power_cut: bool) {
-        self.out_settled = true;
-        self.from = position;
+    pub(super) fn interrupted(&mut self, position: Vector, fix: &Measurement, power_cut: bool) {
+        // A receiver whose every fix is a gap shows travel by where it has got to, and that it drives.
+        let far_m = GAP_TRAVEL_M.max(GAP_TRAVEL_SIGMAS * fix.sigma_m);
+        let drives = fix.speed_mps.is_some_and(|speed| speed > GAP_TRAVEL_MPS);
+        self.out_settled = !(drives && norm(sub(position, self.from)) > far_m);
         self.in_settled &= !power_cut;
         self.driven_m = [0.0; 2];
         self.fast = Span(0);
@@ -127,9 +139,14 @@ impl Standing {
         if driving {
             *self = Self { from: position, fast: JUMP_FAST, has_driven: true, began: Some(now), ..Self::default() };
         } else {
-            self.interrupted(position, false);
+            self.out_settled = true;
+            (self.driven_m, self.fast, self.from) = ([0.0; 2], Span(0), position);
             self.displaced = true;
         }
+    }
+
+    pub(super) fn since(&self) -> Option<(UnixMillis, UnixMillis)> {
+        self.slow_since
     }
 
     /// The local plane has a new origin, and the truck is at `position` in it.

@@ -11,4 +11,5 @@ mod drawn;
 mod oracle;
 mod pictures;
 mod properties;
+mod receivers;
 mod scene;
