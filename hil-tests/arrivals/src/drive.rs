@@ -49,7 +49,7 @@ pub struct Fence {
     pub outline: Outline,
 }
 
-/// One epoch as the receiver reports it. `None` in [`Second::fix`] is an epoch without a valid position.
+/// One epoch with a valid position, as the receiver reports it. Others never reach the rules.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Observed {
     /// GNSS time, seconds since the drive began.

@@ -1,4 +1,4 @@
-//! How good is a rule? What [`judge`] found on each drive, added up per rule, scenario and noise.
+//! How good is a rule? What [`judge()`] found on each drive, added up per rule, scenario and noise.
 
 mod judge;
 mod telling;
