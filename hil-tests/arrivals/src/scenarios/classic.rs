@@ -1,4 +1,4 @@
-//! The eight scenarios of the published table: a circle of 150 m and what happens at it (detector.md, section 8).
+//! The eight scenarios of the published table: a circle of 150 m and what happens at it.
 
 use super::{Purpose, Scenario, World, circle, reaches, stand, with_spell, world};
 use crate::path::{Waypoint, stop, via};

@@ -52,7 +52,7 @@ pub struct Scenario {
     pub purpose: Purpose,
     /// Drives of it for every three of an ordinary one.
     pub thirds: u32,
-    /// One of the scenarios of the published table (detector.md, section 8).
+    /// One of the scenarios of the published table.
     pub classic: bool,
     /// Makes the world of one seed.
     pub make: fn(&mut Chance) -> World,
