@@ -104,7 +104,7 @@ pub struct Tracked {
 struct Version;
 
 /// What [`Tracker`] is stored as today.
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 
 impl From<Version> for u16 {
     fn from(_: Version) -> Self {
@@ -116,7 +116,7 @@ impl TryFrom<u16> for Version {
     type Error = &'static str;
 
     fn try_from(version: u16) -> Result<Self, Self::Error> {
-        (version == VERSION).then_some(Self).ok_or("a tracker's state of another version than 1")
+        (version == VERSION).then_some(Self).ok_or("a tracker's state of another version than 2")
     }
 }
 

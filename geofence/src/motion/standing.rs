@@ -34,6 +34,8 @@ const SETTLED_AFTER: Span = Span::seconds(30);
 const TRAVEL_M: f64 = 12.0;
 /// ... of which the position must show this much, metres.
 const CAME_ALONG_M: f64 = 8.0;
+/// A crawl that began out of sight proves it only from here on, metres: under a roof receivers creep about.
+const UNSEEN_TRAVEL_M: f64 = 36.0;
 /// A jump of so many driving fixes has driven this long.
 const JUMP_FAST: Span = Span::seconds(5);
 /// Across gaps it takes this much, metres, this many sigmas, and a speed that no reflection has, m/s.
@@ -61,6 +63,8 @@ pub(super) struct Standing {
     in_settled: bool,
     /// It stood so long, or was out of sight, so that it must drive before it leaves anything.
     out_settled: bool,
+    /// It was out of sight, and has not been seen since to stand or to drive as trucks do.
+    unseen: bool,
     /// Its position jumped since it last drove.
     displaced: bool,
     /// It drove at least once since the first fix.
@@ -91,7 +95,7 @@ impl Standing {
         }
         if self.slow >= PARKED_AFTER {
             self.parked = true;
-            (self.driven_m, self.from) = ([0.0; 2], position);
+            self.stood_at(position);
         }
         let crept = self.slow == Span(0) && norm(self.driven_m) > CREPT_M;
         if self.fast >= DRIVING_AFTER || crept {
@@ -99,12 +103,15 @@ impl Standing {
             self.has_driven = true;
         }
         if self.slow >= SETTLED_AFTER {
-            (self.in_settled, self.out_settled) = (true, true);
-            (self.driven_m, self.from) = ([0.0; 2], position);
+            (self.in_settled, self.out_settled, self.unseen) = (true, true, false);
+            self.stood_at(position);
+        }
+        if self.fast >= DRIVING_AFTER || norm(self.driven_m) > UNSEEN_TRAVEL_M {
+            self.unseen = false;
         }
         // Speed alone proves nothing either: the position must have come along.
         let came_along = norm(sub(position, self.from)) > CAME_ALONG_M;
-        if !self.parked && norm(self.driven_m) > TRAVEL_M && came_along {
+        if !self.parked && !self.unseen && norm(self.driven_m) > TRAVEL_M && came_along {
             (self.in_settled, self.out_settled, self.displaced) = (false, false, false);
         }
     }
@@ -129,6 +136,7 @@ impl Standing {
         let far_m = GAP_TRAVEL_M.max(GAP_TRAVEL_SIGMAS * fix.sigma_m);
         let drives = fix.speed_mps.is_some_and(|speed| speed > GAP_TRAVEL_MPS);
         self.out_settled = !(drives && norm(sub(position, self.from)) > far_m);
+        self.unseen = self.out_settled;
         self.in_settled &= !power_cut;
         self.driven_m = [0.0; 2];
         self.fast = Span(0);
@@ -139,8 +147,9 @@ impl Standing {
         if driving {
             *self = Self { from: position, fast: JUMP_FAST, has_driven: true, began: Some(now), ..Self::default() };
         } else {
-            self.out_settled = true;
-            (self.driven_m, self.fast, self.from) = ([0.0; 2], Span(0), position);
+            (self.out_settled, self.unseen) = (true, true);
+            self.stood_at(position);
+            self.fast = Span(0);
             self.displaced = true;
         }
     }
@@ -152,6 +161,10 @@ impl Standing {
     /// The local plane has a new origin, and the truck is at `position` in it.
     pub(super) fn moved_frame(&mut self, position: Vector) {
         self.from = position;
+    }
+
+    fn stood_at(&mut self, position: Vector) {
+        (self.driven_m, self.from) = ([0.0; 2], position);
     }
 
     pub(super) fn displaced(&self) -> bool {

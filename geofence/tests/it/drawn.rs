@@ -9,6 +9,7 @@
 //!   :  creeps east, course left blank      repeats itself, with speed      and no course
 //!   s  stands                           0  drives on, but the receiver  !  stands, one position 3 km away
 //!   |  the device is off for an hour       repeats itself, speed zero   x  drives on, thrown 15 m west
+//!   r  stands under a roof: creeps about 30 m outside at 1 m/s
 //! ```
 
 use geofence::{Fences, Fix, Kind, Mode, Position, Shape, Tracker, Transition, UnixMillis};
@@ -111,6 +112,7 @@ fn mark(mark: char, heading: f64) -> Mark {
         '^' => standing(Seen::At(6.0)),
         'f' => standing(Seen::At(-150.0)),
         ',' => Mark { speed: Some(1.0), ..standing(Seen::At(-30.0)) },
+        'r' => Mark { speed: Some(1.0), course: true, ..standing(Seen::At(-30.0)) },
         '!' => standing(Seen::Off(3_000.0)),
         other => panic!("{other:?} is not a mark of drawn drives"),
     }

@@ -60,6 +60,22 @@ fn speed_without_direction_does_not_carry_a_settled_truck_out() {
 }
 
 #[test]
+fn what_a_receiver_makes_up_under_a_roof_carries_no_truck_out() {
+    let burst = |seconds| format!("{}{}", many("?", 60), many("r", seconds));
+    let told = drive(&format!("{}{}", parked(40), burst(30).repeat(20)));
+    assert_eq!(told, "entered 11 Interpolated\n");
+}
+
+#[test]
+fn a_truck_that_drives_out_after_hours_under_a_roof_leaves_at_once() {
+    // In sight again at 3,681 s, 95 m inside; over the line at 3,690.5 s.
+    let told = transitions(&format!("{}{}{}", parked(60), many("?", 3_600), many("<", 20)));
+    assert_eq!(told.len(), 2);
+    assert!((3_689_000..=3_692_000).contains(&told[1].crossing.at.0), "{told:?}");
+    assert!((told[1].decided_at - told[1].crossing.at).as_seconds() <= 6.0, "{told:?}");
+}
+
+#[test]
 fn two_bad_fixes_while_driving_inside_are_no_departure() {
     assert_eq!(drive(&format!("{}xx{}", many(">", 12), many(">", 8))), "entered 11 Interpolated\n");
 }

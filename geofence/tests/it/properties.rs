@@ -58,11 +58,11 @@ proptest! {
     }
 
     #[test]
-    fn a_state_of_a_future_version_is_refused(version in 2u16..) {
+    fn a_state_of_another_version_is_refused(version in any::<u16>().prop_filter("another", |version| *version != 2)) {
         let kept = serde_json::to_string(&Tracker::default()).unwrap();
-        let future = kept.replacen("\"version\":1", &format!("\"version\":{version}"), 1);
+        let other = kept.replacen("\"version\":2", &format!("\"version\":{version}"), 1);
         prop_assert!(serde_json::from_str::<Tracker>(&kept).is_ok());
-        prop_assert!(serde_json::from_str::<Tracker>(&future).unwrap_err().to_string().contains("version"));
+        prop_assert!(serde_json::from_str::<Tracker>(&other).unwrap_err().to_string().contains("version"));
     }
 
     #[test]
