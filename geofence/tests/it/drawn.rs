@@ -20,6 +20,9 @@ pub(crate) struct OneFence {
     pub(crate) vertices: Vec<Position>,
     /// Whether it tells how far it is.
     pub(crate) tells_clearance: bool,
+    /// Which facilities these are, and its key.
+    pub(crate) revision: u64,
+    pub(crate) key: geofence::FenceKey,
 }
 
 /// Metres per degree of longitude at the equator.
@@ -34,6 +37,8 @@ impl OneFence {
         Self {
             vertices: vec![at(0.0, -200.0), at(400.0, -200.0), at(400.0, 200.0), at(0.0, 200.0)],
             tells_clearance: true,
+            revision: 7,
+            key: geofence::FenceKey(7),
         }
     }
 }
@@ -43,10 +48,10 @@ impl Fences for OneFence {
         1
     }
     fn key(&self, _: usize) -> Option<geofence::FenceKey> {
-        Some(geofence::FenceKey(7))
+        Some(self.key)
     }
     fn find(&self, key: geofence::FenceKey) -> Option<usize> {
-        (key.0 == 7).then_some(0)
+        (key == self.key).then_some(0)
     }
     fn signed_distance_m(&self, _: usize, position: Position) -> Option<f64> {
         Some(Shape::Polygon { vertices: &self.vertices, ring_ends: &[4] }.signed_distance_m(position))
@@ -61,7 +66,7 @@ impl Fences for OneFence {
         if self.tells_clearance { self.signed_distance_m(0, position).unwrap().abs() } else { 0.0 }
     }
     fn revision(&self) -> u64 {
-        7
+        self.revision
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod atlas;
 mod atlas_file;
+mod changes;
 mod drawn;
 mod oracle;
 mod pictures;

@@ -88,3 +88,23 @@ fn a_truck_that_creeps_over_the_line_is_stamped_there_and_not_where_its_trip_beg
     assert!((3_600_000..=3_640_000).contains(&crossing.at.0), "{crossing:?}");
     assert!(crossing.lo.is_some_and(|lo| lo.0 > 3_590_000), "{crossing:?}");
 }
+
+#[test]
+fn a_filter_that_was_wrong_from_the_start_begins_again() {
+    // The first fix is 3,000 km off. From then on the truck stands in the yard, and tells it every 90 s: too seldom for two
+    // of its fixes to bear each other out.
+    let (fence, mut tracker) = (OneFence::new(), Tracker::default());
+    let fix = |second: f64, position| Fix {
+        time: UnixMillis(0) + Span::from_seconds(second),
+        position,
+        mode: Mode::ThreeD,
+        sigma_m: 3.0,
+        speed_mps: Some(0.0),
+        track_deg: None,
+    };
+    tracker.step(&fence, &fix(0.0, at(0.0, 3_000_000.0)));
+    let told: Vec<_> =
+        (1..30).flat_map(|n| tracker.step(&fence, &fix(90.0 * f64::from(n), at(100.0, 0.0))).to_vec()).collect();
+    assert_eq!(tracker.last().map(|last| last.position), Some(at(100.0, 0.0)));
+    assert_eq!(told.iter().map(|t| t.kind).collect::<Vec<_>>(), [Kind::Entered], "{told:?}");
+}
