@@ -5,7 +5,7 @@ use gatestamp::engine::{Engine, State};
 use gatestamp::event::Event;
 use gatestamp::facility::{self, Facilities};
 use gatestamp::recording::Recorded;
-use gatestamp::time::Mono;
+use gatestamp::time::{Mono, parse_rfc3339};
 use serde_json::Value;
 
 /// A rectangle from `west` to `east` across the road.
@@ -127,4 +127,24 @@ fn a_visit_survives_the_gap_between_queue_and_site() {
     let visits: std::collections::BTreeSet<String> =
         all.iter().filter_map(|event| data(event)["visit"].as_str().map(str::to_owned)).collect();
     assert_eq!(visits.len(), 1, "{:#?}", told(&all));
+}
+
+#[test]
+fn a_standstill_is_dated_to_when_the_truck_came_to_stand() {
+    // Stops at 55 s with a fix a second, and with one in ten seconds, which bounds it by its neighbours.
+    for (every_s, within_ms) in [(1, 1_500), (10, 5_500)] {
+        let mut engine = engine_among(among(&[fence("yard", "", 13.0, 13.01)]), State::default());
+        let _ = events(&mut engine, &boot(Mono(0)));
+        let place = |second: u64| (12.994 + as_f64(second.min(55)) * TEN_METRES, if second < 55 { 10.0 } else { 0.0 });
+        let second = |n: u64| {
+            let (lon, speed) = place(n * every_s);
+            Recorded::Bytes(Mono(n * every_s * 1_000), epoch(n * every_s, lon, speed).into_bytes())
+        };
+        let told: Vec<Event> = (0..120 / every_s).flat_map(|n| events(&mut engine, &second(n))).collect();
+        let stood = told.iter().map(data).find(|data| data["phase"] == "standstill").expect("a standstill");
+        let noon = parse_rfc3339("2026-11-22T12:00:00Z").unwrap();
+        let millis = |key: &str| (parse_rfc3339(stood[key].as_str().unwrap()).unwrap() - noon).0;
+        assert!((millis("at") - 55_000).abs() <= within_ms, "every {every_s} s: {stood}");
+        assert!(millis("at_lo") <= 55_000 && 55_000 <= millis("at_hi"), "every {every_s} s: {stood}");
+    }
 }
