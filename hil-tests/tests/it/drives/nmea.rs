@@ -1,5 +1,6 @@
 //! What does a recording itself say about its epochs? Read here without any code of the agent.
 
+use hil_tests::sentences::{sentences, time_of_day_ms};
 use std::collections::BTreeMap;
 
 /// Milliseconds since midnight UTC.
@@ -11,33 +12,14 @@ pub(super) fn void_epochs(recording: &[u8]) -> BTreeMap<TimeOfDay, bool> {
     for sentence in sentences(recording) {
         let fields: Vec<&str> = sentence.split(',').collect();
         let is_rmc = fields[0].len() == 5 && fields[0].ends_with("RMC");
-        if let (true, Some(time), Some(&status)) = (is_rmc, fields.get(1).and_then(|t| time_of_day(t)), fields.get(2)) {
+        if let (true, Some(time), Some(&status)) =
+            (is_rmc, fields.get(1).and_then(|t| time_of_day_ms(t)), fields.get(2))
+        {
             let void = epochs.entry(time).or_insert(true);
             *void &= status == "V";
         }
     }
     epochs
-}
-
-/// `hhmmss` or `hhmmss.sss`.
-fn time_of_day(field: &str) -> Option<TimeOfDay> {
-    let hours: i64 = field.get(0..2)?.parse().ok()?;
-    let minutes: i64 = field.get(2..4)?.parse().ok()?;
-    let seconds: f64 = field.get(4..)?.parse().ok()?;
-    #[expect(clippy::cast_possible_truncation, reason = "below 61,000")]
-    let millis = (seconds * 1_000.0).round() as i64;
-    Some((hours * 60 + minutes) * 60_000 + millis)
-}
-
-/// The text between `$` and `*` of every sentence whose checksum is right, wherever it begins.
-fn sentences(recording: &[u8]) -> impl Iterator<Item = &str> {
-    recording.split(|&byte| byte == b'$').filter_map(|piece| {
-        let star = piece.iter().position(|&byte| byte == b'*')?;
-        let body = piece.get(..star)?;
-        let digits = std::str::from_utf8(piece.get(star + 1..star + 3)?).ok()?;
-        let sum = body.iter().fold(0, |sum, byte| sum ^ byte);
-        (u8::from_str_radix(digits, 16) == Ok(sum)).then_some(std::str::from_utf8(body).ok()?)
-    })
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What a recording says, epoch by epoch: read here without any code of the agent.
 
 use crate::drive::Point;
+use hil_tests::sentences::{sentences, time_of_day_ms};
 use std::collections::BTreeMap;
 
 /// Horizontal accuracy per axis for an HDOP of 1 where no GST tells it, metres: what the agent assumes.
@@ -110,27 +111,6 @@ fn degrees(fields: &[&str], index: usize, digits: usize, negative: &str) -> Opti
     let (whole, minutes) = fields.get(index)?.split_at_checked(digits)?;
     let degrees = whole.parse::<f64>().ok()? + minutes.parse::<f64>().ok()? / 60.0;
     Some(if fields.get(index + 1) == Some(&negative) { -degrees } else { degrees })
-}
-
-/// `hhmmss` or `hhmmss.sss`.
-fn time_of_day_ms(field: &str) -> Option<i64> {
-    let hours: i64 = field.get(0..2)?.parse().ok()?;
-    let minutes: i64 = field.get(2..4)?.parse().ok()?;
-    let seconds: f64 = field.get(4..)?.parse().ok()?;
-    #[expect(clippy::cast_possible_truncation, reason = "below 61,000")]
-    let millis = (seconds * 1_000.0).round() as i64;
-    Some((hours * 60 + minutes) * 60_000 + millis)
-}
-
-/// The text between `$` and `*` of every sentence whose checksum is right, wherever it begins.
-fn sentences(recording: &[u8]) -> impl Iterator<Item = &str> {
-    recording.split(|&byte| byte == b'$').filter_map(|piece| {
-        let star = piece.iter().position(|&byte| byte == b'*')?;
-        let body = piece.get(..star)?;
-        let digits = std::str::from_utf8(piece.get(star + 1..star + 3)?).ok()?;
-        let sum = body.iter().fold(0, |sum, byte| sum ^ byte);
-        (u8::from_str_radix(digits, 16) == Ok(sum)).then_some(std::str::from_utf8(body).ok()?)
-    })
 }
 
 #[cfg(test)]
