@@ -19,6 +19,7 @@ pub mod cab;
 pub mod clock;
 pub mod day;
 pub mod demo;
+pub mod disk;
 pub mod dispatch;
 pub mod event;
 pub mod gateway;
