@@ -321,3 +321,6 @@ fn accumulate(evidence: f64, seen: &Observation, inwards: bool) -> f64 {
     let step = seen.excess(inwards).clamp(-STEP_MAX, STEP_MAX) * seen.dt().as_seconds();
     (evidence + step).max(0.0)
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,7 @@ const SURVEY_SIGMA_M: f64 = 1.0;
 const COMMON_SHARE: f64 = 0.5;
 /// A fence is narrow where the error exceeds this share of its depth.
 const NARROW_SHARE: f64 = 0.25;
-/// A truck in a gap drove no faster than this times the faster of its speeds before and after ...
+/// A truck in a gap drove no faster than this times the fastest of its speeds before, after and on the mean ...
 const TOP_SPEED_SHARE: f64 = 1.5;
 /// ... or than this, m/s.
 const TOP_SPEED_MIN_MPS: f64 = 8.0;
@@ -150,7 +150,9 @@ fn in_gap(before: Sample, after: Sample) -> Crossing {
     let back = within(after.time - Span::from_seconds(1.15 * gone_m / v_after.max(1.0)));
     let forward = within(before.time + Span::from_seconds(to_go_m / v_before.max(1.0)));
     let entering = after.distance_m <= 0.0;
-    let top_mps = (TOP_SPEED_SHARE * v_before.max(v_after)).max(TOP_SPEED_MIN_MPS);
+    // It got from one to the other, however slow it was at both ends.
+    let mean_mps = (to_go_m + gone_m) / (after.time - before.time).as_seconds().max(1e-3);
+    let top_mps = (TOP_SPEED_SHARE * v_before.max(v_after).max(mean_mps)).max(TOP_SPEED_MIN_MPS);
     let lo = within(before.time + Span::from_seconds(to_go_m / top_mps));
     let hi = within(after.time - Span::from_seconds(gone_m / top_mps));
     let (at, method) = if v_before.max(v_after) < STOOD_MPS {
@@ -219,3 +221,6 @@ pub fn probability_inside(distance_m: f64, sigma_m: f64) -> f64 {
     let variance = sigma_m * sigma_m + SURVEY_SIGMA_M * SURVEY_SIGMA_M;
     0.5 * libm::erfc(distance_m / libm::sqrt(2.0 * variance))
 }
+
+#[cfg(test)]
+mod tests;
