@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::geodesy::Position;
-use std::vec::Vec;
 
 fn metres_east(east_m: f64) -> Position {
     Position::from_degrees(0.0, east_m / 111_319.49).unwrap()
@@ -326,14 +325,13 @@ fn after_a_power_cut_a_truck_that_is_inside_has_entered_although_it_was_never_se
 
 #[test]
 fn every_presence_survives_being_stored() {
-    let states: Vec<Presence> = [
+    let states = [
         OUTSIDE,
         INSIDE,
         step(OUTSIDE, &seen(1.0, -1.0, 0.5)).next,
         step(INSIDE, &seen(1.0, 1.0, 0.5)).next,
         step(OUTSIDE, &Observation { before: None, ..seen(1.0, -1.0, 0.5) }).next,
-    ]
-    .to_vec();
+    ];
     for state in states {
         let text = serde_json::to_string(&state).unwrap();
         assert_eq!(serde_json::from_str::<Presence>(&text).unwrap(), state);
