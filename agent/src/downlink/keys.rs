@@ -152,7 +152,8 @@ mod tests {
         let key = Signer::new(&[7; 32]).public();
         assert_eq!(PublicKey::read(&key.text()), Ok(key));
         assert_eq!(key.id().to_string(), key.text()[..16]);
-        for wrong in [key.text().to_uppercase(), key.text()[1..].to_owned(), format!("{}0", key.text()), "x".repeat(64)] {
+        for wrong in [key.text().to_uppercase(), key.text()[1..].to_owned(), format!("{}0", key.text()), "x".repeat(64)]
+        {
             assert_eq!(PublicKey::read(&wrong), Err(KeyError::NotHex), "{wrong}");
         }
     }

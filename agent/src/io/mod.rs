@@ -9,7 +9,7 @@ pub mod facilities;
 pub mod health;
 pub mod journal;
 pub mod keeper;
-mod mqtt;
+pub mod mqtt;
 pub mod resume;
 pub mod run;
 mod serial;

@@ -6,23 +6,27 @@ use super::clock::{Clock, kernel_boot, wall_clock};
 use super::health::Parts;
 use super::journal::JournalError;
 use super::keeper::Keeper;
-use super::mqtt::{self, Identity, LinkEvent, Outgoing};
+use super::mqtt::wire::Traffic;
+use super::mqtt::{self, Identity, LinkEvent, Outgoing, Uplink};
 use super::resume::{open_journal, resume};
 use super::serial::{self, Port, PortEvent};
 use super::systemd;
+use crate::besttime::TimeBase;
 use crate::config::{Config, Profile, Source};
 use crate::engine::{Boot, Effect, Engine, Input, Link, Notices, State};
 use crate::fault::Fault;
 use crate::outbox::Outbox;
 use crate::recording::{Head, Recorded};
 use crate::time::Mono;
-use crate::version::VERSION;
+use crate::version::{VERSION, released};
 use geofence::{Fences, Span};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::watch;
 
 /// Without bytes, time is told to the engine this often.
 const TICK: Span = Span::seconds(1);
@@ -119,6 +123,8 @@ struct Daemon {
     health_at: Option<Mono>,
     last_input: Mono,
     to_link: Option<Sender<Outgoing>>,
+    time: watch::Sender<TimeBase>,
+    traffic: Arc<Traffic>,
 }
 
 impl Daemon {
@@ -135,7 +141,7 @@ impl Daemon {
         let blackbox = Blackbox::new(&recording, config.recording_quota).map_err(dir_error)?;
 
         let profile = config.mqtt.as_ref().map_or(Profile::Normal, |mqtt| mqtt.profile);
-        let outbox = Outbox::new(config.dispatch_acks, journal.thru()?, journal.lowest()?, journal.highest()?);
+        let outbox = Outbox::new(config.dispatch.acks, journal.thru()?, journal.lowest()?, journal.highest()?);
         let mut parts = Parts::new(wall_clock());
         parts.facilities(&in_use, wall_clock());
         let facilities = in_use.facilities;
@@ -147,12 +153,14 @@ impl Daemon {
             clock,
             keeper: Keeper::new(journal, blackbox, unsaved),
             device: config.truck.device(),
-            dispatch_acks: config.dispatch_acks,
+            dispatch_acks: config.dispatch.acks,
             parts,
             health_file: config.state_dir.join("health.json"),
             health_at: None,
             last_input: now,
             to_link: None,
+            time: watch::Sender::new(TimeBase::new(now, released(), engine.newest_fix())),
+            traffic: Arc::default(),
             engine,
         };
         daemon.keeper.begin(now, &daemon.engine.head());
@@ -186,7 +194,8 @@ impl Daemon {
         };
         let (to_link, from) = channel(LINK_QUEUE);
         self.to_link = Some(to_link);
-        tokio::spawn(mqtt::run(mqtt, identity, self.clock, from, to_loop));
+        let (clock, time, traffic) = (self.clock, self.time.subscribe(), Arc::clone(&self.traffic));
+        tokio::spawn(mqtt::run(Uplink { config: mqtt, identity, clock, time, traffic }, from, to_loop));
         link
     }
 
@@ -245,12 +254,20 @@ impl Daemon {
     fn link(&mut self, event: LinkEvent) {
         let now = wall_clock();
         match event {
+            LinkEvent::Waiting => {
+                let why = "no fix since the start: certificates are judged at its time";
+                let remedy = Some("give the antenna a view of the sky; without a fix it connects after five minutes");
+                if self.parts.link.set("waiting_for_time", Some(why.to_owned()), remedy, now) {
+                    tracing::info!(why, "not connecting yet");
+                }
+            }
+            LinkEvent::Connected(note) => {
+                tracing::info!(note, "connected to the broker");
+                let remedy = note.is_some().then_some("gatestamp check names each fault and its remedy");
+                self.parts.link.set("connected", note, remedy, now);
+            }
             LinkEvent::Engine(link) => {
                 let up = matches!(link, Link::Up(_));
-                if up {
-                    tracing::info!("connected to the broker");
-                    self.parts.link.set("connected", None, None, now);
-                }
                 self.engine_link(link);
                 if up {
                     self.publish_health();
@@ -306,7 +323,10 @@ impl Daemon {
             Effect::Send(range) => self.send(at, range),
             Effect::State(body) => self.hand_over(Outgoing::State(body)),
             Effect::Position(body) => self.hand_over(Outgoing::Position(body)),
-            Effect::Fixed(_) | Effect::Covered(_) => {}
+            Effect::Fixed(fix) => {
+                self.time.send_modify(|time| time.fix(fix.arrived, fix.fix.time));
+            }
+            Effect::Covered(_) => {}
         }
     }
 

@@ -1,14 +1,17 @@
 //! One connection to the broker, from CONNECT to whatever ends it.
 //!
 //! `rumqttc` does not say which packet id a publish gets, only, in order, which ids went out: so a list of what was
-//! handed over is popped at each of those. Its `poll` must not be cancelled, so it runs in a task of its own.
+//! handed over is popped at each of those. Its `poll` must not be cancelled, so it runs in a task of its own. It talks to the
+//! broker over a [`Wire`], so it knows neither TCP nor TLS.
 
+use super::wire::Wire;
 use super::{Identity, LinkEvent, Outgoing};
 use crate::config::Mqtt;
 use crate::engine::Link;
+use rumqttc::Transport;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{ConnAck, LastWill, Packet, PubAck, PubAckReason, Publish, SubscribeReasonCode};
-use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions};
+use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, StateError};
 use serde::Deserialize;
 use std::collections::{BTreeMap, VecDeque};
 use std::pin::Pin;
@@ -19,7 +22,7 @@ use tokio::time::Sleep;
 
 /// Requests that wait inside the client: the outbox's window and a few notices.
 const REQUESTS: usize = 256;
-/// DNS, TCP and CONNACK together; 2G takes seconds.
+/// From CONNECT to CONNACK, on a connection that exists; 2G takes seconds.
 const CONNECT_TIMEOUT_S: u64 = 30;
 /// The client keeps a slot for each message that may be on the way, 65,535 unless told: the outbox's window and a few.
 const IN_FLIGHT_MAX: u16 = 128;
@@ -31,6 +34,7 @@ const PUBACK_PATIENCE: Duration = Duration::from_secs(30);
 const RECEIVE_MAX_DEFAULT: u16 = 65_535;
 
 pub(super) struct Session {
+    wire: Wire,
     client: AsyncClient,
     poller: JoinHandle<()>,
     polled: Receiver<Result<Event, ConnectionError>>,
@@ -60,10 +64,11 @@ struct Ack {
 }
 
 impl Session {
-    pub(super) fn open(config: &Mqtt, identity: &Identity) -> Self {
+    pub(super) fn open(wire: Wire, config: &Mqtt, identity: &Identity) -> Self {
         let topic = |name: &str| format!("{}/{name}", identity.prefix);
-        let mut options = MqttOptions::new(&identity.client_id, &config.host, config.port);
+        let mut options = MqttOptions::new(&identity.client_id, wire.address(), config.port);
         options
+            .set_transport(Transport::unix())
             .set_keep_alive(Duration::from_secs(u64::from(config.keep_alive_s)))
             .set_clean_start(true)
             .set_connection_timeout(CONNECT_TIMEOUT_S)
@@ -73,6 +78,7 @@ impl Session {
         let (client, eventloop) = AsyncClient::new(options, REQUESTS);
         let (to, polled) = channel(REQUESTS);
         Self {
+            wire,
             client,
             poller: tokio::spawn(poll(eventloop, to)),
             polled,
@@ -100,8 +106,13 @@ impl Session {
         self.delivered
     }
 
-    /// Serves until the connection ends, and says why; `None`: the daemon stops.
-    pub(super) async fn serve(&mut self, from: &mut Receiver<Outgoing>, to: &Sender<LinkEvent>) -> Option<String> {
+    /// Serves until the connection ends, and says why; `None`: the daemon stops. `note`: what there is to say once connected.
+    pub(super) async fn serve(
+        &mut self,
+        mut note: Option<String>,
+        from: &mut Receiver<Outgoing>,
+        to: &Sender<LinkEvent>,
+    ) -> Option<String> {
         // Two deadlines that only the broker can move: a client that talks to itself must not pass for a living link.
         let mut heard = deadline(Duration::from_secs(CONNECT_TIMEOUT_S * 2));
         let mut acknowledged = deadline(PUBACK_PATIENCE);
@@ -111,7 +122,8 @@ impl Session {
                 polled = self.polled.recv() => {
                     let event = match polled {
                         None => return Some("the client ended".to_owned()),
-                        Some(Err(error)) => return Some(error.to_string()),
+                        // The wire knows why; the client only that its socket was closed.
+                        Some(Err(error)) => return Some(self.wire.ended().unwrap_or_else(|| in_words(&error))),
                         Some(Ok(event)) => event,
                     };
                     if matches!(event, Event::Incoming(_)) {
@@ -122,6 +134,10 @@ impl Session {
                     }
                     match self.event(event) {
                         Ok(None) => {}
+                        Ok(Some(link @ Link::Up(_))) => {
+                            to.send(LinkEvent::Connected(note.take())).await.ok()?;
+                            to.send(LinkEvent::Engine(link)).await.ok()?;
+                        }
                         Ok(Some(link)) => to.send(LinkEvent::Engine(link)).await.ok()?,
                         Err(why) => return Some(why),
                     }
@@ -233,6 +249,20 @@ impl Session {
                 Some(Link::Received { device: String::new(), thru: 0 })
             }
         }
+    }
+}
+
+/// What the broker says to our CONNECT, and what is not MQTT at all.
+fn in_words(error: &ConnectionError) -> String {
+    match error {
+        ConnectionError::ConnectionRefused(code) => format!("the broker refuses us: {code:?}"),
+        ConnectionError::Timeout(_) => {
+            format!("the broker took the connection and said nothing for {CONNECT_TIMEOUT_S} s")
+        }
+        ConnectionError::MqttState(StateError::Deserialization(error)) => {
+            format!("what answers does not speak MQTT: a captive portal, or another service on this port ({error})")
+        }
+        other => other.to_string(),
     }
 }
 
