@@ -11,3 +11,4 @@ mod links;
 mod rig;
 mod stops;
 mod storage;
+mod tls;
