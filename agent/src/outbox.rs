@@ -137,6 +137,20 @@ impl Outbox {
         self.again_at = Some(at.plus(self.patience));
     }
 
+    /// Owes everything from `sequence` on again, as far as the journal still holds it, from `lowest` on. What dispatch
+    /// acknowledges from here on counts again: it asks for this when its own `thru` went back.
+    pub fn replay_from(&mut self, at: Mono, sequence: u64, lowest: u64) {
+        let thru = sequence.max(lowest).saturating_sub(1).min(self.highest);
+        if thru < self.thru {
+            (self.thru, self.told_thru) = (thru, thru);
+        }
+        self.next = self.next.min(thru + 1);
+        self.on_the_way = BTreeSet::new();
+        self.delivered = BTreeSet::new();
+        self.patience = PATIENCE;
+        self.again_at = Some(at.plus(self.patience));
+    }
+
     /// `thru`, if it moved since it was last asked for.
     pub fn moved(&mut self) -> Option<u64> {
         let moved = self.thru > self.told_thru;

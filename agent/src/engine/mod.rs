@@ -54,6 +54,13 @@ pub enum Link {
         /// The highest contiguous sequence.
         thru: u64,
     },
+    /// Dispatch wants everything from this sequence on again.
+    Replay {
+        /// The first.
+        sequence: u64,
+        /// The lowest that the journal holds.
+        lowest: u64,
+    },
     /// Time passed.
     Tick,
 }
@@ -370,6 +377,7 @@ impl Engine {
                 let ours = *device == self.sender.device;
                 self.outbox.received(at, thru * u64::from(ours));
             }
+            Link::Replay { sequence, lowest } => self.outbox.replay_from(at, *sequence, *lowest),
             Link::Tick => {}
         }
         self.poll(at, effects);

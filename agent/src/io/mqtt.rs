@@ -35,6 +35,8 @@ pub(super) enum Outgoing {
     Position(Vec<u8>),
     /// Retained.
     Health(Vec<u8>),
+    /// The answer to a command, QoS 1.
+    Reply(Vec<u8>),
 }
 
 /// What the link does.
@@ -46,6 +48,8 @@ pub(super) enum LinkEvent {
     Connected(Option<String>),
     /// Something for the engine.
     Engine(Link),
+    /// A message of `down/command`.
+    Command(Vec<u8>),
     /// The connection is gone, or could not be made: why.
     Gone(String),
 }
@@ -58,6 +62,8 @@ pub(super) struct Identity {
     pub(super) prefix: String,
     /// Dispatch acknowledges on `down/ack`.
     pub(super) reads_acks: bool,
+    /// Somebody may send commands on `down/command`.
+    pub(super) reads_commands: bool,
     /// What the broker says when the connection breaks.
     pub(super) last_will: Vec<u8>,
 }

@@ -3,7 +3,8 @@
 use super::atlas::{InUse, take_over};
 use super::blackbox::Blackbox;
 use super::clock::{Clock, kernel_boot, wall_clock};
-use super::health::Parts;
+use super::commands::Commands;
+use super::health::{Parts, Uplinked};
 use super::journal::JournalError;
 use super::keeper::Keeper;
 use super::mqtt::wire::Traffic;
@@ -123,6 +124,7 @@ struct Daemon {
     health_at: Option<Mono>,
     last_input: Mono,
     to_link: Option<Sender<Outgoing>>,
+    commands: Commands,
     time: watch::Sender<TimeBase>,
     traffic: Arc<Traffic>,
 }
@@ -149,8 +151,10 @@ impl Daemon {
         let unsaved = resume(&mut engine, &mut journal, &recording, &mut why)?;
 
         let now = clock.now();
+        let commands = Commands::open(config.truck.device(), config.dispatch.keys.clone(), &journal)?;
         let mut daemon = Self {
             clock,
+            commands,
             keeper: Keeper::new(journal, blackbox, unsaved),
             device: config.truck.device(),
             dispatch_acks: config.dispatch.acks,
@@ -190,6 +194,7 @@ impl Daemon {
             client_id: self.device.clone(),
             prefix: format!("gatestamp/v1/{}/{}", config.truck.fleet, config.truck.id),
             reads_acks: self.dispatch_acks,
+            reads_commands: !config.dispatch.keys.is_empty(),
             last_will: last_will.to_string().into_bytes(),
         };
         let (to_link, from) = channel(LINK_QUEUE);
@@ -273,6 +278,7 @@ impl Daemon {
                     self.publish_health();
                 }
             }
+            LinkEvent::Command(bytes) => self.command(&bytes),
             LinkEvent::Gone(why) => {
                 let remedy = Some("check mqtt.url, the network and the broker; connecting goes on by itself");
                 if self.parts.link.set("gone", Some(why.clone()), remedy, now) {
@@ -303,6 +309,18 @@ impl Daemon {
                 "an acknowledgement is ignored: it is for another device, or above anything that this journal holds; was the \
                  device or its disk swapped? More of them are only counted, in health"
             );
+        }
+    }
+
+    fn command(&mut self, bytes: &[u8]) {
+        let at = self.clock.now();
+        let time = self.time.borrow().at(at, self.clock.system_utc());
+        let outcome = self.commands.take(bytes, at, time, self.keeper.journal());
+        if let Some(link) = outcome.link {
+            self.engine_link(link);
+        }
+        if let Some(reply) = outcome.reply {
+            self.hand_over(Outgoing::Reply(reply));
         }
     }
 
@@ -375,7 +393,13 @@ impl Daemon {
     }
 
     fn health(&self) -> Vec<u8> {
-        self.parts.message(&self.engine, &self.device, self.keeper.trouble(), self.dispatch_acks)
+        let link = Uplinked {
+            acknowledged_by: if self.dispatch_acks { "dispatch" } else { "broker" },
+            refused_commands: self.commands.refused(),
+            sent_bytes: self.traffic.up(),
+            received_bytes: self.traffic.down(),
+        };
+        self.parts.message(&self.engine, &self.device, self.keeper.trouble(), link)
     }
 
     fn publish_health(&mut self) {

@@ -39,7 +39,8 @@ pub(super) struct Session {
     poller: JoinHandle<()>,
     polled: Receiver<Result<Event, ConnectionError>>,
     topics: Topics,
-    reads_acks: bool,
+    /// Topics under `down/`.
+    subscribed: Vec<String>,
     silence_max: Duration,
     /// Handed over, packet id not known yet. `None`: not an event.
     handed: VecDeque<Option<u64>>,
@@ -53,7 +54,9 @@ struct Topics {
     state: String,
     position: String,
     health: String,
+    reply: String,
     ack: String,
+    command: String,
 }
 
 /// Dispatch's cumulative acknowledgement, as far as it is needed here.
@@ -87,9 +90,15 @@ impl Session {
                 state: topic("state"),
                 position: topic("position"),
                 health: topic("health"),
+                reply: topic("reply"),
                 ack: topic("down/ack"),
+                command: topic("down/command"),
             },
-            reads_acks: identity.reads_acks,
+            subscribed: [(identity.reads_acks, "down/ack"), (identity.reads_commands, "down/command")]
+                .iter()
+                .filter(|(reads, _)| *reads)
+                .map(|(_, name)| topic(name))
+                .collect(),
             silence_max: Duration::from_secs(u64::from(config.keep_alive_s) * 2),
             handed: VecDeque::new(),
             on_the_way: BTreeMap::new(),
@@ -134,11 +143,12 @@ impl Session {
                     }
                     match self.event(event) {
                         Ok(None) => {}
-                        Ok(Some(link @ Link::Up(_))) => {
-                            to.send(LinkEvent::Connected(note.take())).await.ok()?;
-                            to.send(LinkEvent::Engine(link)).await.ok()?;
+                        Ok(Some(event)) => {
+                            if matches!(event, LinkEvent::Engine(Link::Up(_))) {
+                                to.send(LinkEvent::Connected(note.take())).await.ok()?;
+                            }
+                            to.send(event).await.ok()?;
                         }
-                        Ok(Some(link)) => to.send(LinkEvent::Engine(link)).await.ok()?,
                         Err(why) => return Some(why),
                     }
                 }
@@ -163,6 +173,7 @@ impl Session {
             Outgoing::State(body) => (&self.topics.state, QoS::AtMostOnce, true, None, body),
             Outgoing::Position(body) => (&self.topics.position, QoS::AtMostOnce, false, None, body),
             Outgoing::Health(body) => (&self.topics.health, QoS::AtMostOnce, true, None, body),
+            Outgoing::Reply(body) => (&self.topics.reply, QoS::AtLeastOnce, false, None, body),
         };
         if !self.connected {
             return sequence;
@@ -176,7 +187,7 @@ impl Session {
         }
     }
 
-    fn event(&mut self, event: Event) -> Result<Option<Link>, String> {
+    fn event(&mut self, event: Event) -> Result<Option<LinkEvent>, String> {
         match event {
             Event::Outgoing(rumqttc::Outgoing::Publish(id)) => {
                 if let Some(Some(sequence)) = self.handed.pop_front() {
@@ -190,15 +201,15 @@ impl Session {
         }
     }
 
-    fn incoming(&mut self, packet: Packet) -> Result<Option<Link>, String> {
+    fn incoming(&mut self, packet: Packet) -> Result<Option<LinkEvent>, String> {
         match packet {
-            Packet::ConnAck(ack) => self.connected(&ack).map(Some),
-            Packet::PubAck(ack) => Ok(self.acknowledged(&ack)),
+            Packet::ConnAck(ack) => self.connected(&ack).map(|up| Some(LinkEvent::Engine(up))),
+            Packet::PubAck(ack) => Ok(self.acknowledged(&ack).map(LinkEvent::Engine)),
             Packet::Publish(publish) => Ok(self.received(&publish)),
             Packet::SubAck(ack)
                 if ack.return_codes.iter().any(|code| !matches!(code, SubscribeReasonCode::Success(_))) =>
             {
-                Err(format!("the broker does not let us read {}: {:?}", self.topics.ack, ack.return_codes))
+                Err(format!("the broker does not let us read {}: {:?}", self.subscribed.join(" or "), ack.return_codes))
             }
             Packet::Disconnect(disconnect) => {
                 Err(format!("the broker closed the connection: {:?}", disconnect.reason_code))
@@ -219,8 +230,8 @@ impl Session {
 
     fn connected(&mut self, ack: &ConnAck) -> Result<Link, String> {
         self.connected = true;
-        if self.reads_acks {
-            let subscribed = self.client.try_subscribe(&self.topics.ack, QoS::AtLeastOnce);
+        for topic in &self.subscribed {
+            let subscribed = self.client.try_subscribe(topic, QoS::AtLeastOnce);
             subscribed.map_err(|error| format!("subscribing failed: {error}"))?;
         }
         let receive_max = ack.properties.as_ref().and_then(|p| p.receive_max);
@@ -237,16 +248,23 @@ impl Session {
         Some(Link::Refused(sequence))
     }
 
-    fn received(&self, publish: &Publish) -> Option<Link> {
+    fn received(&self, publish: &Publish) -> Option<LinkEvent> {
+        if publish.topic == self.topics.command.as_bytes() {
+            return Some(LinkEvent::Command(publish.payload.to_vec()));
+        }
         if publish.topic != self.topics.ack.as_bytes() {
             return None;
         }
-        match serde_json::from_slice::<Ack>(&publish.payload) {
-            Ok(ack) => Some(Link::Received { device: ack.device, thru: ack.thru }),
+        Some(LinkEvent::Engine(self.acknowledgement(&publish.payload)))
+    }
+
+    fn acknowledgement(&self, payload: &[u8]) -> Link {
+        match serde_json::from_slice::<Ack>(payload) {
+            Ok(ack) => Link::Received { device: ack.device, thru: ack.thru },
             Err(error) => {
                 tracing::debug!(%error, topic = self.topics.ack, "an acknowledgement that cannot be read");
                 // For nobody, up to nothing: the outbox counts it among those that it ignores.
-                Some(Link::Received { device: String::new(), thru: 0 })
+                Link::Received { device: String::new(), thru: 0 }
             }
         }
     }

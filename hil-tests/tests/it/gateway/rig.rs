@@ -40,7 +40,7 @@ pub(crate) struct Rig {
     pub(crate) dispatch: Option<Dispatch>,
     pub(crate) mosquitto: Mosquitto,
     pub(crate) installation: Installation,
-    dispatch_options: dispatch::Options,
+    pub(crate) dispatch_options: dispatch::Options,
     _dir: TempDir,
 }
 
