@@ -59,6 +59,12 @@ pub struct Delivery {
     pub owed: u64,
     /// Acknowledgements that could not be right.
     pub ignored_acks: u64,
+    /// Why nothing is sent, although the broker is there and something is owed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paused: Option<&'static str>,
+    /// Events that can never be sent: how many are known, the first and the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unsendable: Option<(usize, u64, u64)>,
     /// How the link does.
     #[serde(flatten)]
     pub link: Uplinked,
@@ -195,6 +201,8 @@ impl Parts {
                 received_thru: outbox.thru(),
                 owed: outbox.owed(),
                 ignored_acks: outbox.ignored_acks(),
+                paused: outbox.pause().map(|pause| pause.why.words()),
+                unsendable: outbox.quarantined(),
                 link,
             },
             gnss: engine.state().counts(),

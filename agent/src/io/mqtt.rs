@@ -24,6 +24,9 @@ use wire::{Target, Traffic, Wire};
 const BACK_OFF: Span = Span::seconds(1);
 const BACK_OFF_MAX: Span = Span::seconds(300);
 
+/// Not less than this after somebody else took our identity over.
+const TAKEN_OVER: Span = Span::seconds(120);
+
 /// What to publish.
 #[derive(Debug)]
 pub(super) enum Outgoing {
@@ -101,24 +104,31 @@ pub(super) async fn run(uplink: Uplink, mut from: Receiver<Outgoing>, to: Sender
         while from.try_recv().is_ok() {}
         let begun = clock.now();
         let best = base.at(begun, clock.system_utc());
-        let (mut delivered, mut connected) = (false, false);
+        let (mut was_good, mut at_least) = (false, Span(0));
         let gone = match connect(&config, &mut secrets, best, &traffic).await {
             Err(why) => why,
             Ok((wire, note)) => {
                 let mut session = Session::open(wire, &config, &identity);
                 let Some(gone) = session.serve(note, &mut from, &to).await else { return };
-                (delivered, connected) = (session.delivered_anything(), session.was_connected());
+                let lasted = clock.now() - begun;
+                // A connection that lasted was a good one, even if there was nothing to deliver. Of two that share an identity
+                // each ends the other's: what was delivered meanwhile must not bring them back at once.
+                was_good = if session.was_taken_over() {
+                    at_least = TAKEN_OVER;
+                    lasted > BACK_OFF_MAX
+                } else {
+                    session.delivered_anything() || (session.was_connected() && lasted > wait)
+                };
                 gone
             }
         };
-        // A connection that lasted was a good one, even if there was nothing to deliver.
-        if delivered || (connected && clock.now() - begun > wait) {
+        if was_good {
             wait = BACK_OFF;
         }
         if to.send(LinkEvent::Gone(gone)).await.is_err() {
             return;
         }
-        clock.sleep(jittered(wait)).await;
+        clock.sleep(jittered(wait).max(at_least)).await;
         wait = Span((wait.0 * 2).min(BACK_OFF_MAX.0));
     }
 }

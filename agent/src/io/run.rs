@@ -16,7 +16,7 @@ use crate::besttime::TimeBase;
 use crate::config::{Config, Profile, Source};
 use crate::engine::{Boot, Effect, Engine, Input, Link, Notices, State};
 use crate::fault::Fault;
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, Refusal};
 use crate::recording::{Head, Recorded};
 use crate::time::Mono;
 use crate::version::{VERSION, released};
@@ -356,11 +356,11 @@ impl Daemon {
         let mut missing = range;
         for (sequence, body) in bodies {
             // Not in the journal yet: held while the disk refuses it. It must not be sent before it is durable.
-            (*missing.start()..sequence).for_each(|held| self.engine.outbox_mut().refused(at, held));
+            (*missing.start()..sequence).for_each(|held| self.engine.outbox_mut().refused(at, held, Refusal::Local));
             missing = sequence + 1..=*missing.end();
             self.hand_over(Outgoing::Event(sequence, body));
         }
-        missing.for_each(|held| self.engine.outbox_mut().refused(at, held));
+        missing.for_each(|held| self.engine.outbox_mut().refused(at, held, Refusal::Local));
     }
 
     fn hand_over(&mut self, outgoing: Outgoing) {
@@ -368,7 +368,7 @@ impl Daemon {
         if let Err(full) = to_link.try_send(outgoing)
             && let Outgoing::Event(sequence, _) = full.into_inner()
         {
-            self.engine.outbox_mut().refused(self.clock.now(), sequence);
+            self.engine.outbox_mut().refused(self.clock.now(), sequence, Refusal::Local);
         }
     }
 

@@ -8,9 +8,12 @@ use super::wire::Wire;
 use super::{Identity, LinkEvent, Outgoing};
 use crate::config::Mqtt;
 use crate::engine::Link;
+use crate::outbox::Refusal;
 use rumqttc::Transport;
 use rumqttc::v5::mqttbytes::QoS;
-use rumqttc::v5::mqttbytes::v5::{ConnAck, LastWill, Packet, PubAck, PubAckReason, Publish, SubscribeReasonCode};
+use rumqttc::v5::mqttbytes::v5::{
+    ConnAck, DisconnectReasonCode, LastWill, Packet, PubAck, PubAckReason, Publish, SubscribeReasonCode,
+};
 use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, StateError};
 use serde::Deserialize;
 use std::collections::{BTreeMap, VecDeque};
@@ -28,6 +31,10 @@ const CONNECT_TIMEOUT_S: u64 = 30;
 const IN_FLIGHT_MAX: u16 = 128;
 /// Largest packet that dispatch may send.
 const INCOMING_MAX: u32 = 64 * 1024;
+/// Largest packet that we send: an event has at most 16 KiB, and brokers that take less announce it.
+const PACKET_MAX: usize = 17 * 1024;
+/// Bytes of a PUBLISH beside topic and payload: fixed header 5, length of the topic 2, packet id 2, length of the properties 1.
+const PUBLISH_OVERHEAD: usize = 10;
 /// An event on the way for so long without a PUBACK: the connection only looks alive.
 const PUBACK_PATIENCE: Duration = Duration::from_secs(30);
 /// What a broker that names none takes at once (MQTT 5.0, 3.2.2.3.3).
@@ -47,6 +54,9 @@ pub(super) struct Session {
     on_the_way: BTreeMap<u16, u64>,
     connected: bool,
     delivered: bool,
+    taken_over: bool,
+    /// Bytes of a packet that the broker takes, or that we send at most.
+    packet_max: usize,
 }
 
 struct Topics {
@@ -64,6 +74,8 @@ struct Topics {
 struct Ack {
     device: String,
     thru: u64,
+    #[serde(default)]
+    have: Vec<(u64, u64)>,
 }
 
 impl Session {
@@ -104,6 +116,8 @@ impl Session {
             on_the_way: BTreeMap::new(),
             connected: false,
             delivered: false,
+            taken_over: false,
+            packet_max: PACKET_MAX,
         }
     }
 
@@ -113,6 +127,11 @@ impl Session {
 
     pub(super) fn delivered_anything(&self) -> bool {
         self.delivered
+    }
+
+    /// Somebody else connected with our client id.
+    pub(super) fn was_taken_over(&self) -> bool {
+        self.taken_over
     }
 
     /// Serves until the connection ends, and says why; `None`: the daemon stops. `note`: what there is to say once connected.
@@ -154,8 +173,8 @@ impl Session {
                 }
                 outgoing = from.recv() => {
                     let outgoing = outgoing?;
-                    if let Some(refused) = self.publish(outgoing) {
-                        to.send(LinkEvent::Engine(Link::Refused(refused))).await.ok()?;
+                    if let Some((sequence, refusal)) = self.publish(outgoing) {
+                        to.send(LinkEvent::Engine(Link::Refused(sequence, refusal))).await.ok()?;
                     }
                 }
                 () = &mut heard => return Some("nothing heard from the broker for too long".to_owned()),
@@ -166,8 +185,8 @@ impl Session {
         }
     }
 
-    /// Hands a message to the client. Gives back the sequence of an event that it did not take.
-    fn publish(&mut self, outgoing: Outgoing) -> Option<u64> {
+    /// Hands a message to the client. Gives back the sequence of an event that it did not take, and why.
+    fn publish(&mut self, outgoing: Outgoing) -> Option<(u64, Refusal)> {
         let (topic, qos, retain, sequence, payload) = match outgoing {
             Outgoing::Event(sequence, body) => (&self.topics.events, QoS::AtLeastOnce, false, Some(sequence), body),
             Outgoing::State(body) => (&self.topics.state, QoS::AtMostOnce, true, None, body),
@@ -175,15 +194,26 @@ impl Session {
             Outgoing::Health(body) => (&self.topics.health, QoS::AtMostOnce, true, None, body),
             Outgoing::Reply(body) => (&self.topics.reply, QoS::AtLeastOnce, false, None, body),
         };
+        let refused = |refusal| sequence.map(|sequence| (sequence, refusal));
+        // Before the client takes it: one that is too long would end the connection, and be sent again by the next.
+        if topic.len() + payload.len() + PUBLISH_OVERHEAD > self.packet_max {
+            tracing::error!(
+                topic,
+                bytes = payload.len(),
+                limit = self.packet_max,
+                "longer than the broker takes, and not sent"
+            );
+            return refused(Refusal::Unsendable);
+        }
         if !self.connected {
-            return sequence;
+            return refused(Refusal::Local);
         }
         match self.client.try_publish(topic, qos, retain, payload) {
             Ok(()) => {
                 self.handed.push_back(sequence);
                 None
             }
-            Err(_) => sequence,
+            Err(_) => refused(Refusal::Local),
         }
     }
 
@@ -211,9 +241,7 @@ impl Session {
             {
                 Err(format!("the broker does not let us read {}: {:?}", self.subscribed.join(" or "), ack.return_codes))
             }
-            Packet::Disconnect(disconnect) => {
-                Err(format!("the broker closed the connection: {:?}", disconnect.reason_code))
-            }
+            Packet::Disconnect(disconnect) => Err(self.disconnected(disconnect.reason_code)),
             Packet::Auth(_)
             | Packet::Connect(..)
             | Packet::PubRec(_)
@@ -234,8 +262,21 @@ impl Session {
             let subscribed = self.client.try_subscribe(topic, QoS::AtLeastOnce);
             subscribed.map_err(|error| format!("subscribing failed: {error}"))?;
         }
+        let announced = ack.properties.as_ref().and_then(|p| p.max_packet_size);
+        self.packet_max =
+            announced.map_or(PACKET_MAX, |max| usize::try_from(max).unwrap_or(PACKET_MAX).min(PACKET_MAX));
         let receive_max = ack.properties.as_ref().and_then(|p| p.receive_max);
         Ok(Link::Up(receive_max.unwrap_or(RECEIVE_MAX_DEFAULT)))
+    }
+
+    fn disconnected(&mut self, reason: DisconnectReasonCode) -> String {
+        if reason == DisconnectReasonCode::SessionTakenOver {
+            self.taken_over = true;
+            return "another device connected with our identity (session taken over): two trucks share a configuration or a \
+                    certificate"
+                .to_owned();
+        }
+        format!("the broker closed the connection: {reason:?}")
     }
 
     fn acknowledged(&mut self, ack: &PubAck) -> Option<Link> {
@@ -245,7 +286,7 @@ impl Session {
             return Some(Link::Delivered(sequence));
         }
         tracing::debug!(sequence, reason = ?ack.reason, "the broker did not take an event");
-        Some(Link::Refused(sequence))
+        Some(Link::Refused(sequence, refusal(ack.reason)))
     }
 
     fn received(&self, publish: &Publish) -> Option<LinkEvent> {
@@ -260,13 +301,27 @@ impl Session {
 
     fn acknowledgement(&self, payload: &[u8]) -> Link {
         match serde_json::from_slice::<Ack>(payload) {
-            Ok(ack) => Link::Received { device: ack.device, thru: ack.thru },
+            Ok(ack) => Link::Received { device: ack.device, thru: ack.thru, have: ack.have },
             Err(error) => {
                 tracing::debug!(%error, topic = self.topics.ack, "an acknowledgement that cannot be read");
                 // For nobody, up to nothing: the outbox counts it among those that it ignores.
-                Link::Received { device: String::new(), thru: 0 }
+                Link::Received { device: String::new(), thru: 0, have: Vec::new() }
             }
         }
+    }
+}
+
+/// What a PUBACK that is no success means (MQTT 5.0, 3.4.2.1).
+fn refusal(reason: PubAckReason) -> Refusal {
+    match reason {
+        PubAckReason::NoMatchingSubscribers => Refusal::NobodyListens,
+        PubAckReason::NotAuthorized | PubAckReason::TopicNameInvalid => Refusal::Denied,
+        PubAckReason::PayloadFormatInvalid => Refusal::Unsendable,
+        PubAckReason::Success
+        | PubAckReason::QuotaExceeded
+        | PubAckReason::PacketIdentifierInUse
+        | PubAckReason::ImplementationSpecificError
+        | PubAckReason::UnspecifiedError => Refusal::Quota,
     }
 }
 
