@@ -24,6 +24,8 @@ use wire::{Target, Traffic, Wire};
 const BACK_OFF: Span = Span::seconds(1);
 const BACK_OFF_MAX: Span = Span::seconds(300);
 
+/// A connection that the broker ended without a word was a good one after this time. Radio that fails sooner is another matter.
+const STEADY: Span = Span::seconds(60);
 /// Not less than this after somebody else took our identity over.
 const TAKEN_OVER: Span = Span::seconds(120);
 
@@ -116,6 +118,8 @@ pub(super) async fn run(uplink: Uplink, mut from: Receiver<Outgoing>, to: Sender
                 was_good = if session.was_taken_over() {
                     at_least = TAKEN_OVER;
                     lasted > BACK_OFF_MAX
+                } else if session.was_put_out() {
+                    lasted > STEADY
                 } else {
                     session.delivered_anything() || (session.was_connected() && lasted > wait)
                 };

@@ -38,3 +38,17 @@ pub fn command(options: &Options, message: &[u8], patience: Duration) -> io::Res
     };
     runtime.block_on(async { tokio::time::timeout(patience, talk).await.map_or(Ok(None), |said| said.map(Some)) })
 }
+
+/// Leaves a retained message for the truck, as somebody else or an earlier dispatch may have.
+///
+/// # Errors
+/// When there is no broker.
+pub fn retain(options: &Options, leaf: &str, message: &[u8]) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let (client, mut events) = AsyncClient::new(MqttOptions::new("operator", "127.0.0.1", options.broker_port), 8);
+        client.try_publish(options.topic(leaf), QoS::AtLeastOnce, true, message.to_vec()).map_err(io::Error::other)?;
+        while !matches!(events.poll().await.map_err(io::Error::other)?, Incident::Incoming(Packet::PubAck(_))) {}
+        Ok(())
+    })
+}

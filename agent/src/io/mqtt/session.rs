@@ -134,6 +134,11 @@ impl Session {
         self.taken_over
     }
 
+    /// The broker ended the connection in good order and without a word: as some do when another client takes our identity over.
+    pub(super) fn was_put_out(&self) -> bool {
+        self.wire.was_closed()
+    }
+
     /// Serves until the connection ends, and says why; `None`: the daemon stops. `note`: what there is to say once connected.
     pub(super) async fn serve(
         &mut self,
@@ -150,8 +155,7 @@ impl Session {
                 polled = self.polled.recv() => {
                     let event = match polled {
                         None => return Some("the client ended".to_owned()),
-                        // The wire knows why; the client only that its socket was closed.
-                        Some(Err(error)) => return Some(self.wire.ended().unwrap_or_else(|| in_words(&error))),
+                        Some(Err(error)) => return Some(self.failed(&error)),
                         Some(Ok(event)) => event,
                     };
                     if matches!(event, Event::Incoming(_)) {
@@ -241,8 +245,9 @@ impl Session {
             {
                 Err(format!("the broker does not let us read {}: {:?}", self.subscribed.join(" or "), ack.return_codes))
             }
-            Packet::Disconnect(disconnect) => Err(self.disconnected(disconnect.reason_code)),
-            Packet::Auth(_)
+            // The client makes an error of a DISCONNECT.
+            Packet::Disconnect(_)
+            | Packet::Auth(_)
             | Packet::Connect(..)
             | Packet::PubRec(_)
             | Packet::PubRel(_)
@@ -267,6 +272,16 @@ impl Session {
             announced.map_or(PACKET_MAX, |max| usize::try_from(max).unwrap_or(PACKET_MAX).min(PACKET_MAX));
         let receive_max = ack.properties.as_ref().and_then(|p| p.receive_max);
         Ok(Link::Up(receive_max.unwrap_or(RECEIVE_MAX_DEFAULT)))
+    }
+
+    /// Why it ended: what the broker said last, else what the wire knows, else what the client makes of it.
+    fn failed(&mut self, error: &ConnectionError) -> String {
+        match error {
+            ConnectionError::MqttState(StateError::ServerDisconnect { reason_code, .. }) => {
+                self.disconnected(*reason_code)
+            }
+            other => self.wire.ended().unwrap_or_else(|| in_words(other)),
+        }
     }
 
     fn disconnected(&mut self, reason: DisconnectReasonCode) -> String {

@@ -30,6 +30,9 @@ use tokio_rustls::TlsConnector;
 /// DNS, TCP and TLS together: at 2 s round trip and 9.6 kbit/s, with certificates both ways, they take 6 to 8 s; a cell that
 /// just woke up takes ten more.
 pub const CONNECT_PATIENCE: Duration = Duration::from_secs(60);
+/// The other end closed in good order, and said nothing that the client understood.
+const CLOSED: &str = "the broker closed the connection without a word that the client understands: it stopped, or two trucks \
+                      with one identity put each other out";
 /// Names to try before giving up: another process may have taken one.
 const NAMES_MAX: usize = 16;
 
@@ -98,6 +101,12 @@ impl Wire {
         &self.address
     }
 
+    /// The broker itself closed the connection, and no network did.
+    #[must_use]
+    pub fn was_closed(&self) -> bool {
+        self.ended().as_deref() == Some(CLOSED)
+    }
+
     /// Why the relay ended, if it has and knows.
     #[must_use]
     pub fn ended(&self) -> Option<String> {
@@ -154,7 +163,7 @@ where
         let why = tokio::select! {
             up = copy(&mut from_client, &mut to_broker) => up.err().map(|error| in_words(&error)),
             down = copy(&mut from_broker, &mut to_client) => match down {
-                Ok(_) => Some("the broker closed the connection".to_owned()),
+                Ok(_) => Some(CLOSED.to_owned()),
                 Err(error) => Some(in_words(&error)),
             },
         };

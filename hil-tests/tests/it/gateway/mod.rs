@@ -9,6 +9,7 @@ mod commands;
 mod configuration;
 mod kills;
 mod links;
+mod refusals;
 mod rig;
 mod stops;
 mod storage;

@@ -82,17 +82,25 @@ impl Garage {
 
     /// Starts the agent, if asked to, with the cable plugged in, then dispatch, and drives off.
     pub(crate) fn drive(self, gateway: Option<Gateway>) -> Rig {
+        let dispatch = Dispatch::start(self.installation.dispatch(self.mosquitto.port())).expect("dispatch starts");
+        self.drive_with(gateway, Some(dispatch))
+    }
+
+    /// The same while dispatch is away.
+    pub(crate) fn drive_without_dispatch(self) -> Rig {
+        self.drive_with(None, None)
+    }
+
+    fn drive_with(self, gateway: Option<Gateway>, dispatch: Option<Dispatch>) -> Rig {
         let Self { shift, mosquitto, installation, scale, dir } = self;
         let start_utc_ms = utc_second_ms();
         let epochs = receiver::listen(&shift, start_utc_ms, Setup { cold_start_s: 30.0, ..Setup::default() });
         let dispatch_options = installation.dispatch(mosquitto.port());
-        let dispatch = Dispatch::start(dispatch_options.clone()).expect("dispatch starts");
         let mut port = installation.port();
         port.plug().expect("a terminal");
-        let gateway = gateway.unwrap_or_else(|| installation.start().expect("the agent starts"));
+        let gateway = Some(gateway.unwrap_or_else(|| installation.start().expect("the agent starts")));
         let clock = SimClock::start(start_utc_ms, scale);
         let cab = Cab::drive(port, epochs, clock, std::io::sink()).expect("the shift starts");
-        let (gateway, dispatch) = (Some(gateway), Some(dispatch));
         Rig { shift, clock, cab, gateway, dispatch, mosquitto, installation, dispatch_options, _dir: dir }
     }
 }
