@@ -7,15 +7,15 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 
 use crate::background::Background;
+use crate::clock;
 
 /// More connections than this at once are dropped: the truck has one.
 const CONNECTIONS_MAX: usize = 16;
@@ -165,14 +165,14 @@ where
                 tokio::time::sleep(Duration::from_secs(1) * u32::try_from(length).unwrap_or(0) / bytes_per_s).await;
             }
             let piece = buffer.get(..length).unwrap_or_default().to_vec();
-            if pieces.send((Instant::now() + quality.delay, piece)).await.is_err() {
+            if pieces.send((clock::now() + quality.delay, piece)).await.is_err() {
                 return;
             }
         }
     };
     let giving = async move {
         while let Some((due, piece)) = under_way.recv().await {
-            tokio::time::sleep_until(due).await;
+            tokio::time::sleep_until(due.into()).await;
             if state.wait_for(|state| *state == State::Up).await.is_err() || to.write_all(&piece).await.is_err() {
                 return;
             }

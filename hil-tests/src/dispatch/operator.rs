@@ -32,7 +32,7 @@ pub fn command(options: &Options, message: &[u8], patience: Duration) -> io::Res
                 Incident::Incoming(Packet::Publish(reply)) => {
                     return serde_json::from_slice(&reply.payload).map_err(io::Error::other);
                 }
-                _ => {}
+                Incident::Incoming(_) | Incident::Outgoing(_) => {}
             }
         }
     };

@@ -276,12 +276,10 @@ impl Session {
 
     /// Why it ended: what the broker said last, else what the wire knows, else what the client makes of it.
     fn failed(&mut self, error: &ConnectionError) -> String {
-        match error {
-            ConnectionError::MqttState(StateError::ServerDisconnect { reason_code, .. }) => {
-                self.disconnected(*reason_code)
-            }
-            other => self.wire.ended().unwrap_or_else(|| in_words(other)),
+        if let ConnectionError::MqttState(StateError::ServerDisconnect { reason_code, .. }) = error {
+            return self.disconnected(*reason_code);
         }
+        self.wire.ended().unwrap_or_else(|| in_words(error))
     }
 
     fn disconnected(&mut self, reason: DisconnectReasonCode) -> String {
@@ -350,7 +348,10 @@ fn in_words(error: &ConnectionError) -> String {
         ConnectionError::MqttState(StateError::Deserialization(error)) => {
             format!("what answers does not speak MQTT: a captive portal, or another service on this port ({error})")
         }
-        other => other.to_string(),
+        ConnectionError::MqttState(_)
+        | ConnectionError::Io(_)
+        | ConnectionError::NotConnAck(_)
+        | ConnectionError::RequestsDone => error.to_string(),
     }
 }
 

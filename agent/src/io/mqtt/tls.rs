@@ -123,6 +123,7 @@ fn fault(path: &Path, what: String, remedy: &str) -> Fault {
 }
 
 /// The bytes of a file and its mode.
+#[expect(clippy::wildcard_enum_match_arm, reason = "of all errors of files two have a remedy of their own")]
 fn content(path: &Path) -> Result<(Vec<u8>, u32), Fault> {
     let read = || -> io::Result<(Vec<u8>, u32)> {
         let file = File::open(path)?;
@@ -175,6 +176,7 @@ fn roots(path: &Path, bytes: &[u8]) -> Result<Arc<RootCertStore>, Fault> {
     Ok(Arc::new(store))
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "every other error is one of PEM")]
 fn private_key(path: &Path, bytes: &[u8]) -> Result<PrivateKeyDer<'static>, Fault> {
     PrivateKeyDer::from_pem_slice(bytes).map_err(|error| match error {
         PemError::NoItemsFound => fault(
@@ -244,6 +246,10 @@ const FAR_AHEAD: UnixTime = UnixTime::since_unix_epoch(Duration::from_secs(221_8
 
 /// What an error of TLS means for whoever has to mend it.
 #[must_use]
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "rustls has many more errors than there are remedies, and adds to them"
+)]
 pub fn in_words(error: &rustls::Error, host: &str, time: BestTime) -> String {
     use rustls::{AlertDescription as Alert, CertificateError as Bad, Error};
     let now = format!("it is {} ({})", rfc3339(time.utc), time.source.name());
