@@ -10,6 +10,7 @@
 //! The modules stand in the order in which data passes through them; [`engine`] composes them, [`io`] is the only place
 //! with clocks, files, sockets and `await`, [`cli`] has one file per command.
 
+pub mod besttime;
 pub mod fault;
 pub mod time;
 pub mod version;
@@ -17,6 +18,7 @@ pub mod version;
 pub mod config;
 pub mod facility;
 
+pub mod downlink;
 pub mod engine;
 pub mod event;
 pub mod gnss;

@@ -5,20 +5,46 @@
 //! acknowledging consumer the broker's word has to do.
 //!
 //! ```text
-//!      received by dispatch      with the broker or on the way      journaled
-//!   1 ..................... thru ........................... next ............ highest
+//!      received by dispatch      with the broker or on the way      backlog         fresh
+//!   1 ..................... thru ........................... next ......... - - - - - - - - highest
 //! ```
+//!
+//! What was decided within the last quarter of an hour overtakes the backlog, visits before anything else; every fourth
+//! message is still the backlog's, so that `thru` always moves. Overtaking changes no sequence: dispatch orders by it.
+
+mod refusal;
 
 use crate::time::Mono;
 use geofence::Span;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::RangeInclusive;
+
+pub use refusal::{Pause, Refusal};
 
 /// Events on the way at once. On a round trip of 2 s this is 50 events/s.
 const WINDOW_MAX: u16 = 100;
 /// Patience with dispatch before everything above its acknowledgement is sent again; doubles up to the maximum.
 const PATIENCE: Span = Span::seconds(30);
 const PATIENCE_MAX: Span = Span::seconds(3_600);
+/// Fresh is what was decided so recently.
+const FRESH: Span = Span::seconds(900);
+/// Fresh events that are known at once: one every four seconds. What is beyond waits its turn in the backlog.
+const FRESH_MAX: usize = 225;
+/// One message in so many is the backlog's.
+const BACKLOG_SHARE: u8 = 4;
+/// Ranges above `thru` that dispatch may say it has; what it does not say is only sent again.
+const HAVE_MAX: usize = 16;
+/// Events that can never be sent, and are known one by one.
+const QUARANTINED_MAX: usize = 64;
+
+/// An event that was decided a short time ago.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Fresh {
+    sequence: u64,
+    at: Mono,
+    /// About a visit.
+    urgent: bool,
+}
 
 /// The cursor.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,9 +55,27 @@ pub struct Outbox {
     highest: u64,
     next: u64,
     window: Option<u16>,
-    on_the_way: BTreeSet<u64>,
+    /// By sequence, with the number of the sending.
+    on_the_way: BTreeMap<u64, u64>,
+    /// Numbers of what is on the way.
+    sent: BTreeSet<u64>,
+    sendings: u64,
+    /// Sent before their turn came: above `next`.
+    early: BTreeSet<u64>,
+    fresh: VecDeque<Fresh>,
+    /// Fresh ones since the last one of the backlog.
+    in_a_row: u8,
+    /// What dispatch has above `thru`.
+    have: Vec<(u64, u64)>,
     /// Taken by the broker, above `thru`: only kept where the broker's word has to do.
     delivered: BTreeSet<u64>,
+    quarantined: BTreeSet<u64>,
+    /// Could not be handed over, and when to try again: the journal does not have them yet, or the client's queue was full.
+    held: BTreeSet<u64>,
+    held_until: Option<Mono>,
+    pause: Option<Pause>,
+    /// After a refusal one event at a time, until the broker takes one.
+    probing: bool,
     again_at: Option<Mono>,
     patience: Span,
     ignored_acks: u64,
@@ -50,8 +94,19 @@ impl Outbox {
             highest,
             next: thru + 1,
             window: None,
-            on_the_way: BTreeSet::new(),
+            on_the_way: BTreeMap::new(),
+            sent: BTreeSet::new(),
+            sendings: 0,
+            early: BTreeSet::new(),
+            fresh: VecDeque::new(),
+            in_a_row: 0,
+            have: Vec::new(),
             delivered: BTreeSet::new(),
+            quarantined: BTreeSet::new(),
+            held: BTreeSet::new(),
+            held_until: None,
+            pause: None,
+            probing: false,
             again_at: None,
             patience: PATIENCE,
             ignored_acks: 0,
@@ -76,16 +131,33 @@ impl Outbox {
         self.ignored_acks
     }
 
+    /// Events that can never be sent: how many are known, the first and the last.
+    #[must_use]
+    pub fn quarantined(&self) -> Option<(usize, u64, u64)> {
+        Some((self.quarantined.len(), *self.quarantined.first()?, *self.quarantined.last()?))
+    }
+
+    /// Why nothing is sent at the moment although something is owed.
+    #[must_use]
+    pub fn pause(&self) -> Option<Pause> {
+        self.pause
+    }
+
     /// Everything up to here is with the broker.
     #[must_use]
     pub fn complete_thru(&self) -> u64 {
-        let waiting = self.on_the_way.first().copied().unwrap_or(self.next);
+        let waiting =
+            self.on_the_way.keys().chain(&self.held).fold(self.next, |lowest, &sequence| lowest.min(sequence));
         waiting.saturating_sub(1).max(self.thru)
     }
 
-    /// The event `sequence` is in the journal.
-    pub fn journaled(&mut self, sequence: u64) {
+    /// The event `sequence` is in the journal since `at`. `urgent`: it is about a visit.
+    pub fn journaled(&mut self, at: Mono, sequence: u64, urgent: bool) {
         self.highest = self.highest.max(sequence);
+        self.fresh.push_back(Fresh { sequence, at, urgent });
+        if self.fresh.len() > FRESH_MAX {
+            self.fresh.pop_front();
+        }
     }
 
     /// A connection, with a clean session: whatever was on the way may be lost.
@@ -99,40 +171,86 @@ impl Outbox {
     /// No connection.
     pub fn link_down(&mut self) {
         self.window = None;
-        self.on_the_way.clear();
+        self.nothing_on_the_way();
     }
 
     /// The broker took it.
     pub fn delivered(&mut self, sequence: u64) {
-        if !self.on_the_way.remove(&sequence) || self.dispatch_acks {
+        if !self.arrived(sequence) {
+            return;
+        }
+        (self.probing, self.pause) = (false, None);
+        if self.dispatch_acks {
             return;
         }
         self.delivered.insert(sequence);
-        while self.delivered.remove(&(self.thru + 1)) {
-            self.thru += 1;
+        self.move_by_the_brokers_word();
+    }
+
+    /// The broker did not take it, or it could not be handed over: hold it, and try again when the reason may be gone.
+    pub fn refused(&mut self, at: Mono, sequence: u64, refusal: Refusal) {
+        self.arrived(sequence);
+        if refusal == Refusal::Unsendable {
+            if self.quarantined.len() < QUARANTINED_MAX {
+                self.quarantined.insert(sequence);
+            }
+            self.early.insert(sequence);
+            self.move_by_the_brokers_word();
+            return;
         }
+        if refusal == Refusal::Local {
+            // Others may go on: what the journal took before still can be sent.
+            self.held.insert(sequence);
+            self.held_until.get_or_insert(at.plus(refusal::LOCAL));
+            return;
+        }
+        if sequence > self.thru {
+            self.next = self.next.min(sequence);
+            self.early.remove(&sequence);
+        }
+        self.probing = true;
+        self.pause = Some(Pause::after(self.pause, at, refusal));
     }
 
-    /// The broker did not take it, or nobody listens: hold it and try again later.
-    pub fn refused(&mut self, at: Mono, sequence: u64) {
-        self.on_the_way.remove(&sequence);
-        let again = at.plus(self.patience);
-        self.again_at = Some(self.again_at.map_or(again, |then| then.min(again)));
+    /// An acknowledgement for another device, or one that cannot be read: a retained value of a swapped-out device must not
+    /// swallow events.
+    pub fn foreign_ack(&mut self) {
+        self.ignored_acks += 1;
     }
 
-    /// Dispatch has committed everything up to `thru`. What goes back or lies above what was ever sent changes nothing:
-    /// a retained value of a swapped-out device must not swallow events.
-    pub fn received(&mut self, at: Mono, thru: u64) {
-        if thru > self.highest || thru == 0 {
+    /// Dispatch has committed everything up to `thru`, and the ranges `have` above it. What goes back or lies above what was
+    /// ever sent changes nothing.
+    pub fn received(&mut self, at: Mono, thru: u64, have: &[(u64, u64)]) {
+        if thru > self.highest {
             self.ignored_acks += 1;
             return;
         }
-        if thru <= self.thru {
+        if thru < self.thru {
             return;
         }
-        self.thru = thru;
-        self.next = self.next.max(thru + 1);
-        self.on_the_way = self.on_the_way.split_off(&(thru + 1));
+        self.have = have
+            .iter()
+            .filter(|(first, last)| first <= last && *last <= self.highest)
+            .take(HAVE_MAX)
+            .copied()
+            .collect();
+        if thru == self.thru {
+            return;
+        }
+        self.moved_to(thru);
+        self.patience = PATIENCE;
+        self.again_at = Some(at.plus(self.patience));
+    }
+
+    /// Owes everything from `sequence` on again, as far as the journal still holds it, from `lowest` on. What dispatch
+    /// acknowledges from here on counts again: it asks for this when its own `thru` went back.
+    pub fn replay_from(&mut self, at: Mono, sequence: u64, lowest: u64) {
+        let thru = sequence.max(lowest).saturating_sub(1).min(self.highest);
+        if thru < self.thru {
+            (self.thru, self.told_thru) = (thru, thru);
+        }
+        self.have.clear();
+        self.send_again();
         self.patience = PATIENCE;
         self.again_at = Some(at.plus(self.patience));
     }
@@ -144,167 +262,154 @@ impl Outbox {
         moved.then_some(self.thru)
     }
 
-    /// What to send now. The sequences count as on the way from here on.
+    /// What to send now; to be asked until there is nothing. The sequences count as on the way from here on.
     pub fn poll(&mut self, at: Mono) -> Option<RangeInclusive<u64>> {
         let window = self.window?;
+        if self.pause.is_some_and(|pause| at < pause.until) {
+            return None;
+        }
+        if self.held_until.is_some_and(|then| at >= then) {
+            self.held_until = None;
+            self.next = self.held.first().map_or(self.next, |&first| first.max(self.thru + 1).min(self.next));
+            self.held.clear();
+        }
+        self.pass();
         let all_sent = self.next > self.highest && self.on_the_way.is_empty();
         if all_sent && self.owed() > 0 && self.again_at.is_some_and(|then| at >= then) {
             self.send_again();
             self.patience = Span((self.patience.0 * 2).min(PATIENCE_MAX.0));
             self.again_at = Some(at.plus(self.patience));
+            self.pass();
         }
-        // Counted from the oldest, not by number: the client's packet ids go round within the window, and one that comes
-        // round to a message still on the way would stall it.
-        let oldest = self.on_the_way.first().copied().unwrap_or(self.next);
-        let room = u64::from(window).saturating_sub(self.next - oldest);
-        let count = room.min((self.highest + 1).saturating_sub(self.next));
-        if count == 0 {
-            return None;
-        }
-        let range = self.next..=self.next + count - 1;
+        let window = if self.probing { 1 } else { window };
+        // Counted from the oldest sending, not by number: the client's packet ids go round within the window, and one that
+        // comes round to a message still on the way would stall it.
+        let oldest = self.sent.first().copied().unwrap_or(self.sendings);
+        let room = u64::from(window).saturating_sub(self.sendings - oldest);
+        let backlog = self.backlog(room, u64::from(window));
+        let range = match (self.freshest(at, room), backlog) {
+            (Some(fresh), Some(backlog)) if self.in_a_row + 1 >= BACKLOG_SHARE || backlog.contains(&fresh) => {
+                self.in_a_row = 0;
+                if backlog.contains(&fresh) { backlog } else { *backlog.start()..=*backlog.start() }
+            }
+            (Some(fresh), _) => {
+                self.in_a_row = self.in_a_row.saturating_add(1).min(BACKLOG_SHARE);
+                fresh..=fresh
+            }
+            (None, Some(backlog)) => {
+                self.in_a_row = 0;
+                backlog
+            }
+            (None, None) => return None,
+        };
+        self.send(at, &range);
+        Some(range)
+    }
+
+    fn send(&mut self, at: Mono, range: &RangeInclusive<u64>) {
         // Patience begins with the sending of what is owed first: dispatch cannot acknowledge what it never saw, and what
         // comes after must not hold off sending an older one again.
         if *range.start() == self.thru + 1 || self.again_at.is_none() {
             self.again_at = Some(at.plus(self.patience));
         }
-        self.next += count;
-        self.on_the_way.extend(range.clone());
-        Some(range)
+        for sequence in range.clone() {
+            self.on_the_way.insert(sequence, self.sendings);
+            self.sent.insert(self.sendings);
+            self.sendings += 1;
+        }
+        if *range.start() == self.next {
+            self.next = range.end() + 1;
+        } else {
+            self.early.insert(*range.start());
+        }
+    }
+
+    /// The oldest stretch that was not sent yet, as much of it as there is room for. While anything fresh may come, a
+    /// quarter of the window stays free of it.
+    fn backlog(&self, room: u64, window: u64) -> Option<RangeInclusive<u64>> {
+        let is_behind = self.fresh.back().is_none_or(|newest| self.next < newest.sequence);
+        let kept_free =
+            if is_behind && window >= u64::from(BACKLOG_SHARE) { window / u64::from(BACKLOG_SHARE) } else { 0 };
+        let room = room.saturating_sub(kept_free);
+        let mut last = None;
+        let mut sequence = self.next;
+        while sequence <= self.highest && sequence < self.next + room && !self.is_passed(sequence) {
+            last = Some(sequence);
+            sequence += 1;
+        }
+        last.map(|last| self.next..=last)
+    }
+
+    /// The first of what is fresh and was not sent yet: about a visit, or else anything.
+    fn freshest(&mut self, at: Mono, room: u64) -> Option<u64> {
+        let thru = self.thru;
+        self.fresh.retain(|fresh| at - fresh.at < FRESH && fresh.sequence > thru);
+        let waiting = |fresh: &&Fresh| fresh.sequence >= self.next && !self.is_passed(fresh.sequence);
+        let first = |urgent| self.fresh.iter().filter(waiting).find(|fresh| fresh.urgent == urgent);
+        let found = first(true).or_else(|| first(false)).map(|fresh| fresh.sequence);
+        found.filter(|_| room > 0)
+    }
+
+    /// Whether the cursor goes past it: on the way, sent early, never to be sent, held, or with dispatch.
+    fn is_passed(&self, sequence: u64) -> bool {
+        self.on_the_way.contains_key(&sequence)
+            || self.early.contains(&sequence)
+            || self.quarantined.contains(&sequence)
+            || self.held.contains(&sequence)
+            || self.have.iter().any(|(first, last)| (*first..=*last).contains(&sequence))
+    }
+
+    /// Moves the cursor past what need not be sent.
+    fn pass(&mut self) {
+        while self.next <= self.highest && self.is_passed(self.next) {
+            self.early.remove(&self.next);
+            let known = self.have.iter().find(|(first, last)| (*first..=*last).contains(&self.next));
+            self.next = known.map_or(self.next, |(_, last)| *last) + 1;
+        }
+    }
+
+    /// It is not on the way any more. Whether it was.
+    fn arrived(&mut self, sequence: u64) -> bool {
+        let Some(number) = self.on_the_way.remove(&sequence) else { return false };
+        self.sent.remove(&number)
+    }
+
+    fn move_by_the_brokers_word(&mut self) {
+        if self.dispatch_acks {
+            return;
+        }
+        let mut thru = self.thru;
+        while self.delivered.remove(&(thru + 1)) || self.quarantined.contains(&(thru + 1)) {
+            thru += 1;
+        }
+        self.moved_to(thru);
+    }
+
+    fn moved_to(&mut self, thru: u64) {
+        self.thru = thru;
+        self.next = self.next.max(thru + 1);
+        self.early = self.early.split_off(&(thru + 1));
+        self.quarantined = self.quarantined.split_off(&(thru + 1));
+        let still = self.on_the_way.split_off(&(thru + 1));
+        for number in std::mem::replace(&mut self.on_the_way, still).into_values() {
+            self.sent.remove(&number);
+        }
+    }
+
+    fn nothing_on_the_way(&mut self) {
+        self.held.clear();
+        self.held_until = None;
+        self.on_the_way.clear();
+        self.sent.clear();
     }
 
     fn send_again(&mut self) {
         self.next = self.thru + 1;
-        self.on_the_way.clear();
+        self.nothing_on_the_way();
+        self.early.clear();
         self.delivered.clear();
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn seconds(s: u64) -> Mono {
-        Mono(s * 1_000)
-    }
-
-    fn linked(highest: u64) -> Outbox {
-        let mut outbox = Outbox::new(true, 0, 1, highest);
-        outbox.link_up(seconds(0), 20);
-        outbox
-    }
-
-    #[test]
-    fn the_window_bounds_what_is_on_the_way_and_the_broker_moves_it() {
-        let mut outbox = linked(50);
-        assert_eq!(outbox.poll(seconds(0)), Some(1..=20));
-        assert_eq!(outbox.poll(seconds(0)), None);
-        outbox.delivered(2);
-        assert_eq!(outbox.poll(seconds(0)), None);
-        outbox.delivered(1);
-        assert_eq!(outbox.poll(seconds(0)), Some(21..=22));
-    }
-
-    #[test]
-    fn an_event_is_owed_until_dispatch_has_it_whatever_the_broker_says() {
-        let mut outbox = linked(2);
-        outbox.poll(seconds(0));
-        outbox.delivered(1);
-        outbox.delivered(2);
-        assert_eq!((outbox.owed(), outbox.complete_thru()), (2, 2));
-        outbox.received(seconds(1), 2);
-        assert_eq!((outbox.owed(), outbox.moved(), outbox.moved()), (0, Some(2), None));
-    }
-
-    #[test]
-    fn a_new_connection_sends_everything_owed_again() {
-        let mut outbox = linked(3);
-        outbox.poll(seconds(0));
-        outbox.received(seconds(1), 1);
-        outbox.link_down();
-        assert_eq!(outbox.poll(seconds(2)), None);
-        outbox.link_up(seconds(3), 20);
-        assert_eq!(outbox.poll(seconds(3)), Some(2..=3));
-    }
-
-    #[test]
-    fn silence_of_dispatch_sends_again_after_30_s_then_60_then_120() {
-        let mut outbox = linked(1);
-        outbox.poll(seconds(0));
-        outbox.delivered(1);
-        let sent: Vec<u64> = (1..300)
-            .filter(|&s| {
-                let again = outbox.poll(seconds(s)).is_some();
-                outbox.delivered(1);
-                again
-            })
-            .collect();
-        assert_eq!(sent, [30, 90, 210]);
-    }
-
-    #[test]
-    fn an_event_after_hours_of_quiet_is_sent_once_and_dispatch_gets_its_time() {
-        let mut outbox = linked(0);
-        outbox.journaled(1);
-        assert_eq!(outbox.poll(seconds(7_200)), Some(1..=1));
-        outbox.delivered(1);
-        assert_eq!(outbox.poll(seconds(7_201)), None);
-        assert_eq!(outbox.poll(seconds(7_230)), Some(1..=1));
-    }
-
-    #[test]
-    fn new_events_do_not_hold_off_sending_an_old_one_again() {
-        let mut outbox = linked(1);
-        outbox.poll(seconds(0));
-        outbox.delivered(1);
-        let mut again = false;
-        for minute in 1..120 {
-            outbox.journaled(minute + 1);
-            while let Some(range) = outbox.poll(seconds(minute * 60)) {
-                again |= range.contains(&1);
-                range.for_each(|sequence| outbox.delivered(sequence));
-            }
-        }
-        assert!(again);
-    }
-
-    #[test]
-    fn a_journal_that_begins_later_does_not_wait_for_what_it_lacks() {
-        let mut outbox = Outbox::new(false, 0, 41, 42);
-        outbox.link_up(seconds(0), 20);
-        assert_eq!(outbox.poll(seconds(0)), Some(41..=42));
-        outbox.delivered(41);
-        outbox.delivered(42);
-        assert_eq!(outbox.owed(), 0);
-    }
-
-    #[test]
-    fn an_acknowledgement_from_the_future_or_of_nobody_changes_nothing() {
-        let mut outbox = linked(3);
-        outbox.received(seconds(0), 4);
-        outbox.received(seconds(0), 0);
-        assert_eq!((outbox.thru(), outbox.ignored_acks()), (0, 2));
-        outbox.received(seconds(0), 3);
-        outbox.received(seconds(0), 1);
-        assert_eq!(outbox.thru(), 3);
-    }
-
-    #[test]
-    fn where_nobody_acknowledges_the_brokers_word_counts_in_order() {
-        let mut outbox = Outbox::new(false, 0, 1, 3);
-        outbox.link_up(seconds(0), 20);
-        outbox.poll(seconds(0));
-        outbox.delivered(2);
-        assert_eq!(outbox.thru(), 0);
-        outbox.delivered(1);
-        assert_eq!(outbox.thru(), 2);
-    }
-
-    #[test]
-    fn what_the_broker_refuses_stays_owed_and_is_tried_again() {
-        let mut outbox = linked(1);
-        outbox.poll(seconds(0));
-        outbox.refused(seconds(0), 1);
-        assert_eq!(outbox.poll(seconds(10)), None);
-        assert_eq!(outbox.poll(seconds(30)), Some(1..=1));
-    }
-}
+mod tests;

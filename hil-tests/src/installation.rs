@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
+use crate::certificates::Pair;
 use crate::dispatch;
 use crate::gateway::Gateway;
 use crate::pty::Port;
@@ -38,6 +39,36 @@ impl Installation {
         facility::write_geojson(&shift.facilities, &shift.origin, &dir.join("facilities.geojson"))?;
         std::fs::write(dir.join("gatestamp.toml"), configuration(broker_port))?;
         Ok(Self { binary, dir: dir.to_owned(), scale })
+    }
+
+    /// Replaces one line of the configuration, which is there, by others.
+    ///
+    /// # Errors
+    /// When there is no such line, or the file cannot be written.
+    pub fn configure(&self, line: &str, by: &str) -> io::Result<()> {
+        let text = std::fs::read_to_string(self.config())?;
+        if !text.lines().any(|known| known == line) {
+            return Err(io::Error::other(format!("the rig's configuration has no line {line:?}")));
+        }
+        std::fs::write(self.config(), text.replacen(line, by, 1))
+    }
+
+    /// Makes the truck connect over TLS to another port, by a certificate of its own.
+    ///
+    /// # Errors
+    /// As [`Installation::configure`].
+    pub fn secure(&self, port: u16, ca: &Path, own: &Pair) -> io::Result<()> {
+        let text = std::fs::read_to_string(self.config())?;
+        let line = text.lines().find(|line| line.starts_with("url = ")).unwrap_or_default().to_owned();
+        let (ca, cert, key) = (ca.display(), own.cert.display(), own.key.display());
+        let by = format!("url = \"mqtts://localhost:{port}\"\nca = \"{ca}\"\ncert = \"{cert}\"\nkey = \"{key}\"");
+        self.configure(&line, &by)
+    }
+
+    /// What the agent last wrote about itself.
+    #[must_use]
+    pub fn health(&self) -> Option<serde_json::Value> {
+        serde_json::from_slice(&std::fs::read(self.state().join("health.json")).ok()?).ok()
     }
 
     /// The configuration file.

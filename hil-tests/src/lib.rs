@@ -16,6 +16,7 @@
 pub mod background;
 pub mod broker;
 pub mod cab;
+pub mod certificates;
 pub mod clock;
 pub mod day;
 pub mod demo;

@@ -9,12 +9,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use crate::certificates::Pair;
 use crate::clock::await_condition;
 
 /// A Mosquitto process; dropping it kills it.
 #[derive(Debug)]
 pub struct Mosquitto {
     port: u16,
+    secured_port: u16,
     config: PathBuf,
     process: Option<Child>,
 }
@@ -28,16 +30,37 @@ impl Mosquitto {
     /// # Errors
     /// When it is not installed, says so by name; when it does not listen within ten seconds.
     pub fn start(dir: &Path) -> io::Result<Self> {
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        Self::configured(dir, |_| String::new())
+    }
+
+    /// Starts one that trucks reach over TLS, on [`Mosquitto::secured_port`], with a certificate of the CA in the file `ca`; what each
+    /// of them may do stands in the file `acl`, by the common name of its certificate. Dispatch stays on the open port.
+    ///
+    /// # Errors
+    /// As [`Mosquitto::start`].
+    pub fn start_secured(dir: &Path, ca: &Path, own: &Pair, acl: &Path) -> io::Result<Self> {
+        let (ca, cert, key, acl) = (ca.display(), own.cert.display(), own.key.display(), acl.display());
+        Self::configured(dir, |port| {
+            format!(
+                "listener {port} 127.0.0.1\ncafile {ca}\ncertfile {cert}\nkeyfile {key}\nrequire_certificate true\n\
+                 use_identity_as_username true\nallow_anonymous false\nacl_file {acl}\ntls_version tlsv1.3\n"
+            )
+        })
+    }
+
+    fn configured(dir: &Path, secured: impl FnOnce(u16) -> String) -> io::Result<Self> {
+        let free = || io::Result::Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port());
+        let (port, secured_port) = (free()?, free()?);
         let config = dir.join("mosquitto.conf");
         let place = dir.display();
+        let secured = secured(secured_port);
         // `user root`: a broker started by root would become `mosquitto`, who may not write here. Others ignore the line.
         let text = format!(
-            "listener {port} 127.0.0.1\nallow_anonymous true\nuser root\npersistence true\npersistence_location {place}/\n\
-             max_queued_messages 0\nlog_dest file {place}/mosquitto.log\n"
+            "per_listener_settings true\nlistener {port} 127.0.0.1\nallow_anonymous true\n{secured}user root\n\
+             persistence true\npersistence_location {place}/\nmax_queued_messages 0\nlog_dest file {place}/mosquitto.log\n"
         );
         std::fs::write(&config, text)?;
-        let mut broker = Self { port, config, process: None };
+        let mut broker = Self { port, secured_port, config, process: None };
         broker.restart()?;
         Ok(broker)
     }
@@ -46,6 +69,12 @@ impl Mosquitto {
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Where trucks reach it over TLS, if it was started so.
+    #[must_use]
+    pub fn secured_port(&self) -> u16 {
+        self.secured_port
     }
 
     /// Kills it without warning and waits until it is gone.

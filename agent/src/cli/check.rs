@@ -1,10 +1,16 @@
 //! `gatestamp check`: is this configuration good?
 
 use super::{Failure, configuration, facilities_of};
+use crate::besttime::TimeBase;
+use crate::config::TlsFiles;
 use crate::facility::lint::lint;
 use crate::facility::{self, Facilities};
 use crate::fault::Fault;
+use crate::io::clock::wall_clock;
 use crate::io::facilities::{self, FacilityFile};
+use crate::io::mqtt::tls::Credentials;
+use crate::time::{Mono, rfc3339};
+use crate::version::released;
 use clap::Args;
 use geofence::Fences;
 use std::path::{Path, PathBuf};
@@ -20,16 +26,28 @@ pub(super) fn check(arguments: &Arguments) -> Result<(), Failure> {
     let config = configuration(&arguments.config);
     let path = config.as_ref().ok().map(|c| c.facilities.clone()).or_else(|| facilities_of(&arguments.config));
     let facilities = path.as_deref().map(examined).transpose();
-    match (config, facilities) {
-        (Ok(config), Ok(facilities)) => {
+    let tls = config.as_ref().ok().and_then(|c| c.mqtt.as_ref()?.tls.as_ref()).map(certificates).transpose();
+    match (config, facilities, tls) {
+        (Ok(config), Ok(facilities), Ok(tls)) => {
             let told = facilities.unwrap_or_default();
-            say(&format!("ok: {}, {told}", config.truck.device()));
+            say(&format!("ok: {}, {told}{}", config.truck.device(), tls.unwrap_or_default()));
             Ok(())
         }
-        (config, facilities) => {
-            let faults = [config.err(), facilities.err()].into_iter().flatten().flatten();
+        (config, facilities, tls) => {
+            let faults = [config.err(), facilities.err(), tls.err()].into_iter().flatten().flatten();
             Err(Failure::faults(&faults.collect::<Vec<_>>()))
         }
+    }
+}
+
+/// Until when the truck's certificate holds. A person who asks gets as a fault what a running daemon goes on with.
+fn certificates(files: &TlsFiles) -> Result<String, Vec<Fault>> {
+    let time = TimeBase::new(Mono(0), released(), None).at(Mono(0), Some(wall_clock()));
+    let read = Credentials::read(files, time)?;
+    if read.doubts.is_empty() {
+        Ok(format!(", certificate valid to {}", rfc3339(read.not_after)))
+    } else {
+        Err(read.doubts)
     }
 }
 

@@ -98,6 +98,9 @@ fn configuration(path: &Path) -> Result<Config, Vec<Fault>> {
     if let Some(config::Source::Serial { device, .. }) = &mut config.source {
         *device = beside(device);
     }
+    if let Some(tls) = config.mqtt.as_mut().and_then(|mqtt| mqtt.tls.as_mut()) {
+        (tls.ca, tls.cert, tls.key) = (beside(&tls.ca), beside(&tls.cert), beside(&tls.key));
+    }
     Ok(config)
 }
 

@@ -94,6 +94,12 @@ fn describe(health: &Value) -> String {
         word("/delivery/owed"),
         word("/delivery/acknowledged_by"),
     ));
+    if health.pointer("/delivery/paused").is_some() {
+        lines.push(format!("            not sent at the moment: {}", word("/delivery/paused")));
+    }
+    if let Some(unsendable) = health.pointer("/delivery/unsendable") {
+        lines.push(format!("            never sent, longer than the broker takes (count, first, last): {unsendable}"));
+    }
     let ignored = word("/delivery/ignored_acks");
     if ignored != "0" && ignored != "-" {
         lines.push(format!(

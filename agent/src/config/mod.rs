@@ -3,6 +3,7 @@
 //! Pure over the text: nothing is opened here. Every value has a unit, a range and a default; unknown keys are refused,
 //! since a misspelt key that is silently ignored costs a drive to the truck.
 
+mod link;
 mod table;
 
 use crate::fault::{Fault, line_of};
@@ -12,6 +13,8 @@ use crate::version;
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
 use table::Table;
+
+pub use link::{Dispatch, Mqtt, Profile, TlsFiles};
 
 /// Longest name of a fleet or truck: both stand in MQTT topics and event ids.
 const NAME_MAX: usize = 32;
@@ -90,28 +93,6 @@ impl Truck {
     }
 }
 
-/// How much may be sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Profile {
-    /// Events and state on change only: for plans of a few megabytes a month.
-    Frugal,
-    /// Positions every 30 s too.
-    Normal,
-}
-
-/// The broker.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mqtt {
-    /// Host name or address.
-    pub host: String,
-    /// TCP port.
-    pub port: u16,
-    /// Ping interval, seconds.
-    pub keep_alive_s: u16,
-    /// How much may be sent.
-    pub profile: Profile,
-}
-
 /// The whole configuration, validated. Paths are absolute or relative to the configuration file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -131,8 +112,8 @@ pub struct Config {
     pub recording_quota: u64,
     /// `[mqtt]`; `None` if `url` is empty: nothing is sent, everything is kept.
     pub mqtt: Option<Mqtt>,
-    /// `[dispatch] ack`: an event is owed until dispatch acknowledges it, not only the broker.
-    pub dispatch_acks: bool,
+    /// `[dispatch]`
+    pub dispatch: Dispatch,
     /// `[log] level`
     pub log_level: tracing::Level,
     /// `simulation`
@@ -173,8 +154,8 @@ fn sections(top: &mut Table<'_>) -> Option<Config> {
     let (source, date_floor) = top.section("gnss", gnss);
     let facilities = top.section("facilities", |t| t.path("path", Some("facilities.geojson")));
     let (state_dir, journal_quota, recording_quota) = top.section("state", state);
-    let mqtt = top.section("mqtt", mqtt);
-    let dispatch_acks = top.section("dispatch", |t| t.boolean("ack", true));
+    let mqtt = top.section("mqtt", link::mqtt);
+    let dispatch = top.section("dispatch", link::dispatch);
     let log_level = top.section("log", log);
     Some(Config {
         truck: truck?,
@@ -185,7 +166,7 @@ fn sections(top: &mut Table<'_>) -> Option<Config> {
         journal_quota,
         recording_quota,
         mqtt: mqtt?,
-        dispatch_acks,
+        dispatch: dispatch?,
         log_level,
         simulation,
     })
@@ -258,41 +239,6 @@ fn state(table: &mut Table<'_>) -> (Option<PathBuf>, u64, u64) {
     (dir, journal << 20, recording << 20)
 }
 
-fn mqtt(table: &mut Table<'_>) -> Option<Option<Mqtt>> {
-    let url = table.text("url", Some(""));
-    let keep_alive = table.number("keep_alive_s", 120, 10, 3_600);
-    let profile = table.choice("profile", "normal", &["frugal", "normal"]);
-    let address = url.as_deref().map(broker);
-    if let (Some(url), Some(None)) = (&url, &address)
-        && !url.is_empty()
-    {
-        let what = format!("`url` = \"{url}\" is not an address of a broker");
-        table.fault("url", what, "write mqtt://HOST or mqtt://HOST:PORT; TLS (mqtts) comes with a later release");
-        return None;
-    }
-    let profile = profile?;
-    if url?.is_empty() {
-        return Some(None);
-    }
-    let (host, port) = address??;
-    Some(Some(Mqtt {
-        host,
-        port,
-        keep_alive_s: u16::try_from(keep_alive).unwrap_or(u16::MAX),
-        profile: if profile == "frugal" { Profile::Frugal } else { Profile::Normal },
-    }))
-}
-
-fn broker(url: &str) -> Option<(String, u16)> {
-    let rest = url.strip_prefix("mqtt://")?;
-    let (host, port) = match rest.rsplit_once(':') {
-        Some((host, port)) => (host, port.parse().ok()?),
-        None => (rest, 1_883),
-    };
-    let good = !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b));
-    (good && port > 0).then(|| (host.to_owned(), port))
-}
-
 fn log(table: &mut Table<'_>) -> tracing::Level {
     let level = table.choice("level", "info", &["error", "warn", "info", "debug", "trace"]);
     level.and_then(|level| level.parse().ok()).unwrap_or(tracing::Level::INFO)
@@ -315,7 +261,7 @@ mod tests {
         assert_eq!(config.truck.device(), "acme-t-7");
         let serial = Source::Serial { device: "/dev/gnss".into(), baud: 9_600 };
         assert_eq!(config.source, Some(serial));
-        assert!(config.dispatch_acks && config.mqtt.is_none());
+        assert!(config.dispatch.acks && config.mqtt.is_none());
     }
 
     #[test]

@@ -118,6 +118,17 @@ impl<'a> Table<'a> {
         })
     }
 
+    /// A list of texts; empty if it is not there.
+    pub(super) fn texts(&mut self, key: &'static str) -> Option<Vec<String>> {
+        let Some((at, value)) = self.take(key) else { return Some(Vec::new()) };
+        let texts =
+            value.as_array().and_then(|list| list.iter().map(|v| v.get_ref().as_str().map(str::to_owned)).collect());
+        if texts.is_none() {
+            self.wrong_type(key, at, "a list of texts", "write it as [\"...\", \"...\"]");
+        }
+        texts
+    }
+
     fn take(&mut self, key: &'static str) -> Option<(usize, DeValue<'a>)> {
         let value = self.entries.remove(key)?;
         let at = value.span().start;

@@ -16,7 +16,7 @@ use crate::event::{
 use crate::facility::Facilities;
 use crate::gnss::coverage::{Change, Interval};
 use crate::gnss::{GnssFix, Outcome};
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, Refusal};
 use crate::recording::Recorded;
 use crate::time::{Mono, Utc};
 use crate::version::VERSION;
@@ -45,14 +45,23 @@ pub enum Link {
     Down,
     /// The broker took this event.
     Delivered(u64),
-    /// The broker did not take this event, or has nobody to give it to.
-    Refused(u64),
+    /// This event was not taken.
+    Refused(u64, Refusal),
     /// Dispatch has committed everything up to this sequence, says a message for this device.
     Received {
         /// For whom.
         device: String,
         /// The highest contiguous sequence.
         thru: u64,
+        /// Ranges above it, first and last.
+        have: Vec<(u64, u64)>,
+    },
+    /// Dispatch wants everything from this sequence on again.
+    Replay {
+        /// The first.
+        sequence: u64,
+        /// The lowest that the journal holds.
+        lowest: u64,
     },
     /// Time passed.
     Tick,
@@ -197,8 +206,8 @@ impl Engine {
         }
         self.date_remembered(&mut events);
         if always_save || !events.is_empty() {
-            if let Some(last) = events.last() {
-                self.outbox.journaled(last.sequence);
+            for event in &events {
+                self.outbox.journaled(at, event.sequence, event.kind.is_urgent());
             }
             effects.push(Effect::Save(events));
         }
@@ -365,11 +374,12 @@ impl Engine {
             }
             Link::Down => self.outbox.link_down(),
             Link::Delivered(sequence) => self.outbox.delivered(*sequence),
-            Link::Refused(sequence) => self.outbox.refused(at, *sequence),
-            Link::Received { device, thru } => {
-                let ours = *device == self.sender.device;
-                self.outbox.received(at, thru * u64::from(ours));
+            Link::Refused(sequence, refusal) => self.outbox.refused(at, *sequence, *refusal),
+            Link::Received { device, thru, have } if *device == self.sender.device => {
+                self.outbox.received(at, *thru, have);
             }
+            Link::Received { .. } => self.outbox.foreign_ack(),
+            Link::Replay { sequence, lowest } => self.outbox.replay_from(at, *sequence, *lowest),
             Link::Tick => {}
         }
         self.poll(at, effects);
@@ -379,7 +389,7 @@ impl Engine {
         if let Some(thru) = self.outbox.moved() {
             effects.push(Effect::SaveReceived(thru));
         }
-        if let Some(range) = self.outbox.poll(at) {
+        while let Some(range) = self.outbox.poll(at) {
             effects.push(Effect::Send(range));
         }
     }

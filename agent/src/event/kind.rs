@@ -26,6 +26,20 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Somebody at dispatch waits for it: it is sent before what is only of record.
+    #[must_use]
+    pub const fn is_urgent(self) -> bool {
+        match self {
+            Self::VisitArrived | Self::VisitDeparted | Self::VisitPassed | Self::VisitPhase => true,
+            Self::VisitRebased
+            | Self::GnssLost
+            | Self::GnssRestored
+            | Self::DeviceStarted
+            | Self::DeviceStopped
+            | Self::DeviceHealth => false,
+        }
+    }
+
     /// The `type` of the CloudEvent.
     #[must_use]
     pub const fn name(self) -> &'static str {

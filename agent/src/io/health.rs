@@ -59,8 +59,28 @@ pub struct Delivery {
     pub owed: u64,
     /// Acknowledgements that could not be right.
     pub ignored_acks: u64,
+    /// Why nothing is sent, although the broker is there and something is owed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paused: Option<&'static str>,
+    /// Events that can never be sent: how many are known, the first and the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unsendable: Option<(usize, u64, u64)>,
+    /// How the link does.
+    #[serde(flatten)]
+    pub link: Uplinked,
+}
+
+/// What the link has counted since the start.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Uplinked {
     /// `dispatch` or, without an acknowledging consumer, `broker`.
     pub acknowledged_by: &'static str,
+    /// Commands that were forged, late, for another truck, or not understood.
+    pub refused_commands: u64,
+    /// Bytes sent to the broker, TLS included, the headers of TCP and IP not.
+    pub sent_bytes: u64,
+    /// Bytes received from it, likewise.
+    pub received_bytes: u64,
 }
 
 /// The whole message.
@@ -159,7 +179,7 @@ impl Parts {
 
     /// The message as JSON.
     #[must_use]
-    pub fn message(&self, engine: &Engine, device: &str, trouble: &Trouble, dispatch_acks: bool) -> Vec<u8> {
+    pub fn message(&self, engine: &Engine, device: &str, trouble: &Trouble, link: Uplinked) -> Vec<u8> {
         let outbox = engine.outbox();
         let health = Health {
             status: "online",
@@ -181,7 +201,9 @@ impl Parts {
                 received_thru: outbox.thru(),
                 owed: outbox.owed(),
                 ignored_acks: outbox.ignored_acks(),
-                acknowledged_by: if dispatch_acks { "dispatch" } else { "broker" },
+                paused: outbox.pause().map(|pause| pause.why.words()),
+                unsendable: outbox.quarantined(),
+                link,
             },
             gnss: engine.state().counts(),
         };

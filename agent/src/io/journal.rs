@@ -3,6 +3,8 @@
 //! SQLite in WAL mode with `synchronous = FULL`: a commit that returned survives a power cut as far as the flash obeys.
 //! One writer. The sequence is the engine's, not SQLite's: it is part of the event's bytes.
 
+mod commands;
+
 use crate::event::Event;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 use std::ops::RangeInclusive;
@@ -133,6 +135,7 @@ impl Journal {
             );
             db.execute_batch(&create).map_err(damaged)?;
         }
+        db.execute_batch(commands::CREATE).map_err(damaged)?;
         Ok(Self { db, page_max })
     }
 

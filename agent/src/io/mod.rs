@@ -5,11 +5,12 @@
 pub mod atlas;
 pub mod blackbox;
 pub mod clock;
+mod commands;
 pub mod facilities;
 pub mod health;
 pub mod journal;
 pub mod keeper;
-mod mqtt;
+pub mod mqtt;
 pub mod resume;
 pub mod run;
 mod serial;

@@ -3,31 +3,40 @@
 use super::atlas::{InUse, take_over};
 use super::blackbox::Blackbox;
 use super::clock::{Clock, kernel_boot, wall_clock};
-use super::health::Parts;
+use super::commands::Commands;
+use super::health::{Parts, Uplinked};
 use super::journal::JournalError;
 use super::keeper::Keeper;
-use super::mqtt::{self, Identity, LinkEvent, Outgoing};
+use super::mqtt::wire::Traffic;
+use super::mqtt::{self, Identity, LinkEvent, Outgoing, Uplink};
 use super::resume::{open_journal, resume};
 use super::serial::{self, Port, PortEvent};
 use super::systemd;
+use crate::besttime::TimeBase;
 use crate::config::{Config, Profile, Source};
 use crate::engine::{Boot, Effect, Engine, Input, Link, Notices, State};
 use crate::fault::Fault;
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, Refusal};
 use crate::recording::{Head, Recorded};
 use crate::time::Mono;
-use crate::version::VERSION;
+use crate::version::{VERSION, released};
 use geofence::{Fences, Span};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::watch;
 
 /// Without bytes, time is told to the engine this often.
 const TICK: Span = Span::seconds(1);
-/// `health` is published and written at least this often.
+/// `health.json` is written at least this often.
 pub const HEALTH_EVERY: Span = Span::seconds(60);
+/// `health` is published at every connection, when a disk begins or ends to refuse, and at least this often: at 1.5 kB, 4.3 MB a
+/// month of an engine that always runs; in the frugal profile 0.2 MB.
+const HEALTH_PUBLISHED_EVERY: Span = Span::seconds(900);
+const HEALTH_PUBLISHED_EVERY_FRUGAL: Span = Span::seconds(6 * 3_600);
 /// Reads of the port that may wait while the disk is slow: at 115,200 baud more than two seconds.
 const PORT_QUEUE: usize = 64;
 /// Messages to the broker that may wait: the window and some notices.
@@ -117,8 +126,13 @@ struct Daemon {
     parts: Parts,
     health_file: PathBuf,
     health_at: Option<Mono>,
+    published_at: Option<Mono>,
+    publish_every: Span,
     last_input: Mono,
     to_link: Option<Sender<Outgoing>>,
+    commands: Commands,
+    time: watch::Sender<TimeBase>,
+    traffic: Arc<Traffic>,
 }
 
 impl Daemon {
@@ -135,7 +149,7 @@ impl Daemon {
         let blackbox = Blackbox::new(&recording, config.recording_quota).map_err(dir_error)?;
 
         let profile = config.mqtt.as_ref().map_or(Profile::Normal, |mqtt| mqtt.profile);
-        let outbox = Outbox::new(config.dispatch_acks, journal.thru()?, journal.lowest()?, journal.highest()?);
+        let outbox = Outbox::new(config.dispatch.acks, journal.thru()?, journal.lowest()?, journal.highest()?);
         let mut parts = Parts::new(wall_clock());
         parts.facilities(&in_use, wall_clock());
         let facilities = in_use.facilities;
@@ -143,16 +157,25 @@ impl Daemon {
         let unsaved = resume(&mut engine, &mut journal, &recording, &mut why)?;
 
         let now = clock.now();
+        let commands = Commands::open(config.truck.device(), config.dispatch.keys.clone(), &journal)?;
         let mut daemon = Self {
             clock,
+            commands,
             keeper: Keeper::new(journal, blackbox, unsaved),
             device: config.truck.device(),
-            dispatch_acks: config.dispatch_acks,
+            dispatch_acks: config.dispatch.acks,
             parts,
             health_file: config.state_dir.join("health.json"),
             health_at: None,
+            published_at: None,
+            publish_every: match profile {
+                Profile::Normal => HEALTH_PUBLISHED_EVERY,
+                Profile::Frugal => HEALTH_PUBLISHED_EVERY_FRUGAL,
+            },
             last_input: now,
             to_link: None,
+            time: watch::Sender::new(TimeBase::new(now, released(), engine.newest_fix())),
+            traffic: Arc::default(),
             engine,
         };
         daemon.keeper.begin(now, &daemon.engine.head());
@@ -182,11 +205,13 @@ impl Daemon {
             client_id: self.device.clone(),
             prefix: format!("gatestamp/v1/{}/{}", config.truck.fleet, config.truck.id),
             reads_acks: self.dispatch_acks,
+            reads_commands: !config.dispatch.keys.is_empty(),
             last_will: last_will.to_string().into_bytes(),
         };
         let (to_link, from) = channel(LINK_QUEUE);
         self.to_link = Some(to_link);
-        tokio::spawn(mqtt::run(mqtt, identity, self.clock, from, to_loop));
+        let (clock, time, traffic) = (self.clock, self.time.subscribe(), Arc::clone(&self.traffic));
+        tokio::spawn(mqtt::run(Uplink { config: mqtt, identity, clock, time, traffic }, from, to_loop));
         link
     }
 
@@ -245,17 +270,26 @@ impl Daemon {
     fn link(&mut self, event: LinkEvent) {
         let now = wall_clock();
         match event {
+            LinkEvent::Waiting => {
+                let why = "no fix since the start: certificates are judged at its time";
+                let remedy = Some("give the antenna a view of the sky; without a fix it connects after five minutes");
+                if self.parts.link.set("waiting_for_time", Some(why.to_owned()), remedy, now) {
+                    tracing::info!(why, "not connecting yet");
+                }
+            }
+            LinkEvent::Connected(note) => {
+                tracing::info!(note, "connected to the broker");
+                let remedy = note.is_some().then_some("gatestamp check names each fault and its remedy");
+                self.parts.link.set("connected", note, remedy, now);
+            }
             LinkEvent::Engine(link) => {
                 let up = matches!(link, Link::Up(_));
-                if up {
-                    tracing::info!("connected to the broker");
-                    self.parts.link.set("connected", None, None, now);
-                }
                 self.engine_link(link);
                 if up {
                     self.publish_health();
                 }
             }
+            LinkEvent::Command(bytes) => self.command(&bytes),
             LinkEvent::Gone(why) => {
                 let remedy = Some("check mqtt.url, the network and the broker; connecting goes on by itself");
                 if self.parts.link.set("gone", Some(why.clone()), remedy, now) {
@@ -289,6 +323,18 @@ impl Daemon {
         }
     }
 
+    fn command(&mut self, bytes: &[u8]) {
+        let at = self.clock.now();
+        let time = self.time.borrow().at(at, self.clock.system_utc());
+        let outcome = self.commands.take(bytes, at, time, self.keeper.journal());
+        if let Some(link) = outcome.link {
+            self.engine_link(link);
+        }
+        if let Some(reply) = outcome.reply {
+            self.hand_over(Outgoing::Reply(reply));
+        }
+    }
+
     fn perform(&mut self, at: Mono, effect: Effect, input: Option<&Recorded>) {
         match effect {
             Effect::Record => {
@@ -306,7 +352,10 @@ impl Daemon {
             Effect::Send(range) => self.send(at, range),
             Effect::State(body) => self.hand_over(Outgoing::State(body)),
             Effect::Position(body) => self.hand_over(Outgoing::Position(body)),
-            Effect::Fixed(_) | Effect::Covered(_) => {}
+            Effect::Fixed(fix) => {
+                self.time.send_modify(|time| time.fix(fix.arrived, fix.fix.time));
+            }
+            Effect::Covered(_) => {}
         }
     }
 
@@ -318,11 +367,11 @@ impl Daemon {
         let mut missing = range;
         for (sequence, body) in bodies {
             // Not in the journal yet: held while the disk refuses it. It must not be sent before it is durable.
-            (*missing.start()..sequence).for_each(|held| self.engine.outbox_mut().refused(at, held));
+            (*missing.start()..sequence).for_each(|held| self.engine.outbox_mut().refused(at, held, Refusal::Local));
             missing = sequence + 1..=*missing.end();
             self.hand_over(Outgoing::Event(sequence, body));
         }
-        missing.for_each(|held| self.engine.outbox_mut().refused(at, held));
+        missing.for_each(|held| self.engine.outbox_mut().refused(at, held, Refusal::Local));
     }
 
     fn hand_over(&mut self, outgoing: Outgoing) {
@@ -330,7 +379,7 @@ impl Daemon {
         if let Err(full) = to_link.try_send(outgoing)
             && let Outgoing::Event(sequence, _) = full.into_inner()
         {
-            self.engine.outbox_mut().refused(self.clock.now(), sequence);
+            self.engine.outbox_mut().refused(self.clock.now(), sequence, Refusal::Local);
         }
     }
 
@@ -349,16 +398,25 @@ impl Daemon {
         let due = self.health_at.is_none_or(|then| at - then >= HEALTH_EVERY);
         if changed || due {
             self.health_at = Some(at);
-            self.publish_health();
             self.write_health();
+        }
+        if changed || self.published_at.is_none_or(|then| at - then >= self.publish_every) {
+            self.publish_health();
         }
     }
 
     fn health(&self) -> Vec<u8> {
-        self.parts.message(&self.engine, &self.device, self.keeper.trouble(), self.dispatch_acks)
+        let link = Uplinked {
+            acknowledged_by: if self.dispatch_acks { "dispatch" } else { "broker" },
+            refused_commands: self.commands.refused(),
+            sent_bytes: self.traffic.up(),
+            received_bytes: self.traffic.down(),
+        };
+        self.parts.message(&self.engine, &self.device, self.keeper.trouble(), link)
     }
 
     fn publish_health(&mut self) {
+        self.published_at = Some(self.clock.now());
         let health = self.health();
         self.hand_over(Outgoing::Health(health));
     }

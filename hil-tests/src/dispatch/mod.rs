@@ -4,6 +4,7 @@
 //! retained message. It does so again at every start and at every connection. It removes copies by `id`, and keeps another body
 //! under a known id apart, because that is a fault and not a copy.
 
+pub mod operator;
 mod session;
 mod store;
 

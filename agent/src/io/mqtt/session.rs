@@ -1,14 +1,20 @@
 //! One connection to the broker, from CONNECT to whatever ends it.
 //!
 //! `rumqttc` does not say which packet id a publish gets, only, in order, which ids went out: so a list of what was
-//! handed over is popped at each of those. Its `poll` must not be cancelled, so it runs in a task of its own.
+//! handed over is popped at each of those. Its `poll` must not be cancelled, so it runs in a task of its own. It talks to the
+//! broker over a [`Wire`], so it knows neither TCP nor TLS.
 
+use super::wire::Wire;
 use super::{Identity, LinkEvent, Outgoing};
 use crate::config::Mqtt;
 use crate::engine::Link;
+use crate::outbox::Refusal;
+use rumqttc::Transport;
 use rumqttc::v5::mqttbytes::QoS;
-use rumqttc::v5::mqttbytes::v5::{ConnAck, LastWill, Packet, PubAck, PubAckReason, Publish, SubscribeReasonCode};
-use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions};
+use rumqttc::v5::mqttbytes::v5::{
+    ConnAck, DisconnectReasonCode, LastWill, Packet, PubAck, PubAckReason, Publish, SubscribeReasonCode,
+};
+use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, StateError};
 use serde::Deserialize;
 use std::collections::{BTreeMap, VecDeque};
 use std::pin::Pin;
@@ -19,29 +25,38 @@ use tokio::time::Sleep;
 
 /// Requests that wait inside the client: the outbox's window and a few notices.
 const REQUESTS: usize = 256;
-/// DNS, TCP and CONNACK together; 2G takes seconds.
+/// From CONNECT to CONNACK, on a connection that exists; 2G takes seconds.
 const CONNECT_TIMEOUT_S: u64 = 30;
 /// The client keeps a slot for each message that may be on the way, 65,535 unless told: the outbox's window and a few.
 const IN_FLIGHT_MAX: u16 = 128;
 /// Largest packet that dispatch may send.
 const INCOMING_MAX: u32 = 64 * 1024;
+/// Largest packet that we send: an event has at most 16 KiB, and brokers that take less announce it.
+const PACKET_MAX: usize = 17 * 1024;
+/// Bytes of a PUBLISH beside topic and payload: fixed header 5, length of the topic 2, packet id 2, length of the properties 1.
+const PUBLISH_OVERHEAD: usize = 10;
 /// An event on the way for so long without a PUBACK: the connection only looks alive.
 const PUBACK_PATIENCE: Duration = Duration::from_secs(30);
 /// What a broker that names none takes at once (MQTT 5.0, 3.2.2.3.3).
 const RECEIVE_MAX_DEFAULT: u16 = 65_535;
 
 pub(super) struct Session {
+    wire: Wire,
     client: AsyncClient,
     poller: JoinHandle<()>,
     polled: Receiver<Result<Event, ConnectionError>>,
     topics: Topics,
-    reads_acks: bool,
+    /// Topics under `down/`.
+    subscribed: Vec<String>,
     silence_max: Duration,
     /// Handed over, packet id not known yet. `None`: not an event.
     handed: VecDeque<Option<u64>>,
     on_the_way: BTreeMap<u16, u64>,
     connected: bool,
     delivered: bool,
+    taken_over: bool,
+    /// Bytes of a packet that the broker takes, or that we send at most.
+    packet_max: usize,
 }
 
 struct Topics {
@@ -49,7 +64,9 @@ struct Topics {
     state: String,
     position: String,
     health: String,
+    reply: String,
     ack: String,
+    command: String,
 }
 
 /// Dispatch's cumulative acknowledgement, as far as it is needed here.
@@ -57,13 +74,16 @@ struct Topics {
 struct Ack {
     device: String,
     thru: u64,
+    #[serde(default)]
+    have: Vec<(u64, u64)>,
 }
 
 impl Session {
-    pub(super) fn open(config: &Mqtt, identity: &Identity) -> Self {
+    pub(super) fn open(wire: Wire, config: &Mqtt, identity: &Identity) -> Self {
         let topic = |name: &str| format!("{}/{name}", identity.prefix);
-        let mut options = MqttOptions::new(&identity.client_id, &config.host, config.port);
+        let mut options = MqttOptions::new(&identity.client_id, wire.address(), config.port);
         options
+            .set_transport(Transport::unix())
             .set_keep_alive(Duration::from_secs(u64::from(config.keep_alive_s)))
             .set_clean_start(true)
             .set_connection_timeout(CONNECT_TIMEOUT_S)
@@ -73,6 +93,7 @@ impl Session {
         let (client, eventloop) = AsyncClient::new(options, REQUESTS);
         let (to, polled) = channel(REQUESTS);
         Self {
+            wire,
             client,
             poller: tokio::spawn(poll(eventloop, to)),
             polled,
@@ -81,14 +102,22 @@ impl Session {
                 state: topic("state"),
                 position: topic("position"),
                 health: topic("health"),
+                reply: topic("reply"),
                 ack: topic("down/ack"),
+                command: topic("down/command"),
             },
-            reads_acks: identity.reads_acks,
+            subscribed: [(identity.reads_acks, "down/ack"), (identity.reads_commands, "down/command")]
+                .iter()
+                .filter(|(reads, _)| *reads)
+                .map(|(_, name)| topic(name))
+                .collect(),
             silence_max: Duration::from_secs(u64::from(config.keep_alive_s) * 2),
             handed: VecDeque::new(),
             on_the_way: BTreeMap::new(),
             connected: false,
             delivered: false,
+            taken_over: false,
+            packet_max: PACKET_MAX,
         }
     }
 
@@ -100,8 +129,23 @@ impl Session {
         self.delivered
     }
 
-    /// Serves until the connection ends, and says why; `None`: the daemon stops.
-    pub(super) async fn serve(&mut self, from: &mut Receiver<Outgoing>, to: &Sender<LinkEvent>) -> Option<String> {
+    /// Somebody else connected with our client id.
+    pub(super) fn was_taken_over(&self) -> bool {
+        self.taken_over
+    }
+
+    /// The broker ended the connection in good order and without a word: as some do when another client takes our identity over.
+    pub(super) fn was_put_out(&self) -> bool {
+        self.wire.was_closed()
+    }
+
+    /// Serves until the connection ends, and says why; `None`: the daemon stops. `note`: what there is to say once connected.
+    pub(super) async fn serve(
+        &mut self,
+        mut note: Option<String>,
+        from: &mut Receiver<Outgoing>,
+        to: &Sender<LinkEvent>,
+    ) -> Option<String> {
         // Two deadlines that only the broker can move: a client that talks to itself must not pass for a living link.
         let mut heard = deadline(Duration::from_secs(CONNECT_TIMEOUT_S * 2));
         let mut acknowledged = deadline(PUBACK_PATIENCE);
@@ -111,7 +155,7 @@ impl Session {
                 polled = self.polled.recv() => {
                     let event = match polled {
                         None => return Some("the client ended".to_owned()),
-                        Some(Err(error)) => return Some(error.to_string()),
+                        Some(Err(error)) => return Some(self.failed(&error)),
                         Some(Ok(event)) => event,
                     };
                     if matches!(event, Event::Incoming(_)) {
@@ -122,14 +166,19 @@ impl Session {
                     }
                     match self.event(event) {
                         Ok(None) => {}
-                        Ok(Some(link)) => to.send(LinkEvent::Engine(link)).await.ok()?,
+                        Ok(Some(event)) => {
+                            if matches!(event, LinkEvent::Engine(Link::Up(_))) {
+                                to.send(LinkEvent::Connected(note.take())).await.ok()?;
+                            }
+                            to.send(event).await.ok()?;
+                        }
                         Err(why) => return Some(why),
                     }
                 }
                 outgoing = from.recv() => {
                     let outgoing = outgoing?;
-                    if let Some(refused) = self.publish(outgoing) {
-                        to.send(LinkEvent::Engine(Link::Refused(refused))).await.ok()?;
+                    if let Some((sequence, refusal)) = self.publish(outgoing) {
+                        to.send(LinkEvent::Engine(Link::Refused(sequence, refusal))).await.ok()?;
                     }
                 }
                 () = &mut heard => return Some("nothing heard from the broker for too long".to_owned()),
@@ -140,27 +189,39 @@ impl Session {
         }
     }
 
-    /// Hands a message to the client. Gives back the sequence of an event that it did not take.
-    fn publish(&mut self, outgoing: Outgoing) -> Option<u64> {
+    /// Hands a message to the client. Gives back the sequence of an event that it did not take, and why.
+    fn publish(&mut self, outgoing: Outgoing) -> Option<(u64, Refusal)> {
         let (topic, qos, retain, sequence, payload) = match outgoing {
             Outgoing::Event(sequence, body) => (&self.topics.events, QoS::AtLeastOnce, false, Some(sequence), body),
             Outgoing::State(body) => (&self.topics.state, QoS::AtMostOnce, true, None, body),
             Outgoing::Position(body) => (&self.topics.position, QoS::AtMostOnce, false, None, body),
             Outgoing::Health(body) => (&self.topics.health, QoS::AtMostOnce, true, None, body),
+            Outgoing::Reply(body) => (&self.topics.reply, QoS::AtLeastOnce, false, None, body),
         };
+        let refused = |refusal| sequence.map(|sequence| (sequence, refusal));
+        // Before the client takes it: one that is too long would end the connection, and be sent again by the next.
+        if topic.len() + payload.len() + PUBLISH_OVERHEAD > self.packet_max {
+            tracing::error!(
+                topic,
+                bytes = payload.len(),
+                limit = self.packet_max,
+                "longer than the broker takes, and not sent"
+            );
+            return refused(Refusal::Unsendable);
+        }
         if !self.connected {
-            return sequence;
+            return refused(Refusal::Local);
         }
         match self.client.try_publish(topic, qos, retain, payload) {
             Ok(()) => {
                 self.handed.push_back(sequence);
                 None
             }
-            Err(_) => sequence,
+            Err(_) => refused(Refusal::Local),
         }
     }
 
-    fn event(&mut self, event: Event) -> Result<Option<Link>, String> {
+    fn event(&mut self, event: Event) -> Result<Option<LinkEvent>, String> {
         match event {
             Event::Outgoing(rumqttc::Outgoing::Publish(id)) => {
                 if let Some(Some(sequence)) = self.handed.pop_front() {
@@ -174,20 +235,19 @@ impl Session {
         }
     }
 
-    fn incoming(&mut self, packet: Packet) -> Result<Option<Link>, String> {
+    fn incoming(&mut self, packet: Packet) -> Result<Option<LinkEvent>, String> {
         match packet {
-            Packet::ConnAck(ack) => self.connected(&ack).map(Some),
-            Packet::PubAck(ack) => Ok(self.acknowledged(&ack)),
+            Packet::ConnAck(ack) => self.connected(&ack).map(|up| Some(LinkEvent::Engine(up))),
+            Packet::PubAck(ack) => Ok(self.acknowledged(&ack).map(LinkEvent::Engine)),
             Packet::Publish(publish) => Ok(self.received(&publish)),
             Packet::SubAck(ack)
                 if ack.return_codes.iter().any(|code| !matches!(code, SubscribeReasonCode::Success(_))) =>
             {
-                Err(format!("the broker does not let us read {}: {:?}", self.topics.ack, ack.return_codes))
+                Err(format!("the broker does not let us read {}: {:?}", self.subscribed.join(" or "), ack.return_codes))
             }
-            Packet::Disconnect(disconnect) => {
-                Err(format!("the broker closed the connection: {:?}", disconnect.reason_code))
-            }
-            Packet::Auth(_)
+            // The client makes an error of a DISCONNECT.
+            Packet::Disconnect(_)
+            | Packet::Auth(_)
             | Packet::Connect(..)
             | Packet::PubRec(_)
             | Packet::PubRel(_)
@@ -203,12 +263,33 @@ impl Session {
 
     fn connected(&mut self, ack: &ConnAck) -> Result<Link, String> {
         self.connected = true;
-        if self.reads_acks {
-            let subscribed = self.client.try_subscribe(&self.topics.ack, QoS::AtLeastOnce);
+        for topic in &self.subscribed {
+            let subscribed = self.client.try_subscribe(topic, QoS::AtLeastOnce);
             subscribed.map_err(|error| format!("subscribing failed: {error}"))?;
         }
+        let announced = ack.properties.as_ref().and_then(|p| p.max_packet_size);
+        self.packet_max =
+            announced.map_or(PACKET_MAX, |max| usize::try_from(max).unwrap_or(PACKET_MAX).min(PACKET_MAX));
         let receive_max = ack.properties.as_ref().and_then(|p| p.receive_max);
         Ok(Link::Up(receive_max.unwrap_or(RECEIVE_MAX_DEFAULT)))
+    }
+
+    /// Why it ended: what the broker said last, else what the wire knows, else what the client makes of it.
+    fn failed(&mut self, error: &ConnectionError) -> String {
+        if let ConnectionError::MqttState(StateError::ServerDisconnect { reason_code, .. }) = error {
+            return self.disconnected(*reason_code);
+        }
+        self.wire.ended().unwrap_or_else(|| in_words(error))
+    }
+
+    fn disconnected(&mut self, reason: DisconnectReasonCode) -> String {
+        if reason == DisconnectReasonCode::SessionTakenOver {
+            self.taken_over = true;
+            return "another device connected with our identity (session taken over): two trucks share a configuration or a \
+                    certificate"
+                .to_owned();
+        }
+        format!("the broker closed the connection: {reason:?}")
     }
 
     fn acknowledged(&mut self, ack: &PubAck) -> Option<Link> {
@@ -218,21 +299,59 @@ impl Session {
             return Some(Link::Delivered(sequence));
         }
         tracing::debug!(sequence, reason = ?ack.reason, "the broker did not take an event");
-        Some(Link::Refused(sequence))
+        Some(Link::Refused(sequence, refusal(ack.reason)))
     }
 
-    fn received(&self, publish: &Publish) -> Option<Link> {
+    fn received(&self, publish: &Publish) -> Option<LinkEvent> {
+        if publish.topic == self.topics.command.as_bytes() {
+            return Some(LinkEvent::Command(publish.payload.to_vec()));
+        }
         if publish.topic != self.topics.ack.as_bytes() {
             return None;
         }
-        match serde_json::from_slice::<Ack>(&publish.payload) {
-            Ok(ack) => Some(Link::Received { device: ack.device, thru: ack.thru }),
+        Some(LinkEvent::Engine(self.acknowledgement(&publish.payload)))
+    }
+
+    fn acknowledgement(&self, payload: &[u8]) -> Link {
+        match serde_json::from_slice::<Ack>(payload) {
+            Ok(ack) => Link::Received { device: ack.device, thru: ack.thru, have: ack.have },
             Err(error) => {
                 tracing::debug!(%error, topic = self.topics.ack, "an acknowledgement that cannot be read");
                 // For nobody, up to nothing: the outbox counts it among those that it ignores.
-                Some(Link::Received { device: String::new(), thru: 0 })
+                Link::Received { device: String::new(), thru: 0, have: Vec::new() }
             }
         }
+    }
+}
+
+/// What a PUBACK that is no success means (MQTT 5.0, 3.4.2.1).
+fn refusal(reason: PubAckReason) -> Refusal {
+    match reason {
+        PubAckReason::NoMatchingSubscribers => Refusal::NobodyListens,
+        PubAckReason::NotAuthorized | PubAckReason::TopicNameInvalid => Refusal::Denied,
+        PubAckReason::PayloadFormatInvalid => Refusal::Unsendable,
+        PubAckReason::Success
+        | PubAckReason::QuotaExceeded
+        | PubAckReason::PacketIdentifierInUse
+        | PubAckReason::ImplementationSpecificError
+        | PubAckReason::UnspecifiedError => Refusal::Quota,
+    }
+}
+
+/// What the broker says to our CONNECT, and what is not MQTT at all.
+fn in_words(error: &ConnectionError) -> String {
+    match error {
+        ConnectionError::ConnectionRefused(code) => format!("the broker refuses us: {code:?}"),
+        ConnectionError::Timeout(_) => {
+            format!("the broker took the connection and said nothing for {CONNECT_TIMEOUT_S} s")
+        }
+        ConnectionError::MqttState(StateError::Deserialization(error)) => {
+            format!("what answers does not speak MQTT: a captive portal, or another service on this port ({error})")
+        }
+        ConnectionError::MqttState(_)
+        | ConnectionError::Io(_)
+        | ConnectionError::NotConnAck(_)
+        | ConnectionError::RequestsDone => error.to_string(),
     }
 }
 

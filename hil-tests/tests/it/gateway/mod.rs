@@ -5,9 +5,12 @@
 //! a replay of the recording gives the journal's bodies byte for byte.
 
 mod cable;
+mod commands;
 mod configuration;
 mod kills;
 mod links;
+mod refusals;
 mod rig;
 mod stops;
 mod storage;
+mod tls;

@@ -1,10 +1,12 @@
 //! What does every test need below it, and what must hold at its end?
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
 
 use hil_tests::cab::Cab;
+use hil_tests::certificates::{Authority, Pair};
 use hil_tests::clock::{SimClock, await_condition, now, utc_second_ms};
 use hil_tests::dispatch::{self, Dispatch};
 use hil_tests::event::Event;
@@ -38,7 +40,7 @@ pub(crate) struct Rig {
     pub(crate) dispatch: Option<Dispatch>,
     pub(crate) mosquitto: Mosquitto,
     pub(crate) installation: Installation,
-    dispatch_options: dispatch::Options,
+    pub(crate) dispatch_options: dispatch::Options,
     _dir: TempDir,
 }
 
@@ -54,8 +56,24 @@ pub(crate) struct Garage {
 impl Garage {
     /// A broker, and an installation that knows it.
     pub(crate) fn open(shift: Shift, scale: u32) -> Self {
-        let dir = tempfile::Builder::new().prefix("gatestamp-rig").tempdir().expect("a temporary directory");
+        let dir = directory();
         let mosquitto = Mosquitto::start(dir.path()).expect("a real broker");
+        Self::with(dir, mosquitto, shift, scale)
+    }
+
+    /// The same with TLS: the broker wants certificates, and the truck has one. `acl`: what it may do there.
+    pub(crate) fn open_secured(shift: Shift, scale: u32, acl: &str) -> (Self, Secrets) {
+        let dir = directory();
+        let secrets = Secrets::write(dir.path(), acl);
+        let Secrets { ca, server, acl, .. } = &secrets;
+        let mosquitto = Mosquitto::start_secured(dir.path(), ca, server, acl).expect("a real broker");
+        let garage = Self::with(dir, mosquitto, shift, scale);
+        let port = garage.mosquitto.secured_port();
+        garage.installation.secure(port, &secrets.ca, &secrets.truck).expect("configured");
+        (garage, secrets)
+    }
+
+    fn with(dir: TempDir, mosquitto: Mosquitto, shift: Shift, scale: u32) -> Self {
         let binary = gateway::binary().expect("the agent's binary");
         let installation =
             Installation::write(binary, dir.path(), &shift, mosquitto.port(), scale).expect("files can be written");
@@ -64,18 +82,57 @@ impl Garage {
 
     /// Starts the agent, if asked to, with the cable plugged in, then dispatch, and drives off.
     pub(crate) fn drive(self, gateway: Option<Gateway>) -> Rig {
+        let dispatch = Dispatch::start(self.installation.dispatch(self.mosquitto.port())).expect("dispatch starts");
+        self.drive_with(gateway, Some(dispatch))
+    }
+
+    /// The same while dispatch is away.
+    pub(crate) fn drive_without_dispatch(self) -> Rig {
+        self.drive_with(None, None)
+    }
+
+    fn drive_with(self, gateway: Option<Gateway>, dispatch: Option<Dispatch>) -> Rig {
         let Self { shift, mosquitto, installation, scale, dir } = self;
         let start_utc_ms = utc_second_ms();
         let epochs = receiver::listen(&shift, start_utc_ms, Setup { cold_start_s: 30.0, ..Setup::default() });
         let dispatch_options = installation.dispatch(mosquitto.port());
-        let dispatch = Dispatch::start(dispatch_options.clone()).expect("dispatch starts");
         let mut port = installation.port();
         port.plug().expect("a terminal");
-        let gateway = gateway.unwrap_or_else(|| installation.start().expect("the agent starts"));
+        let gateway = Some(gateway.unwrap_or_else(|| installation.start().expect("the agent starts")));
         let clock = SimClock::start(start_utc_ms, scale);
         let cab = Cab::drive(port, epochs, clock, std::io::sink()).expect("the shift starts");
-        let (gateway, dispatch) = (Some(gateway), Some(dispatch));
         Rig { shift, clock, cab, gateway, dispatch, mosquitto, installation, dispatch_options, _dir: dir }
+    }
+}
+
+fn directory() -> TempDir {
+    tempfile::Builder::new().prefix("gatestamp-rig").tempdir().expect("a temporary directory")
+}
+
+/// What the truck of the rig may do at a broker with access control, as dispatch sets it up.
+pub(crate) const ACL: &str = "user demo-truck-7\ntopic write gatestamp/v1/demo/truck-7/events\n\
+    topic write gatestamp/v1/demo/truck-7/position\ntopic write gatestamp/v1/demo/truck-7/state\n\
+    topic write gatestamp/v1/demo/truck-7/health\ntopic write gatestamp/v1/demo/truck-7/reply\n\
+    topic read gatestamp/v1/demo/truck-7/down/#\n";
+
+/// The certificates of one garage, and the file of its broker that says who may do what.
+pub(crate) struct Secrets {
+    pub(crate) authority: Authority,
+    pub(crate) ca: PathBuf,
+    pub(crate) server: Pair,
+    pub(crate) truck: Pair,
+    pub(crate) acl: PathBuf,
+}
+
+impl Secrets {
+    pub(crate) fn write(dir: &Path, acl: &str) -> Self {
+        let authority = Authority::new("rig").expect("a CA");
+        let ca = authority.write(&dir.join("ca.pem")).expect("written");
+        let server = authority.server(&["localhost", "127.0.0.1"], dir).expect("issued");
+        let truck = authority.client("demo-truck-7", None, dir).expect("issued");
+        let file = dir.join("acl");
+        std::fs::write(&file, acl).expect("written");
+        Self { authority, ca, server, truck, acl: file }
     }
 }
 

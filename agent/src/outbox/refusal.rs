@@ -1,0 +1,75 @@
+//! Why an event was not taken, and how long to wait before trying again.
+
+use crate::time::Mono;
+use geofence::Span;
+
+/// Who may not write will not be let in a minute later: somebody has to change the broker's list.
+const DENIED: Span = Span::seconds(600);
+/// Of our own making: the disk refuses the journal, or the client's queue is full.
+pub(super) const LOCAL: Span = Span::seconds(10);
+/// The broker is full, or nobody listens behind it; doubles up to the maximum.
+const LATER: Span = Span::seconds(30);
+const LATER_MAX: Span = Span::seconds(3_600);
+
+/// Why an event was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// It could not be handed to the client.
+    Local,
+    /// The broker took it and had nobody to give it to (reason 0x10): it is gone.
+    NobodyListens,
+    /// The broker does not let us write there (0x87, 0x90).
+    Denied,
+    /// The broker has no room, or another fault of its own (0x97, 0x80, 0x83).
+    Quota,
+    /// It is longer than the broker takes, or the broker will never take its contents (0x95, 0x99).
+    Unsendable,
+}
+
+impl Refusal {
+    /// For people.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Local => "events cannot be handed over at the moment",
+            Self::NobodyListens => {
+                "the broker takes events, but nobody is subscribed to them: is dispatch's receiver running?"
+            }
+            Self::Denied => {
+                "the broker does not let this truck publish its events (not authorized): see its access control list"
+            }
+            Self::Quota => "the broker has no room for events, or a fault of its own: see its disk and its log",
+            Self::Unsendable => "an event is longer than the broker takes",
+        }
+    }
+}
+
+/// Nothing is sent until then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pause {
+    /// End of it.
+    pub until: Mono,
+    /// Why.
+    pub why: Refusal,
+    span: Span,
+}
+
+impl Pause {
+    /// The pause after a refusal at `at`, `before` being the last one that no success ended.
+    #[must_use]
+    pub(super) fn after(before: Option<Self>, at: Mono, why: Refusal) -> Self {
+        // The refusals of one window come together and are one.
+        if let Some(pause) = before.filter(|pause| pause.why == why && at < pause.until) {
+            return pause;
+        }
+        let span = match why {
+            Refusal::Denied => DENIED,
+            Refusal::Local | Refusal::Unsendable => LOCAL,
+            Refusal::NobodyListens | Refusal::Quota => {
+                let doubled = before.filter(|pause| pause.why == why).map(|pause| pause.span.0 * 2);
+                Span(doubled.unwrap_or(LATER.0).min(LATER_MAX.0))
+            }
+        };
+        Self { until: at.plus(span), why, span }
+    }
+}

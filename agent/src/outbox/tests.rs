@@ -1,0 +1,305 @@
+//! The cursor against brokers and dispatchers of every kind.
+
+use super::*;
+
+fn seconds(s: u64) -> Mono {
+    Mono(s * 1_000)
+}
+
+fn linked(highest: u64) -> Outbox {
+    let mut outbox = Outbox::new(true, 0, 1, highest);
+    outbox.link_up(seconds(0), 20);
+    outbox
+}
+
+#[test]
+fn the_window_bounds_what_is_on_the_way_and_the_broker_moves_it() {
+    let mut outbox = linked(50);
+    assert_eq!(outbox.poll(seconds(0)), Some(1..=15), "a quarter stays free for what is fresh");
+    assert_eq!(outbox.poll(seconds(0)), None);
+    outbox.delivered(2);
+    assert_eq!(outbox.poll(seconds(0)), None);
+    outbox.delivered(1);
+    assert_eq!(outbox.poll(seconds(0)), Some(16..=17));
+}
+
+#[test]
+fn an_event_is_owed_until_dispatch_has_it_whatever_the_broker_says() {
+    let mut outbox = linked(2);
+    outbox.poll(seconds(0));
+    outbox.delivered(1);
+    outbox.delivered(2);
+    assert_eq!((outbox.owed(), outbox.complete_thru()), (2, 2));
+    outbox.received(seconds(1), 2, &[]);
+    assert_eq!((outbox.owed(), outbox.moved(), outbox.moved()), (0, Some(2), None));
+}
+
+#[test]
+fn a_new_connection_sends_everything_owed_again() {
+    let mut outbox = linked(3);
+    outbox.poll(seconds(0));
+    outbox.received(seconds(1), 1, &[]);
+    outbox.link_down();
+    assert_eq!(outbox.poll(seconds(2)), None);
+    outbox.link_up(seconds(3), 20);
+    assert_eq!(outbox.poll(seconds(3)), Some(2..=3));
+}
+
+#[test]
+fn silence_of_dispatch_sends_again_after_30_s_then_60_then_120() {
+    let mut outbox = linked(1);
+    outbox.poll(seconds(0));
+    outbox.delivered(1);
+    let sent: Vec<u64> = (1..300)
+        .filter(|&s| {
+            let again = outbox.poll(seconds(s)).is_some();
+            outbox.delivered(1);
+            again
+        })
+        .collect();
+    assert_eq!(sent, [30, 90, 210]);
+}
+
+#[test]
+fn an_event_after_hours_of_quiet_is_sent_once_and_dispatch_gets_its_time() {
+    let mut outbox = linked(0);
+    outbox.journaled(seconds(7_200), 1, true);
+    assert_eq!(outbox.poll(seconds(7_200)), Some(1..=1));
+    outbox.delivered(1);
+    assert_eq!(outbox.poll(seconds(7_201)), None);
+    assert_eq!(outbox.poll(seconds(7_230)), Some(1..=1));
+}
+
+#[test]
+fn new_events_do_not_hold_off_sending_an_old_one_again() {
+    let mut outbox = linked(1);
+    outbox.poll(seconds(0));
+    outbox.delivered(1);
+    let mut again = false;
+    for minute in 1..120 {
+        outbox.journaled(seconds(minute * 60), minute + 1, true);
+        while let Some(range) = outbox.poll(seconds(minute * 60)) {
+            again |= range.contains(&1);
+            range.for_each(|sequence| outbox.delivered(sequence));
+        }
+    }
+    assert!(again);
+}
+
+#[test]
+fn a_journal_that_begins_later_does_not_wait_for_what_it_lacks() {
+    let mut outbox = Outbox::new(false, 0, 41, 42);
+    outbox.link_up(seconds(0), 20);
+    assert_eq!(outbox.poll(seconds(0)), Some(41..=42));
+    outbox.delivered(41);
+    outbox.delivered(42);
+    assert_eq!(outbox.owed(), 0);
+}
+
+#[test]
+fn an_acknowledgement_from_the_future_or_of_nobody_changes_nothing() {
+    let mut outbox = linked(3);
+    outbox.received(seconds(0), 4, &[]);
+    outbox.foreign_ack();
+    assert_eq!((outbox.thru(), outbox.ignored_acks()), (0, 2));
+    outbox.received(seconds(0), 3, &[]);
+    outbox.received(seconds(0), 1, &[]);
+    assert_eq!(outbox.thru(), 3);
+}
+
+#[test]
+fn where_nobody_acknowledges_the_brokers_word_counts_in_order() {
+    let mut outbox = Outbox::new(false, 0, 1, 3);
+    outbox.link_up(seconds(0), 20);
+    outbox.poll(seconds(0));
+    outbox.delivered(2);
+    assert_eq!(outbox.thru(), 0);
+    outbox.delivered(1);
+    assert_eq!(outbox.thru(), 2);
+}
+
+#[test]
+fn what_the_broker_refuses_stays_owed_and_is_tried_again() {
+    let mut outbox = linked(1);
+    outbox.poll(seconds(0));
+    outbox.refused(seconds(0), 1, Refusal::NobodyListens);
+    assert_eq!(outbox.poll(seconds(10)), None);
+    assert_eq!(outbox.poll(seconds(30)), Some(1..=1));
+}
+
+#[test]
+fn fresh_overtakes_backlog() {
+    let mut outbox = linked(10_000);
+    assert_eq!(outbox.poll(seconds(0)), Some(1..=15));
+    outbox.journaled(seconds(1), 10_001, false);
+    outbox.journaled(seconds(1), 10_002, true);
+    assert_eq!(
+        outbox.poll(seconds(1)),
+        Some(10_002..=10_002),
+        "a visit first, although the backlog has used up its room"
+    );
+    assert_eq!(outbox.poll(seconds(1)), Some(10_001..=10_001));
+    assert_eq!(outbox.poll(seconds(1)), None);
+    assert_eq!(outbox.complete_thru(), 0);
+}
+
+#[test]
+fn the_backlog_keeps_one_in_four_however_much_is_fresh() {
+    let mut outbox = linked(10_000);
+    let mut old = 0;
+    for sequence in 10_001..10_101 {
+        outbox.journaled(seconds(1), sequence, true);
+    }
+    for _ in 0..80 {
+        let range = outbox.poll(seconds(1)).unwrap();
+        old += u64::from(*range.start() <= 10_000);
+        range.for_each(|sequence| outbox.delivered(sequence));
+    }
+    assert_eq!(old, 20);
+}
+
+#[test]
+fn what_went_early_is_not_sent_twice_and_dispatch_is_believed_about_what_it_has() {
+    let mut outbox = linked(40);
+    assert_eq!(outbox.poll(seconds(0)), Some(1..=15));
+    outbox.journaled(seconds(1), 41, true);
+    assert_eq!(outbox.poll(seconds(1)), Some(41..=41));
+    (1..=15).for_each(|sequence| outbox.delivered(sequence));
+    outbox.delivered(41);
+    outbox.received(seconds(2), 15, &[(18, 20), (30, 31), (99, 100), (5, 2)]);
+    let mut sent = Vec::new();
+    while let Some(range) = outbox.poll(seconds(2)) {
+        sent.extend(range.clone());
+        range.for_each(|sequence| outbox.delivered(sequence));
+    }
+    let expected: Vec<u64> = (16..=17).chain(21..=29).chain(32..=40).collect();
+    assert_eq!(sent, expected);
+    assert_eq!(outbox.complete_thru(), 41);
+}
+
+#[test]
+fn old_news_waits_its_turn() {
+    let mut outbox = linked(100);
+    outbox.poll(seconds(0));
+    outbox.journaled(seconds(1), 101, true);
+    (1..=15).for_each(|sequence| outbox.delivered(sequence));
+    assert_eq!(outbox.poll(seconds(901)), Some(16..=30));
+}
+
+#[test]
+fn acl_denied_is_tried_with_one_event_every_ten_minutes_across_connections() {
+    let mut outbox = linked(50);
+    let mut tries = Vec::new();
+    for second in 0..3_000 {
+        if second % 60 == 59 {
+            outbox.link_down();
+            outbox.link_up(seconds(second), 20);
+        }
+        while let Some(range) = outbox.poll(seconds(second)) {
+            tries.push((second, range.clone().count()));
+            range.for_each(|sequence| outbox.refused(seconds(second), sequence, Refusal::Denied));
+        }
+    }
+    assert_eq!(tries, [(0, 15), (600, 1), (1_200, 1), (1_800, 1), (2_400, 1)]);
+    assert_eq!((outbox.owed(), outbox.pause().map(|pause| pause.why)), (50, Some(Refusal::Denied)));
+    assert_eq!(outbox.poll(seconds(3_000)), Some(1..=1));
+    outbox.delivered(1);
+    assert_eq!(outbox.pause(), None);
+    assert_eq!(outbox.poll(seconds(3_000)), Some(2..=16));
+}
+
+#[test]
+fn a_broker_with_nobody_behind_it_is_asked_after_30_s_then_60_then_120() {
+    let mut outbox = linked(1);
+    let tries: Vec<u64> = (0..300)
+        .filter(|&s| {
+            let polled = outbox.poll(seconds(s)).is_some();
+            if polled {
+                outbox.refused(seconds(s), 1, Refusal::NobodyListens);
+            }
+            polled
+        })
+        .collect();
+    assert_eq!(tries, [0, 30, 90, 210]);
+}
+
+#[test]
+fn what_can_never_be_sent_holds_up_nobody() {
+    let mut outbox = Outbox::new(false, 0, 1, 4);
+    outbox.link_up(seconds(0), 20);
+    assert_eq!(outbox.poll(seconds(0)), Some(1..=4));
+    outbox.refused(seconds(0), 2, Refusal::Unsendable);
+    for sequence in [1, 3, 4] {
+        outbox.delivered(sequence);
+    }
+    assert_eq!((outbox.owed(), outbox.pause()), (0, None));
+    let mut outbox = linked(4);
+    outbox.poll(seconds(0));
+    outbox.refused(seconds(0), 2, Refusal::Unsendable);
+    assert_eq!(outbox.quarantined(), Some((1, 2, 2)));
+    outbox.link_up(seconds(1), 20);
+    assert_eq!(outbox.poll(seconds(1)), Some(1..=1));
+    assert_eq!(outbox.poll(seconds(1)), Some(3..=4));
+}
+
+#[test]
+fn what_the_journal_does_not_have_yet_waits_and_holds_up_nobody() {
+    let mut outbox = linked(2);
+    outbox.journaled(seconds(0), 3, true);
+    assert_eq!(outbox.poll(seconds(0)), Some(1..=3));
+    outbox.refused(seconds(0), 3, Refusal::Local);
+    (1..=2).for_each(|sequence| outbox.delivered(sequence));
+    assert_eq!((outbox.poll(seconds(9)), outbox.complete_thru()), (None, 2));
+    assert_eq!(outbox.poll(seconds(10)), Some(3..=3));
+}
+
+#[test]
+fn a_replay_owes_again_what_the_journal_holds() {
+    let mut outbox = linked(50);
+    outbox.received(seconds(0), 50, &[]);
+    outbox.replay_from(seconds(1), 41, 45);
+    assert_eq!((outbox.thru(), outbox.owed(), outbox.poll(seconds(1))), (44, 6, Some(45..=50)));
+    outbox.received(seconds(2), 50, &[]);
+    assert_eq!((outbox.owed(), outbox.moved()), (0, Some(50)));
+}
+
+proptest::proptest! {
+    /// Whatever the broker and dispatch do: never more than a window on the way, and in the end all of it is with dispatch.
+    #[test]
+    fn nothing_is_forgotten(steps in proptest::collection::vec((0_u8..9, 1_u64..60), 1..300)) {
+        let mut outbox = linked(30);
+        let mut at_dispatch = BTreeSet::new();
+        let (mut now, mut highest) = (0, 30);
+        let thru = |has: &BTreeSet<u64>| (1..).take_while(|sequence| has.contains(sequence)).last().unwrap_or(0);
+        for (step, number) in steps {
+            now += 1;
+            match step {
+                0 => { highest += 1; outbox.journaled(seconds(now), highest, number % 2 == 0); }
+                1 => { outbox.link_down(); outbox.link_up(seconds(now), 20); }
+                2 => outbox.refused(seconds(now), number, Refusal::Quota),
+                3 => outbox.received(seconds(now), thru(&at_dispatch), &[]),
+                4 => { let above: Vec<_> = at_dispatch.iter().map(|&s| (s, s)).collect(); outbox.received(seconds(now), thru(&at_dispatch), &above); }
+                5 => now += number,
+                6 => outbox.delivered(number),
+                _ => if let Some(range) = outbox.poll(seconds(now)) {
+                    for sequence in range {
+                        if number % 3 > 0 { at_dispatch.insert(sequence); }
+                        if number % 5 > 0 { outbox.delivered(sequence); }
+                    }
+                },
+            }
+            proptest::prop_assert!(outbox.on_the_way.len() <= 20 && outbox.on_the_way.len() == outbox.sent.len());
+        }
+        outbox.link_down();
+        outbox.link_up(seconds(now), 20);
+        for _ in 0..20_000 {
+            now += 10;
+            while let Some(range) = outbox.poll(seconds(now)) {
+                for sequence in range { at_dispatch.insert(sequence); outbox.delivered(sequence); }
+            }
+            outbox.received(seconds(now), thru(&at_dispatch), &[]);
+            if outbox.owed() == 0 { break; }
+        }
+        proptest::prop_assert_eq!(outbox.owed(), 0);
+    }
+}

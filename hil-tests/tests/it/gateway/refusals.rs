@@ -1,0 +1,108 @@
+//! What if the broker is there, and something about it or the way to it is wrong?
+
+use std::fs;
+use std::time::Duration;
+
+use hil_tests::clock::await_condition;
+use hil_tests::dispatch::operator;
+use hil_tests::link::{Link, Quality};
+use hil_tests::world::Shift;
+use rumqttc::v5::{AsyncClient, MqttOptions};
+use serde_json::Value;
+
+use super::rig::{ACL, Garage, PATIENCE, Rig, SCALE};
+
+fn says(rig: &Rig, pointer: &str, words: &[&str]) {
+    let mut last = Value::Null;
+    let said = await_condition(PATIENCE * 2, || {
+        last = rig.installation.health().and_then(|h| h.pointer(pointer).cloned()).unwrap_or_default();
+        words.iter().all(|word| last.to_string().contains(word))
+    });
+    assert!(said, "{pointer} is {last}, not {words:?}\n{}", rig.log_tail());
+}
+
+fn word(rig: &Rig, pointer: &str) -> String {
+    let health = rig.installation.health().unwrap_or_default();
+    health.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// Puts another port in place of the broker's.
+fn reroute(garage: &Garage, from: u16, to: u16) {
+    let config = garage.installation.config();
+    let text = fs::read_to_string(&config).expect("there");
+    fs::write(&config, text.replace(&format!(":{from}"), &format!(":{to}"))).expect("written");
+}
+
+#[test]
+fn two_clients_one_id_keep_apart_longer_and_longer_and_the_truck_says_so() {
+    let mut rig = Rig::set_off(Shift::errands(92, 1), SCALE);
+    assert!(await_condition(PATIENCE, || word(&rig, "/link/state") == "connected"), "{}", rig.log_tail());
+    let port = rig.mosquitto.port();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    // A rival that comes back as soon as it is put out. Mosquitto 2.0 ends the older connection without a word.
+    let come_back = async {
+        loop {
+            let (_client, mut events) = AsyncClient::new(MqttOptions::new("demo-truck-7", "127.0.0.1", port), 4);
+            while events.poll().await.is_ok() {}
+        }
+    };
+    let over = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(10), come_back).await });
+    assert!(over.is_err(), "it never gives up");
+    let log = fs::read_to_string(rig.installation.log()).unwrap_or_default();
+    assert!(log.contains("two trucks with one identity"), "{}", rig.log_tail());
+    // 400 s of the truck's time: waits of up to 1, 2, 4, .. 256 s each, a share of them by chance.
+    let connected = log.matches("connected to the broker").count();
+    assert!((2..=16).contains(&connected), "{connected} connections\n{}", rig.log_tail());
+    rig.until(rig.shift.path.duration_s() * 0.5);
+    rig.finish();
+}
+
+#[test]
+fn half_open_is_found_in_twice_the_keep_alive() {
+    let garage = Garage::open(Shift::errands(93, 1), SCALE);
+    let link = Link::to(garage.mosquitto.port()).expect("a link");
+    reroute(&garage, garage.mosquitto.port(), link.port());
+    garage.installation.configure("keep_alive_s = 60", "keep_alive_s = 10").expect("configured");
+    let rig = garage.drive(None);
+    assert!(await_condition(PATIENCE, || word(&rig, "/link/state") == "connected"), "{}", rig.log_tail());
+    link.mute();
+    // Twice the keep-alive, and half a minute at the rig's speed until health is written.
+    let found = await_condition(Duration::from_secs(22), || word(&rig, "/link/state") == "gone");
+    assert!(found, "{}", rig.log_tail());
+    link.restore();
+    rig.finish();
+}
+
+#[test]
+fn slow_link_2s_9600_connects_over_tls_and_delivers() {
+    let (garage, _secrets) = Garage::open_secured(Shift::errands(94, 1), 2, ACL);
+    let link = Link::of(Quality::EDGE_OF_2G, garage.mosquitto.secured_port()).expect("a link");
+    reroute(&garage, garage.mosquitto.secured_port(), link.port());
+    garage.installation.configure("profile = \"normal\"", "profile = \"frugal\"").expect("configured");
+    let rig = garage.drive(None);
+    let thru = || rig.dispatch.as_ref().map_or(0, hil_tests::dispatch::Dispatch::thru);
+    assert!(await_condition(Duration::from_secs(90), || thru() > 0), "{}", rig.log_tail());
+}
+
+/// A retained acknowledgement that is not ours to believe lies there before the truck connects.
+fn hides_no_event(seed: u64, device: &str, thru: u64) {
+    let garage = Garage::open(Shift::errands(seed, 1), SCALE);
+    let options = garage.installation.dispatch(garage.mosquitto.port());
+    let ack = format!(r#"{{"device":"{device}","thru":{thru},"have":[[1,{thru}]],"at":"T"}}"#);
+    operator::retain(&options, "down/ack", ack.as_bytes()).expect("a broker");
+    let mut rig = garage.drive_without_dispatch();
+    says(&rig, "/delivery/ignored_acks", &["1"]);
+    assert_eq!(rig.installation.health().and_then(|h| h.pointer("/delivery/received_thru").cloned()), Some(0.into()));
+    rig.restart_dispatch();
+    rig.finish();
+}
+
+#[test]
+fn ack_above_journal_hides_no_event() {
+    hides_no_event(95, "demo-truck-7", 1_000_000);
+}
+
+#[test]
+fn device_swapped_in_truck_meets_an_acknowledgement_that_is_not_its_own() {
+    hides_no_event(96, "demo-truck-8", 1);
+}
