@@ -1,0 +1,105 @@
+//! A second pair of eyes: reads a stream without any code of the agent, slowly and simply, to judge what the agent says of it.
+
+use std::collections::BTreeSet;
+
+/// What a sentence says of the validity of its position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Validity {
+    /// Measured or dead-reckoned.
+    Valid,
+    /// No fix.
+    Void,
+}
+
+/// A sentence that carries a position.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Place {
+    /// Milliseconds since midnight.
+    pub time_of_day: i64,
+    /// Whether the sentence says that its position counts.
+    pub validity: Validity,
+    /// Degrees north, if there is one.
+    pub lat: Option<f64>,
+    /// Degrees east, if there is one.
+    pub lon: Option<f64>,
+}
+
+/// Every sentence with a good checksum, without `$` and checksum, wherever it stands.
+pub fn sentences(bytes: &[u8]) -> impl Iterator<Item = &str> {
+    bytes.split(|byte| *byte == b'$').filter_map(|piece| {
+        let star = piece.iter().position(|byte| *byte == b'*')?;
+        let (body, rest) = piece.split_at_checked(star)?;
+        if body.is_empty() || !body.iter().all(|byte| (0x20..0x7f).contains(byte)) {
+            return None;
+        }
+        let digits = std::str::from_utf8(rest.get(1..3)?).ok()?;
+        let stated = u8::from_str_radix(digits, 16).ok()?;
+        let sum = body.iter().fold(0, |sum, byte| sum ^ byte);
+        (sum == stated).then(|| std::str::from_utf8(body).ok()).flatten()
+    })
+}
+
+/// What RMC, GGA, GLL and GNS of any talker say, in order.
+pub fn places(bytes: &[u8]) -> impl Iterator<Item = Place> {
+    sentences(bytes).filter_map(place)
+}
+
+fn place(body: &str) -> Option<Place> {
+    let fields: Vec<&str> = body.split(',').collect();
+    let field = |index: usize| fields.get(index).copied().unwrap_or_default();
+    let tag = field(0);
+    let (time, at, valid) = match tag.get(tag.len().checked_sub(3)?..)? {
+        "RMC" => (1, 3, field(2) != "V" && field(12) != "N"),
+        "GGA" => (1, 2, !matches!(field(6), "0" | "")),
+        "GLL" => (5, 1, field(6) != "V" && field(7) != "N"),
+        "GNS" => (1, 2, field(6).bytes().any(|mode| mode != b'N')),
+        _ => return None,
+    };
+    let number = |text: &str, letter: &str| -> Option<f64> {
+        let value: f64 = text.parse().ok()?;
+        let degrees = (value / 100.0).floor();
+        let angle = degrees + (value - degrees * 100.0) / 60.0;
+        Some(if matches!(letter, "S" | "W") { -angle } else { angle })
+    };
+    Some(Place {
+        time_of_day: time_of_day(field(time))?,
+        validity: if valid { Validity::Valid } else { Validity::Void },
+        lat: number(field(at), field(at + 1)),
+        lon: number(field(at + 2), field(at + 3)),
+    })
+}
+
+/// How many of the fixes at these times of day come from sentences that all say void: no sentence of the stream with that time
+/// says anything else.
+pub fn from_void(bytes: &[u8], times: impl Iterator<Item = i64>) -> usize {
+    let (mut valid, mut void) = (BTreeSet::new(), BTreeSet::new());
+    for place in places(bytes) {
+        let said = if place.validity == Validity::Valid { &mut valid } else { &mut void };
+        said.insert(place.time_of_day);
+    }
+    times.filter(|time| void.contains(time) && !valid.contains(time)).count()
+}
+
+/// `hhmmss.sss` as milliseconds.
+fn time_of_day(text: &str) -> Option<i64> {
+    let two = |at: usize| text.get(at..at + 2)?.parse::<i64>().ok();
+    let fraction: f64 = text.get(6..).filter(|rest| !rest.is_empty()).map_or(Some(0.0), |rest| rest.parse().ok())?;
+    #[allow(clippy::cast_possible_truncation, reason = "a fraction of a second, in milliseconds")]
+    let millis = (fraction * 1_000.0).floor() as i64;
+    Some(((two(0)? * 60 + two(2)?) * 60 + two(4)?) * 1_000 + millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_is_found_among_binary_and_its_place_read() {
+        let stream =
+            b"\xb5\x62\x00$GPGGA,172814.0,3723.46587704,N,12202.26957864,W,2,6,1.2,18.893,M,-25.669,M,2.0,0031*4F\xd3";
+        let found: Vec<Place> = places(stream).collect();
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].time_of_day, 62_894_000);
+        assert!((found[0].lat.unwrap() - 37.391_097_95).abs() < 1e-8 && found[0].lon.unwrap() < -122.0);
+    }
+}
