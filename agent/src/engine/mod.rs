@@ -230,7 +230,8 @@ impl Engine {
         match outcome {
             Outcome::Fix(fix) => self.fix(&fix, events, effects),
             Outcome::Void => self.state.coverage.void(),
-            Outcome::Refused(_) => {}
+            // What a finding means for the gap ledger is not decided here.
+            Outcome::Refused(_) | Outcome::Found(_) => {}
         }
     }
 
