@@ -11,8 +11,10 @@
 pub mod child;
 pub mod compare;
 pub mod log;
+pub mod mutate;
 pub mod options;
 pub mod oracle;
+pub mod ordeal;
 pub mod report;
 pub mod scan;
 pub mod ways;

@@ -21,6 +21,9 @@ pub struct Options {
     /// What the mutations are made from
     #[arg(long, default_value_t = 20_261_122)]
     pub seed: u64,
+    /// For the tool itself: receives the mutated pieces from this one on
+    #[arg(long, hide = true)]
+    pub mutations_from: Option<u64>,
     /// For the tool itself: runs the ways from this one on over the one recording
     #[arg(long, hide = true)]
     pub ways_from: Option<usize>,

@@ -3,15 +3,17 @@
 use clap::Parser;
 use conformance::log::{self, Log};
 use conformance::options::Options;
+use conformance::ordeal::Tally;
 use conformance::{child, oracle, report};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    let done = match options.ways_from {
-        Some(first) => child::serve(&options.folder, first).map(|()| true),
-        None => compare(&options),
+    let done = match (options.ways_from, options.mutations_from) {
+        (Some(first), _) => child::serve(&options.folder, first).map(|()| true),
+        (None, Some(first)) => child::serve_ordeal(&options, first).map(|()| true),
+        (None, None) => compare(&options),
     };
     match done {
         Ok(held) => ExitCode::from(u8::from(options.check && !held)),
@@ -39,10 +41,27 @@ fn compare(options: &Options) -> io::Result<bool> {
         }
     }
     writeln!(out, "{}", table.text())?;
-    let missed = table.missed();
+    let mut missed = table.missed();
+    let mut last_line = table.json();
+    if options.mutations > 0 {
+        let tally = child::ordeal(options, &progress)?;
+        for what in &tally.told {
+            writeln!(out, "FAILED: {what}")?;
+        }
+        if tally.failures() > 0 {
+            missed.push(format!("{} mutated pieces, seed {}", tally.failures(), options.seed));
+        }
+        last_line["mutations"] = serde_json::to_value(&tally)?;
+        last_line["seed"] = options.seed.into();
+    }
     for what in &missed {
         writeln!(out, "MISSED: {what}")?;
     }
-    writeln!(out, "CONFORMANCE {}", table.json())?;
+    writeln!(out, "CONFORMANCE {last_line}")?;
     Ok(missed.is_empty())
+}
+
+fn progress(tally: &Tally) {
+    let _ =
+        writeln!(io::stderr(), "{} mutated pieces, {} fixes, {} failures", tally.cases, tally.fixes, tally.failures());
 }
