@@ -58,6 +58,11 @@ impl State {
     pub(super) fn anchor(&mut self, fix: &GnssFix) {
         let at = fix.arrived;
         self.run.tracking_since.get_or_insert(at);
+        // Out of a buffer: when it arrived is not when it was. An anchor of before is the better one, if it still holds.
+        let anchored = self.anchor.as_ref().is_some_and(|anchor| anchor.kernel_boot == self.run.kernel_boot);
+        if fix.late && anchored && !fix.time_stepped {
+            return;
+        }
         self.anchor = Some(Anchor {
             kernel_boot: self.run.kernel_boot.clone(),
             at,

@@ -4,6 +4,7 @@
 mod drive;
 mod engine;
 mod facilities;
+mod ingestion;
 mod journal;
 mod lint;
 mod power_cut;
