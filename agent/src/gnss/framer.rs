@@ -49,16 +49,10 @@ pub(super) struct Framer {
     checks: bool,
 }
 
-/// Bytes of a sentence's body that end nothing and begin nothing.
-const PLAIN: [bool; 256] = {
-    let mut plain = [false; 256];
-    let mut byte = 0x20;
-    while byte < 0x7f {
-        plain[byte] = !matches!(byte as u8, b'$' | b'!' | b'*');
-        byte += 1;
-    }
-    plain
-};
+/// Whether a byte of a sentence's body ends nothing and begins nothing: text, but for `$`, `!` and `*`.
+fn plain(byte: u8) -> bool {
+    matches!(byte, b'+'..=b'~' | b'%'..=b')' | b' ' | b'"' | b'#')
+}
 
 impl Framer {
     /// Hands every frame, or the reason why there is none, to `each`.
@@ -92,9 +86,8 @@ impl Framer {
                 bytes.iter().position(|&b| matches!(b, b'$' | b'!') || Hunter::starts(b)).unwrap_or(bytes.len())
             }
             State::Body => {
-                let plain = |byte: &u8| PLAIN.get(usize::from(*byte)).copied().unwrap_or(false);
                 let room = SENTENCE_MAX - self.held.len();
-                let run = bytes.iter().take(room).position(|byte| !plain(byte)).unwrap_or(bytes.len().min(room));
+                let run = bytes.iter().take(room).position(|byte| !plain(*byte)).unwrap_or(bytes.len().min(room));
                 let body = bytes.get(..run).unwrap_or(&[]);
                 self.sum = body.iter().fold(self.sum, |sum, byte| sum ^ byte);
                 // There is room: it was asked for.

@@ -10,6 +10,7 @@
 
 pub mod child;
 pub mod compare;
+pub mod cost;
 pub mod log;
 pub mod mutate;
 pub mod options;

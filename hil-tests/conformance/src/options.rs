@@ -21,6 +21,12 @@ pub struct Options {
     /// What the mutations are made from
     #[arg(long, default_value_t = 20_261_122)]
     pub seed: u64,
+    /// Counts instructions and allocations per sentence too, by valgrind
+    #[arg(long)]
+    pub cost: bool,
+    /// For the tool itself: runs what is counted
+    #[arg(long, hide = true)]
+    pub cost_of: Option<String>,
     /// For the tool itself: receives the mutated pieces from this one on
     #[arg(long, hide = true)]
     pub mutations_from: Option<u64>,

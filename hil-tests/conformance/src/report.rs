@@ -1,10 +1,11 @@
 //! The table, the reasons, the thresholds, the last line.
 
 use crate::compare::{self, Score};
+use crate::cost::{self, Cost};
 use crate::log::{Kind, Log};
 use crate::oracle::Truth;
 use crate::ways::{self, Way};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -107,12 +108,12 @@ impl Table {
 
     /// The keys of the last line.
     #[must_use]
-    pub fn json(&self) -> Value {
+    pub fn json(&self) -> Map<String, Value> {
         let [text, drive, mixed, binary] =
             [Kind::Text, Kind::Drive, Kind::Mixed, Kind::Binary].map(|kind| self.score(kind, 0));
         let round = |percent: f64| (percent * 100.0).round() / 100.0;
         let best = (1..Way::ALL.len()).map(|way| self.score(Kind::Text, way).place_pct()).fold(0.0, f64::max);
-        json!({
+        let keys = json!({
             "logs": self.logs.values().sum::<usize>(),
             "text_logs": self.logs.get(&Kind::Text).copied().unwrap_or(0),
             "want": text.want,
@@ -130,7 +131,8 @@ impl Table {
             "binary_place": binary.place,
             "void_fixes": self.void_fixes,
             "crashes": self.crashes(),
-        })
+        });
+        keys.as_object().cloned().unwrap_or_default()
     }
 }
 
@@ -154,4 +156,39 @@ pub fn missing(log: &Log, truths: &[Truth]) -> String {
         let _ = writeln!(text, "  {} {clock} {:.7} {:.7}: {why} {other}", log.name, truth.lat, truth.lon);
     }
     text
+}
+
+/// What a sentence costs, for people.
+#[must_use]
+pub fn cost(cost: Option<Cost>) -> String {
+    let Some(cost) = cost else { return "cost: not counted, valgrind is missing or did not run".to_owned() };
+    let [agent, theirs] = cost.instructions;
+    let [allocations, _] = cost.allocations;
+    format!(
+        "cost over {} sentences: {agent:.0} instructions each, nmea::parse_str {theirs:.0}: {:.3}x; allocations {allocations}",
+        cost.sentences,
+        cost.ratio()
+    )
+}
+
+/// What of the cost is over its limit.
+#[must_use]
+pub fn missed_cost(cost: Option<Cost>) -> Option<String> {
+    let cost = cost?;
+    let held = cost.ratio() <= cost::RATIO_MAX && cost.allocations[0] == 0;
+    (!held).then(|| format!("cost: {:.3}x and {} allocations", cost.ratio(), cost.allocations[0]))
+}
+
+/// The cost as the last line has it.
+#[must_use]
+pub fn cost_json(cost: Option<Cost>) -> Value {
+    let round = |value: f64| (value * 1_000.0).round() / 1_000.0;
+    cost.map_or(Value::Null, |cost| {
+        json!({
+            "sentences": cost.sentences,
+            "instructions": cost.instructions.map(f64::round),
+            "ratio": round(cost.ratio()),
+            "allocations": cost.allocations[0],
+        })
+    })
 }

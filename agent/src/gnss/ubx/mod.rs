@@ -35,7 +35,7 @@ fn kind(class: u8, id: u8, length: usize) -> Option<Kind> {
         (0x0a, 0x09, 60 | 68) => Some(Kind::MonHw),
         (0x0a, 0x38, 28 | 52 | 76 | 100) => Some(Kind::MonRf),
         // Version 1 has 12 bytes, later ones 4 and 4 for each band.
-        (0x27, 0x09, 4..=PAYLOAD_MAX) if length % 4 == 0 => Some(Kind::SecSig),
+        (0x27, 0x09, 4..=PAYLOAD_MAX) if length.is_multiple_of(4) => Some(Kind::SecSig),
         _ => None,
     }
 }

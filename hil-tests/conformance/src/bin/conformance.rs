@@ -4,16 +4,17 @@ use clap::Parser;
 use conformance::log::{self, Log};
 use conformance::options::Options;
 use conformance::ordeal::Tally;
-use conformance::{child, oracle, report};
+use conformance::{child, cost, oracle, report};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    let done = match (options.ways_from, options.mutations_from) {
-        (Some(first), _) => child::serve(&options.folder, first).map(|()| true),
-        (None, Some(first)) => child::serve_ordeal(&options, first).map(|()| true),
-        (None, None) => compare(&options),
+    let done = match (options.ways_from, options.mutations_from, &options.cost_of) {
+        (Some(first), ..) => child::serve(&options.folder, first).map(|()| true),
+        (None, Some(first), _) => child::serve_ordeal(&options, first).map(|()| true),
+        (None, None, Some(side)) => cost::serve(&options.folder, side).map(|()| true),
+        (None, None, None) => compare(&options),
     };
     match done {
         Ok(held) => ExitCode::from(u8::from(options.check && !held)),
@@ -51,13 +52,19 @@ fn compare(options: &Options) -> io::Result<bool> {
         if tally.failures() > 0 {
             missed.push(format!("{} mutated pieces, seed {}", tally.failures(), options.seed));
         }
-        last_line["mutations"] = serde_json::to_value(&tally)?;
-        last_line["seed"] = options.seed.into();
+        last_line.insert("mutations".to_owned(), serde_json::to_value(&tally)?);
+        last_line.insert("seed".to_owned(), options.seed.into());
+    }
+    if options.cost {
+        let cost = cost::measure(&options.folder)?;
+        writeln!(out, "{}", report::cost(cost))?;
+        missed.extend(report::missed_cost(cost));
+        last_line.insert("cost".to_owned(), report::cost_json(cost));
     }
     for what in &missed {
         writeln!(out, "MISSED: {what}")?;
     }
-    writeln!(out, "CONFORMANCE {last_line}")?;
+    writeln!(out, "CONFORMANCE {}", serde_json::Value::from(last_line))?;
     Ok(missed.is_empty())
 }
 
