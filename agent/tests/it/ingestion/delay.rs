@@ -118,6 +118,6 @@ fn r21_neither_distance_nor_speed_is_a_reason_to_refuse_here() {
     let mut wire = Wire::new();
     wire.at(0, at(0, "4807.0000", "0.0") + &at(1, "4837.0000", "0.0") + &at(2, "4837.0001", "900.0")).end();
     assert_eq!(seconds(&wire.fixes()), [0, 1, 2]);
-    let speeds: Vec<i64> = wire.fixes().iter().map(|fix| fix.fix.speed_mps.unwrap() as i64).collect();
-    assert_eq!(speeds, [0, 0, 463]);
+    let speeds: Vec<f64> = wire.fixes().iter().filter_map(|fix| fix.fix.speed_mps).collect();
+    assert!(speeds.len() == 3 && speeds[1] < 0.1 && speeds[2] > 460.0, "{speeds:?}");
 }

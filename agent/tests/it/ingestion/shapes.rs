@@ -3,6 +3,9 @@
 use super::wire::{Wire, clock, gga, lat, line, receive, rmc, seconds, ubx};
 use gatestamp::time::rfc3339;
 
+/// What a receiver says at one second.
+type Epoch = fn(u32) -> String;
+
 fn zda(second: u32) -> String {
     line(&format!("GPZDA,{},22,11,2026,00,00", clock(second)))
 }
@@ -21,7 +24,7 @@ fn all(epoch: impl Fn(u32) -> String) -> Wire {
 
 #[test]
 fn one_sentence_alone_is_enough_where_the_date_is_known() {
-    let ways: [(&str, fn(u32) -> String); 8] = [
+    let ways: [(&str, Epoch); 8] = [
         ("RMC", rmc),
         ("RMC, GGA", |s| rmc(s) + &gga(s)),
         ("GGA, RMC", |s| gga(s) + &rmc(s)),
