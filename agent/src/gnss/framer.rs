@@ -49,10 +49,17 @@ pub(super) struct Framer {
     checks: bool,
 }
 
-/// Whether a byte of a sentence's body ends nothing and begins nothing: text, but for `$`, `!` and `*`.
-fn plain(byte: u8) -> bool {
-    matches!(byte, b'+'..=b'~' | b'%'..=b')' | b' ' | b'"' | b'#')
-}
+/// Bytes of a sentence's body that end nothing and begin nothing: text, but for `$`, `!` and `*`.
+#[allow(clippy::indexing_slicing, reason = "in a constant it would not compile")]
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0x20_u8;
+    while byte < 0x7f {
+        plain[byte as usize] = !matches!(byte, b'$' | b'!' | b'*');
+        byte += 1;
+    }
+    plain
+};
 
 impl Framer {
     /// Hands every frame, or the reason why there is none, to `each`.
@@ -67,7 +74,9 @@ impl Framer {
                 }
             }
             rest = after;
-            self.ubx.take(byte, |found| each(found.map(Frame::Ubx)));
+            if !self.ubx.idle() || Hunter::starts(byte) {
+                self.ubx.take(byte, |found| each(found.map(Frame::Ubx)));
+            }
             match self.take(byte) {
                 None => {}
                 Some(Err(reason)) => each(Err(reason)),
@@ -87,11 +96,17 @@ impl Framer {
             }
             State::Body => {
                 let room = SENTENCE_MAX - self.held.len();
-                let run = bytes.iter().take(room).position(|byte| !plain(*byte)).unwrap_or(bytes.len().min(room));
-                let body = bytes.get(..run).unwrap_or(&[]);
-                self.sum = body.iter().fold(self.sum, |sum, byte| sum ^ byte);
+                let (mut run, mut sum) = (0, self.sum);
+                for &byte in bytes.get(..room).unwrap_or(bytes) {
+                    if PLAIN.get(usize::from(byte)) != Some(&true) {
+                        break;
+                    }
+                    sum ^= byte;
+                    run += 1;
+                }
+                self.sum = sum;
                 // There is room: it was asked for.
-                let _ = self.held.extend_from_slice(body);
+                let _ = self.held.extend_from_slice(bytes.get(..run).unwrap_or(&[]));
                 run
             }
             State::FirstDigit | State::SecondDigit => 0,

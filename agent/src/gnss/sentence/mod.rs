@@ -1,9 +1,9 @@
 //! One checked sentence to what it says about an epoch, or about antenna and jamming.
 //!
-//! The type decides first: what says nothing costs nothing. Speed, course, dilution and deviations of RMC, GGA and GST come from
-//! `nmea::parse_str`, which is stateless and never panicked on the corpus. Time, date, position and validity are read here,
-//! strictly, and so is every other type: the crate accepts latitude 99, minutes 75 and NaN, rejects leap seconds, GBS, ZDA, GLL
-//! without mode and GNS with more than two mode letters, and shows dead reckoning as a plain fix.
+//! The type decides first: what says nothing costs nothing. What decides about time, place and validity is read here, strictly:
+//! the `nmea` crate accepts latitude 99, minutes 75 and NaN, rejects leap seconds, GBS, ZDA, GLL without mode and GNS with more than
+//! two mode letters, and shows dead reckoning as a plain fix. GST, which a receiver sends rarely or once an epoch, comes from its
+//! `parse_str`, which is stateless and never panicked on the corpus.
 //!
 //! A checksum is weak against two sentences run into one, so each type must have as many fields as it can have.
 
@@ -137,41 +137,42 @@ pub(super) enum Said {
 /// Reads a sentence whose checksum is good. `Ok(None)`: a type that says nothing that matters.
 pub(super) fn read(sentence: &str) -> Result<Option<Said>, Rejected> {
     let Some(body) = sentence.strip_prefix('$') else { return Ok(None) };
-    let body = body.rsplit_once('*').map_or(body, |(body, _)| body);
-    let Some((tag, rest)) = body.split_once(',') else { return Ok(None) };
+    let end = body.len().checked_sub(3).filter(|&star| body.as_bytes().get(star) == Some(&b'*')).unwrap_or(body.len());
     // PQ is a talker, QZSS as Quectel writes it; every other P is a manufacturer, whose PGRMC is no RMC.
-    if tag.starts_with('P') && !tag.starts_with("PQ") {
-        return private(tag, rest);
+    if body.starts_with('P') && !body.starts_with("PQ") {
+        return private(body.get(..end).unwrap_or(body));
     }
-    let (Some(name), 5) = (tag.get(2..), tag.len()) else { return Ok(None) };
-    let report = match name {
-        "RMC" => rmc(sentence, &Fields::of(rest)),
-        "GGA" => gga(sentence, &Fields::of(rest)),
-        "GLL" => gll(&Fields::of(rest)),
-        "GNS" => gns(&Fields::of(rest)),
-        "GST" => gst(sentence, &Fields::of(rest)),
-        "GSA" => gsa(&Fields::of(rest)),
-        "VTG" => vtg(&Fields::of(rest)),
-        "ZDA" => zda(&Fields::of(rest)),
-        "GBS" => gbs(&Fields::of(rest)),
-        "TXT" => return Ok(text::txt(rest).map(Said::Finding)),
+    let Some(&[_, _, a, b, c, b',']) = body.as_bytes().first_chunk() else { return Ok(None) };
+    let fields = || Fields::of(body.get(6..end).unwrap_or(""));
+    let report = match &[a, b, c] {
+        b"RMC" => rmc(&fields()),
+        b"GGA" => gga(&fields()),
+        b"GLL" => gll(&fields()),
+        b"GNS" => gns(&fields()),
+        b"GST" => gst(sentence, &fields()),
+        b"GSA" => gsa(&fields()),
+        b"VTG" => vtg(&fields()),
+        b"ZDA" => zda(&fields()),
+        b"GBS" => gbs(&fields()),
+        b"TXT" => return Ok(body.get(6..end).and_then(text::txt).map(Said::Finding)),
         _ => return Ok(None),
     };
     report.map(|report| Some(Said::Report(report))).ok_or(Rejected::Malformed)
 }
 
 /// Manufacturers' own sentences.
-fn private(tag: &str, rest: &str) -> Result<Option<Said>, Rejected> {
-    if tag != "PUBX" {
-        return Ok(text::private(tag, rest).map(Said::Finding));
-    }
-    match rest.strip_prefix("00,") {
-        Some(rest) => pubx(&Fields::of(rest)).map(|report| Some(Said::Report(report))).ok_or(Rejected::Malformed),
+fn private(body: &str) -> Result<Option<Said>, Rejected> {
+    match body.split_once(',') {
         None => Ok(None),
+        Some(("PUBX", rest)) => match rest.strip_prefix("00,") {
+            Some(rest) => pubx(&Fields::of(rest)).map(|report| Some(Said::Report(report))).ok_or(Rejected::Malformed),
+            None => Ok(None),
+        },
+        Some((tag, rest)) => Ok(text::private(tag, rest).map(Said::Finding)),
     }
 }
 
-fn rmc(sentence: &str, fields: &Fields<'_>) -> Option<Report> {
+fn rmc(fields: &Fields<'_>) -> Option<Report> {
     // Without mode, with it, with the navigational status of NMEA 4.10.
     fields.count(11..=13)?;
     let validity = match (fields.get(1), fields.get(11)) {
@@ -181,22 +182,18 @@ fn rmc(sentence: &str, fields: &Fields<'_>) -> Option<Report> {
         ("A" | "D", _) => Validity::Valid,
         _ => return None,
     };
-    let position = position_if(validity, fields, 2)?;
-    let mut report = Report::at(Type::Rmc, field::time_of_day(fields.get(0))?);
-    report.date = field::date(fields.get(8))?;
-    report.validity = Some(validity);
-    report.position = position;
-    // Numbers of a void epoch are of no use, and one that cannot be read is no reason to lose the position.
-    if position.is_some()
-        && let Ok(ParseResult::RMC(numbers)) = nmea::parse_str(sentence)
-    {
-        report.speed_mps = moving(numbers.speed_over_ground).map(|knots| knots * MPS_PER_KNOT);
-        report.track_deg = moving(numbers.true_course).filter(|deg| *deg <= 360.0);
-    }
-    Some(report)
+    Some(Report {
+        date: field::date(fields.get(8))?,
+        validity: Some(validity),
+        position: position_if(validity, fields, 2)?,
+        // A number that cannot be read is no reason to lose the position.
+        speed_mps: field::number(fields.get(6)).map(|knots| knots * MPS_PER_KNOT),
+        track_deg: field::number(fields.get(7)).filter(|deg| *deg <= 360.0),
+        ..Report::at(Type::Rmc, field::time_of_day(fields.get(0))?)
+    })
 }
 
-fn gga(sentence: &str, fields: &Fields<'_>) -> Option<Report> {
+fn gga(fields: &Fields<'_>) -> Option<Report> {
     // A converter of logs adds an empty one.
     fields.count(14..=15)?;
     let validity = match fields.get(5) {
@@ -206,18 +203,16 @@ fn gga(sentence: &str, fields: &Fields<'_>) -> Option<Report> {
         "7" | "8" => Validity::NotMeasured,
         _ => return None,
     };
-    let position = position_if(validity, fields, 1)?;
-    let mut report = Report::at(Type::Gga, field::time_of_day(fields.get(0))?);
-    report.validity = Some(validity);
-    report.position = position;
-    if position.is_some()
-        && let Ok(ParseResult::GGA(numbers)) = nmea::parse_str(sentence)
-    {
-        report.hdop = dilution(numbers.hdop.map(f64::from));
-        report.sats = numbers.fix_satellites;
-        report.three_d = numbers.altitude.map(|_| true);
-    }
-    Some(report)
+    let altitude = fields.get(8);
+    let altitude = field::number(altitude.strip_prefix('-').unwrap_or(altitude));
+    Some(Report {
+        validity: Some(validity),
+        position: position_if(validity, fields, 1)?,
+        hdop: dilution(field::number(fields.get(7))),
+        sats: field::digits(fields.get(6)).and_then(|sats| u32::try_from(sats).ok()),
+        three_d: altitude.map(|_| true),
+        ..Report::at(Type::Gga, field::time_of_day(fields.get(0))?)
+    })
 }
 
 fn gll(fields: &Fields<'_>) -> Option<Report> {
@@ -331,10 +326,6 @@ fn pubx(fields: &Fields<'_>) -> Option<Report> {
         hdop: dilution(field::number(fields.get(13))),
         ..Report::at(Type::Pubx, field::time_of_day(fields.get(0))?)
     })
-}
-
-fn moving(value: Option<f32>) -> Option<f64> {
-    value.map(f64::from).filter(|v| v.is_finite() && *v >= 0.0)
 }
 
 fn per_axis(lat: Option<f64>, lon: Option<f64>) -> Option<f64> {
