@@ -1,5 +1,6 @@
 //! A second pair of eyes: reads a stream without any code of the agent, slowly and simply, to judge what the agent says of it.
 
+use hil_tests::sentences::time_of_day_ms;
 use std::collections::BTreeSet;
 
 /// What a sentence says of the validity of its position.
@@ -24,19 +25,10 @@ pub struct Place {
     pub lon: Option<f64>,
 }
 
-/// Every sentence with a good checksum, without `$` and checksum, wherever it stands.
+/// Every sentence with a good checksum, without `$` and checksum, wherever it stands; text only, as a sentence is.
 pub fn sentences(bytes: &[u8]) -> impl Iterator<Item = &str> {
-    bytes.split(|byte| *byte == b'$').filter_map(|piece| {
-        let star = piece.iter().position(|byte| *byte == b'*')?;
-        let (body, rest) = piece.split_at_checked(star)?;
-        if body.is_empty() || !body.iter().all(|byte| (0x20..0x7f).contains(byte)) {
-            return None;
-        }
-        let digits = std::str::from_utf8(rest.get(1..3)?).ok()?;
-        let stated = u8::from_str_radix(digits, 16).ok()?;
-        let sum = body.iter().fold(0, |sum, byte| sum ^ byte);
-        (sum == stated).then(|| std::str::from_utf8(body).ok()).flatten()
-    })
+    let text = |body: &&str| !body.is_empty() && body.bytes().all(|byte| (0x20..0x7f).contains(&byte));
+    hil_tests::sentences::sentences(bytes).filter(text)
 }
 
 /// What RMC, GGA, GLL and GNS of any talker say, in order.
@@ -62,7 +54,7 @@ fn place(body: &str) -> Option<Place> {
         Some(if matches!(letter, "S" | "W") { -angle } else { angle })
     };
     Some(Place {
-        time_of_day: time_of_day(field(time))?,
+        time_of_day: time_of_day_ms(field(time))?,
         validity: if valid { Validity::Valid } else { Validity::Void },
         lat: number(field(at), field(at + 1)),
         lon: number(field(at + 2), field(at + 3)),
@@ -78,15 +70,6 @@ pub fn from_void(bytes: &[u8], times: impl Iterator<Item = i64>) -> usize {
         said.insert(place.time_of_day);
     }
     times.filter(|time| void.contains(time) && !valid.contains(time)).count()
-}
-
-/// `hhmmss.sss` as milliseconds.
-fn time_of_day(text: &str) -> Option<i64> {
-    let two = |at: usize| text.get(at..at + 2)?.parse::<i64>().ok();
-    let fraction: f64 = text.get(6..).filter(|rest| !rest.is_empty()).map_or(Some(0.0), |rest| rest.parse().ok())?;
-    #[allow(clippy::cast_possible_truncation, reason = "a fraction of a second, in milliseconds")]
-    let millis = (fraction * 1_000.0).floor() as i64;
-    Some(((two(0)? * 60 + two(2)?) * 60 + two(4)?) * 1_000 + millis)
 }
 
 #[cfg(test)]
