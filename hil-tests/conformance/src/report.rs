@@ -23,6 +23,8 @@ pub struct Table {
     sentences: Score,
     /// Fixes out of sentences that all say void.
     void_fixes: usize,
+    /// The agent's fixes at times at which a sentence says dead reckoning, and how many of them are marked.
+    dead_reckoned: (usize, usize),
 }
 
 impl Table {
@@ -37,6 +39,11 @@ impl Table {
         let ours = results.first().and_then(Option::as_deref).unwrap_or_default();
         if log.kind == Kind::Mixed {
             self.sentences.add(compare::score(log, &compare::in_sentences(log, truths), ours));
+        }
+        let reckoned = crate::scan::dead_reckoned(&log.bytes);
+        for seen in ours.iter().filter(|seen| reckoned.contains(&seen.time_of_day)) {
+            self.dead_reckoned.0 += 1;
+            self.dead_reckoned.1 += usize::from(seen.dead_reckoning);
         }
         self.void_fixes += crate::scan::from_void(&log.bytes, ours.iter().map(|seen| seen.time_of_day));
     }
@@ -73,8 +80,9 @@ impl Table {
         }
         let _ = writeln!(
             text,
-            "\nmixed logs, what stands in their sentences: {} of {} positions; fixes out of void sentences, all logs: {}",
-            self.sentences.place, self.sentences.want, self.void_fixes
+            "\nmixed logs, what stands in their sentences: {} of {} positions; fixes out of void sentences, all logs: {}; \
+             dead-reckoned fixes marked: {} of {}",
+            self.sentences.place, self.sentences.want, self.void_fixes, self.dead_reckoned.1, self.dead_reckoned.0
         );
         text
     }
@@ -99,6 +107,9 @@ impl Table {
         }
         if self.void_fixes > 0 {
             missed.push(format!("{} fixes out of sentences that all say void", self.void_fixes));
+        }
+        if self.dead_reckoned.1 < self.dead_reckoned.0 {
+            missed.push(format!("{} of {} dead-reckoned fixes are marked", self.dead_reckoned.1, self.dead_reckoned.0));
         }
         if self.crashes() > 0 {
             missed.push(format!("{} crashes", self.crashes()));
@@ -130,6 +141,8 @@ impl Table {
             "binary_want": binary.want,
             "binary_place": binary.place,
             "void_fixes": self.void_fixes,
+            "dead_reckoned": self.dead_reckoned.0,
+            "dead_reckoned_marked": self.dead_reckoned.1,
             "crashes": self.crashes(),
         });
         keys.as_object().cloned().unwrap_or_default()

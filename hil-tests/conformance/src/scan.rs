@@ -19,6 +19,8 @@ pub struct Place {
     pub time_of_day: i64,
     /// Whether the sentence says that its position counts.
     pub validity: Validity,
+    /// The sentence says that its position is reckoned from an older one.
+    pub dead_reckoning: bool,
     /// Degrees north, if there is one.
     pub lat: Option<f64>,
     /// Degrees east, if there is one.
@@ -40,11 +42,13 @@ fn place(body: &str) -> Option<Place> {
     let fields: Vec<&str> = body.split(',').collect();
     let field = |index: usize| fields.get(index).copied().unwrap_or_default();
     let tag = field(0);
-    let (time, at, valid) = match tag.get(tag.len().checked_sub(3)?..)? {
-        "RMC" => (1, 3, field(2) != "V" && field(12) != "N"),
-        "GGA" => (1, 2, !matches!(field(6), "0" | "")),
-        "GLL" => (5, 1, field(6) != "V" && field(7) != "N"),
-        "GNS" => (1, 2, field(6).bytes().any(|mode| mode != b'N')),
+    let (time, at, valid, dead_reckoning) = match tag.get(tag.len().checked_sub(3)?..)? {
+        "RMC" => (1, 3, field(2) != "V" && field(12) != "N", field(12) == "E"),
+        "GGA" => (1, 2, !matches!(field(6), "0" | ""), field(6) == "6"),
+        "GLL" => (5, 1, field(6) != "V" && field(7) != "N", field(7) == "E"),
+        "GNS" => {
+            (1, 2, field(6).bytes().any(|mode| mode != b'N'), field(6).bytes().all(|mode| matches!(mode, b'E' | b'N')))
+        }
         _ => return None,
     };
     let number = |text: &str, letter: &str| -> Option<f64> {
@@ -56,6 +60,7 @@ fn place(body: &str) -> Option<Place> {
     Some(Place {
         time_of_day: time_of_day_ms(field(time))?,
         validity: if valid { Validity::Valid } else { Validity::Void },
+        dead_reckoning: valid && dead_reckoning,
         lat: number(field(at), field(at + 1)),
         lon: number(field(at + 2), field(at + 3)),
     })
@@ -70,6 +75,12 @@ pub fn from_void(bytes: &[u8], times: impl Iterator<Item = i64>) -> usize {
         said.insert(place.time_of_day);
     }
     times.filter(|time| void.contains(time) && !valid.contains(time)).count()
+}
+
+/// The times of day at which a sentence says that its position is dead reckoning.
+#[must_use]
+pub fn dead_reckoned(bytes: &[u8]) -> BTreeSet<i64> {
+    places(bytes).filter(|place| place.dead_reckoning).map(|place| place.time_of_day).collect()
 }
 
 #[cfg(test)]
