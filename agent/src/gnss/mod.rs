@@ -13,6 +13,8 @@ pub mod coverage;
 mod date;
 mod epoch;
 mod framer;
+pub mod hunt;
+pub mod intruder;
 mod plausibility;
 mod sentence;
 
