@@ -1,7 +1,5 @@
 //! `gatestamp replay`: a recording through the same engine as in the truck, as fast as it goes.
 
-mod source;
-
 use super::{Failure, configuration, exit};
 use crate::config::{FloorChoice, Truck};
 use crate::engine::{Boot, Effect, Effects, Engine, Input, Notices, State};
@@ -11,13 +9,13 @@ use crate::gnss::coverage::Interval;
 use crate::gnss::{GnssFix, Rejected};
 use crate::io::facilities;
 use crate::io::journal::{Journal, Position};
+use crate::io::recordings::{self, RecordingFile};
 use crate::outbox::Outbox;
 use crate::recording::{End, Recorded, Segment, raw};
 use crate::time::{Mono, Utc};
 use clap::{Args, ValueEnum};
 use geofence::{Fences, Mode};
 use serde::Serialize;
-use source::Source;
 use std::io::{BufWriter, ErrorKind, StdoutLock, Write};
 use std::path::PathBuf;
 
@@ -75,9 +73,9 @@ pub(super) fn replay(arguments: &Arguments) -> Result<(), Failure> {
     let config = arguments.config.as_deref().map(configuration).transpose().map_err(|f| Failure::faults(&f))?;
     let path = arguments.facilities.clone().or_else(|| config.as_ref().map(|c| c.facilities.clone()));
     let facilities = path.map(|path| facilities::load(&path)).transpose().map_err(|f| Failure::faults(&f))?;
-    let sources = source::open(&arguments.recordings).map_err(|why| Failure(exit::IO, why))?;
+    let sources = recordings::open(&arguments.recordings).map_err(|why| Failure(exit::IO, why))?;
     let floor = config.as_ref().map_or(FloorChoice::Default, |c| c.date_floor);
-    let truck = config.map(|c| c.truck).or_else(|| sources.iter().find_map(Source::truck));
+    let truck = config.map(|c| c.truck).or_else(|| sources.iter().find_map(RecordingFile::truck));
     let truck = truck.unwrap_or_else(|| Truck { fleet: "local".to_owned(), id: "truck".to_owned() });
     let mut replay = Replay::new(truck, facilities.unwrap_or_default(), arguments)?;
     let done = sources.iter().try_for_each(|source| replay.source(source, floor)).and_then(|()| replay.finish());
@@ -130,15 +128,15 @@ impl Replay {
         })
     }
 
-    fn source(&mut self, source: &Source, floor: FloorChoice) -> std::io::Result<()> {
+    fn source(&mut self, source: &RecordingFile, floor: FloorChoice) -> std::io::Result<()> {
         match source {
-            Source::Unusable(why) => {
+            RecordingFile::Unusable(why) => {
                 self.damaged = true;
                 note(why);
                 Ok(())
             }
-            Source::Raw(bytes) => self.raw(bytes, floor),
-            Source::Segment { name, bytes, .. } => {
+            RecordingFile::Raw(bytes) => self.raw(bytes, floor),
+            RecordingFile::Segment { name, bytes, .. } => {
                 self.end_raw()?;
                 let Ok(segment) = Segment::open(bytes) else { return Ok(()) };
                 self.segment(name, segment)

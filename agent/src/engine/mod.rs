@@ -15,7 +15,7 @@ use crate::event::{
 };
 use crate::facility::Facilities;
 use crate::gnss::coverage::{Change, Interval};
-use crate::gnss::{GnssFix, Outcome};
+use crate::gnss::{GnssFix, Outcome, SourceState};
 use crate::outbox::Outbox;
 use crate::recording::Recorded;
 use crate::time::{Mono, Utc};
@@ -180,6 +180,10 @@ impl Engine {
                 (*at, false)
             }
             Recorded::Tick(at) => (*at, false),
+            Recorded::Source(at, source) => {
+                self.source(*at, *source);
+                (*at, false)
+            }
             Recorded::Stop(at) => {
                 self.finish(&mut events, effects);
                 self.state.stopped = true;
@@ -212,6 +216,14 @@ impl Engine {
         self.state.coverage.heard(self.state.reception.counts().sentences > before);
         for outcome in outcomes {
             self.outcome(outcome, events, effects);
+        }
+    }
+
+    fn source(&mut self, _at: Mono, source: SourceState) {
+        match source {
+            SourceState::Open => self.state.reception.reopened(),
+            SourceState::Proven(speed) => self.state.line_speed = Some(speed),
+            SourceState::Gone => {}
         }
     }
 

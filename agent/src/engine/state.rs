@@ -46,6 +46,8 @@ pub struct State {
     pub(super) remembered: Vec<Remembered>,
     /// Starts and stops that never got a date and were given up.
     pub(super) forgotten: u64,
+    /// The line speed at which the receiver was understood last, bit/s.
+    pub(super) line_speed: Option<u32>,
     pub(super) reception: Reception,
     pub(super) coverage: Coverage,
     pub(super) tracker: Tracker,
@@ -69,6 +71,12 @@ impl State {
     #[must_use]
     pub fn forgotten(&self) -> u64 {
         self.forgotten
+    }
+
+    /// The line speed at which the receiver was understood last, bit/s.
+    #[must_use]
+    pub fn line_speed(&self) -> Option<u32> {
+        self.line_speed
     }
 
     /// Open visits.

@@ -17,6 +17,7 @@ pub mod hunt;
 pub mod intruder;
 mod plausibility;
 mod sentence;
+mod source;
 
 use crate::time::Mono;
 use geofence::{Fix, UnixMillis};
@@ -24,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 pub use date::DateFloor;
+pub use source::SourceState;
 
 /// One accepted epoch: the fix and what `replay --output fixes` shows beside it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -160,6 +162,12 @@ impl Reception {
         self.epochs.restart();
         self.dates.restart(floor);
         self.admission.restart();
+    }
+
+    /// The source was opened again: half a sentence is worth nothing, and it may be another receiver.
+    pub fn reopened(&mut self) {
+        self.framer = framer::Framer::default();
+        self.epochs.restart();
     }
 
     /// Takes the bytes that arrived at `at` and hands every epoch that became complete to `each`.

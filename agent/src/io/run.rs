@@ -1,4 +1,4 @@
-//! The daemon: one task that owns the engine, fed by the tasks of the port and of the broker.
+//! The daemon: one task that owns the engine, fed by the tasks of the source and of the broker.
 
 use super::atlas::{InUse, take_over};
 use super::blackbox::Blackbox;
@@ -8,11 +8,13 @@ use super::journal::JournalError;
 use super::keeper::Keeper;
 use super::mqtt::{self, Identity, LinkEvent, Outgoing};
 use super::resume::{open_journal, resume};
-use super::serial::{self, Port, PortEvent};
+use super::source::{self, Source, SourceEvent};
 use super::systemd;
-use crate::config::{Config, Profile, Source};
+use crate::config::{Config, Profile};
 use crate::engine::{Boot, Effect, Engine, Input, Link, Notices, State};
 use crate::fault::Fault;
+use crate::gnss::SourceState;
+use crate::gnss::hunt::Finding;
 use crate::outbox::Outbox;
 use crate::recording::{Head, Recorded};
 use crate::time::Mono;
@@ -91,13 +93,12 @@ pub async fn run(config: Config, time_scale: u32, small: bool) -> Result<(), Run
     }
     let (to_loop, mut port) = channel(PORT_QUEUE);
     let mut daemon = Daemon::start(&config, in_use, clock)?;
-    if let Some(Source::Serial { device, baud }) = config.source.clone() {
-        tokio::spawn(serial::read(Port { device, baud }, clock, to_loop));
-    }
+    let source = Source::new(config.source.clone(), daemon.engine.state().line_speed());
+    tokio::spawn(source::read(source, clock, to_loop));
     let mut link = daemon.connect(&config);
     // Ready once the journal is open and the port was tried: the broker may be out of reach for days.
     if let Some(first) = port.recv().await {
-        daemon.port(first);
+        daemon.source(first);
     }
     systemd::ready();
     let ended = daemon.serve(&mut port, &mut link, &mut terminate, &mut interrupt).await;
@@ -192,7 +193,7 @@ impl Daemon {
 
     async fn serve(
         &mut self,
-        port: &mut Receiver<PortEvent>,
+        port: &mut Receiver<SourceEvent>,
         link: &mut Receiver<LinkEvent>,
         terminate: &mut Signal,
         interrupt: &mut Signal,
@@ -203,7 +204,7 @@ impl Daemon {
                 biased;
                 _ = terminate.recv() => return Ok(()),
                 _ = interrupt.recv() => return Ok(()),
-                Some(event) = port.recv() => self.port(event),
+                Some(event) = port.recv() => self.source(event),
                 Some(event) = link.recv() => self.link(event),
                 () = self.clock.sleep(TICK) => {}
             }
@@ -222,22 +223,44 @@ impl Daemon {
         tracing::info!("stopped");
     }
 
-    fn port(&mut self, event: PortEvent) {
+    fn source(&mut self, event: SourceEvent) {
         let now = wall_clock();
         match event {
-            PortEvent::Opened => {
-                tracing::info!("the receiver's port is open");
+            SourceEvent::Opened { speed, shared_with } => {
+                tracing::info!(speed, "the receiver's source is open");
                 self.parts.receiver.set("open", None, None, now);
+                if !shared_with.is_empty() {
+                    tracing::warn!(others = shared_with.join(", "), "other programs read the receiver's port too");
+                }
+                self.recorded(Recorded::Source(self.clock.now(), SourceState::Open));
             }
-            PortEvent::Gone(why) => {
-                let remedy = Some("check cable and gnss.device; the port is opened again by itself");
-                if self.parts.receiver.set("gone", Some(why.clone()), remedy, now) {
-                    tracing::warn!(why, "no receiver");
+            SourceEvent::Gone(trouble) => {
+                let changed = self.parts.receiver.set(
+                    trouble.kind.word(),
+                    Some(trouble.why.clone()),
+                    Some(trouble.kind.remedy()),
+                    now,
+                );
+                if changed {
+                    tracing::warn!(why = trouble.why, "no receiver");
+                    self.recorded(Recorded::Source(self.clock.now(), SourceState::Gone));
                 }
             }
-            PortEvent::Bytes(at, bytes) => {
+            SourceEvent::Bytes(at, bytes) => {
                 self.parts.receiver.set("receiving", None, None, now);
                 self.recorded(Recorded::Bytes(at, bytes));
+            }
+            SourceEvent::Speed(at, Finding::Proven(speed)) => {
+                if self.engine.state().line_speed() != Some(speed) {
+                    tracing::info!(speed, "the receiver talks at this speed");
+                    self.recorded(Recorded::Source(at, SourceState::Proven(speed)));
+                }
+            }
+            SourceEvent::Speed(_, Finding::Switch(speed)) => {
+                tracing::debug!(speed, "no sentence can be read; listening at another speed");
+            }
+            SourceEvent::Commands(count) => {
+                tracing::warn!(count, "AT commands of another program come back from the receiver's port");
             }
         }
     }
