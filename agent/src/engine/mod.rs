@@ -14,7 +14,7 @@ use crate::event::{
     VisitData, centimetres,
 };
 use crate::facility::Facilities;
-use crate::gnss::coverage::{Change, Interval};
+use crate::gnss::coverage::{Change, Coverage, Interval};
 use crate::gnss::{GnssFix, Outcome, SourceState};
 use crate::outbox::Outbox;
 use crate::recording::Recorded;
@@ -80,7 +80,8 @@ pub enum Effect {
 }
 
 /// What one input leads to, in order. Bounded by the input: a record holds at most [`crate::recording::PAYLOAD_MAX`] bytes, an
-/// epoch takes 28 of them at least, and an epoch has a fix, two intervals and two notices beside its events.
+/// epoch takes 28 of them at least, and an epoch has a fix, some intervals (those of a whole start, with the first one) and two
+/// notices beside its events.
 pub type Effects = Vec<Effect>;
 
 /// The whole pipeline of one truck.
@@ -165,13 +166,17 @@ impl Engine {
 
     fn recorded(&mut self, input: &Recorded, effects: &mut Effects) {
         let mut events = Vec::new();
+        if !matches!(input, Recorded::Boot(..)) {
+            let change = self.state.coverage.passed(input.at(), &mut covered(effects));
+            self.coverage_event(input.at(), change, &mut events);
+        }
         let (at, always_save) = match input {
             Recorded::Boot(at, boot) => {
                 let mut why = boot.why.clone();
                 if self.state.boots > 0 && !self.state.stopped {
                     why.push("after_kill_or_power_cut".to_owned());
                 }
-                self.state.boot(*at, boot);
+                self.state.boot(*at, boot, &mut covered(effects));
                 self.state.remember(Kind::DeviceStarted, *at, why);
                 (*at, true)
             }
@@ -179,9 +184,12 @@ impl Engine {
                 self.bytes(*at, bytes, &mut events, effects);
                 (*at, false)
             }
-            Recorded::Tick(at) => (*at, false),
+            Recorded::Tick(at) => {
+                self.state.coverage.tick();
+                (*at, false)
+            }
             Recorded::Source(at, source) => {
-                self.source(*at, *source);
+                self.source(*source, effects);
                 (*at, false)
             }
             Recorded::Stop(at) => {
@@ -196,9 +204,6 @@ impl Engine {
                 (*at, true)
             }
         };
-        if let Some(change) = self.state.coverage.tick(at) {
-            self.coverage_event(at, change, &mut events);
-        }
         self.date_remembered(&mut events);
         if always_save || !events.is_empty() {
             if let Some(last) = events.last() {
@@ -213,17 +218,22 @@ impl Engine {
         let before = self.state.reception.counts().sentences;
         let mut outcomes: Vec<Outcome> = Vec::new();
         self.state.reception.feed(at, bytes, |outcome| outcomes.push(outcome));
-        self.state.coverage.heard(self.state.reception.counts().sentences > before);
+        let sentences = self.state.reception.counts().sentences - before;
+        let time_of_day = self.state.reception.time_of_day();
+        self.state.coverage.heard(bytes.len() as u64, sentences, time_of_day, &mut covered(effects));
         for outcome in outcomes {
             self.outcome(outcome, events, effects);
         }
     }
 
-    fn source(&mut self, _at: Mono, source: SourceState) {
+    fn source(&mut self, source: SourceState, effects: &mut Effects) {
         match source {
-            SourceState::Open => self.state.reception.reopened(),
+            SourceState::Open => {
+                self.state.reception.reopened();
+                self.state.coverage.source(true, &mut covered(effects));
+            }
+            SourceState::Gone => self.state.coverage.source(false, &mut covered(effects)),
             SourceState::Proven(speed) => self.state.line_speed = Some(speed),
-            SourceState::Gone => {}
         }
     }
 
@@ -233,16 +243,14 @@ impl Engine {
         if let Some(outcome) = last {
             self.outcome(outcome, events, effects);
         }
-        if let Some(open) = self.state.coverage.open() {
-            effects.push(Effect::Covered(open));
-        }
+        self.state.coverage.stop(&mut covered(effects));
     }
 
     fn outcome(&mut self, outcome: Outcome, events: &mut Vec<Event>, effects: &mut Effects) {
         match outcome {
             Outcome::Fix(fix) => self.fix(&fix, events, effects),
-            Outcome::Void => self.state.coverage.void(),
-            Outcome::Refused(_) => {}
+            Outcome::Void => self.state.coverage.void(&mut covered(effects)),
+            Outcome::Refused(_) => self.state.coverage.refused(),
         }
     }
 
@@ -250,17 +258,8 @@ impl Engine {
         let at = fix.arrived;
         effects.push(Effect::Fixed(*fix));
         self.state.anchor(fix);
-        let mut intervals = heapless::Vec::<Interval, 2>::new();
-        // One covered stretch and one gap at most.
-        let change = self.state.coverage.fix(at, fix.fix.time, |interval| {
-            let _ = intervals.push(interval);
-        });
-        for interval in intervals {
-            effects.push(Effect::Covered(interval));
-        }
-        if let Some(change) = change {
-            self.coverage_event(at, change, events);
-        }
+        let change = self.state.coverage.fix(at, fix.fix.time, fix.time_stepped, &mut covered(effects));
+        self.coverage_event(at, change, events);
         if fix.time_stepped {
             self.state.tracker.time_stepped();
         }
@@ -330,12 +329,14 @@ impl Engine {
         Event::new(&self.sender, sequence, fact.kind, Some(&fact.facility.id), crossing.at, &data)
     }
 
-    fn coverage_event(&mut self, at: Mono, change: Change, events: &mut Vec<Event>) {
-        let (kind, when, since, duration_s, cause) = match change {
-            Change::Lost { since, cause } => (Kind::GnssLost, since, since, None, cause),
-            Change::Restored(gap) => {
+    fn coverage_event(&mut self, at: Mono, change: Option<Change>, events: &mut Vec<Event>) {
+        let (kind, when, since, duration_s, cause, causes) = match change {
+            None => return,
+            Some(Change::Lost { since, cause }) => (Kind::GnssLost, since, since, None, cause, None),
+            Some(Change::Restored(gap)) => {
                 let seconds = (gap.to - gap.from).as_seconds();
-                (Kind::GnssRestored, gap.to, gap.from, Some(seconds), gap.cause)
+                let causes = gap.causes.iter().map(|(cause, span)| (*cause, span.as_seconds())).collect();
+                (Kind::GnssRestored, gap.to, gap.from, Some(seconds), gap.cause, Some(causes))
             }
         };
         let data = CoverageData {
@@ -343,6 +344,7 @@ impl Engine {
             since: Utc(since),
             duration_s,
             cause,
+            causes,
             clock: self.state.clock_at(at),
             boot_id: self.state.boot_id(),
         };
@@ -396,10 +398,10 @@ impl Engine {
         }
     }
 
-    /// The covered stretch of the gap ledger that is still open.
+    /// The gap ledger: why there are fixes, or none.
     #[must_use]
-    pub fn covered(&self) -> Option<Interval> {
-        self.state.coverage.open()
+    pub fn coverage(&self) -> &Coverage {
+        &self.state.coverage
     }
 
     /// When the newest fix was: raw recordings, which have no arrival times, arrive by it.
@@ -407,6 +409,11 @@ impl Engine {
     pub fn newest_fix(&self) -> Option<UnixMillis> {
         self.state.newest_fix()
     }
+}
+
+/// Intervals of the ledger go out among the other effects.
+fn covered(effects: &mut Effects) -> impl FnMut(Interval) {
+    |interval| effects.push(Effect::Covered(interval))
 }
 
 fn evidence(fact: &Fact) -> Evidence {

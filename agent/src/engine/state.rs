@@ -2,7 +2,7 @@
 
 use super::dating::{Anchor, Remembered};
 use crate::event::Kind;
-use crate::gnss::coverage::Coverage;
+use crate::gnss::coverage::{Coverage, Interval};
 use crate::gnss::{Counts, DateFloor, Reception};
 use crate::time::Mono;
 use crate::visit::Visits;
@@ -106,12 +106,13 @@ impl State {
         self.anchor.as_ref().map(|anchor| anchor.time)
     }
 
-    pub(super) fn boot(&mut self, at: Mono, boot: &Boot) {
+    pub(super) fn boot(&mut self, at: Mono, boot: &Boot, each: &mut dyn FnMut(Interval)) {
+        let same_boot = self.run.kernel_boot == boot.kernel_boot && at >= self.run.at;
         self.boots += 1;
         self.stopped = false;
         self.run = Run { at, kernel_boot: boot.kernel_boot.clone(), system_utc: boot.system_utc, tracking_since: None };
         self.reception.restart(boot.date_floor);
-        self.coverage.boot(at);
+        self.coverage.boot(at, same_boot, each);
         self.tracker.power_cut();
     }
 

@@ -20,7 +20,7 @@ mod sentence;
 mod source;
 
 use crate::time::Mono;
-use geofence::{Fix, UnixMillis};
+use geofence::{Fix, Span, UnixMillis};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -147,6 +147,9 @@ pub struct Reception {
     dates: date::Calendar,
     admission: plausibility::Admission,
     counts: Counts,
+    /// What the newest sentence with a time said.
+    #[serde(default)]
+    time_of_day: Option<Span>,
 }
 
 impl Reception {
@@ -172,7 +175,7 @@ impl Reception {
 
     /// Takes the bytes that arrived at `at` and hands every epoch that became complete to `each`.
     pub fn feed(&mut self, at: Mono, bytes: &[u8], mut each: impl FnMut(Outcome)) {
-        let Self { framer, epochs, dates, admission, counts } = self;
+        let Self { framer, epochs, dates, admission, counts, time_of_day } = self;
         counts.bytes = counts.bytes.saturating_add(bytes.len() as u64);
         framer.feed(bytes, |framed| {
             let report = framed.and_then(|text| {
@@ -180,11 +183,14 @@ impl Reception {
                 sentence::read(text)
             });
             match report {
-                Ok(Some(report)) => match epochs.push(report, at) {
-                    Ok(Some(epoch)) => each(judge(&epoch, dates, admission, counts)),
-                    Ok(None) => {}
-                    Err(reason) => counts.reject(reason),
-                },
+                Ok(Some(report)) => {
+                    *time_of_day = report.time.map(|time| Span(time.0)).or(*time_of_day);
+                    match epochs.push(report, at) {
+                        Ok(Some(epoch)) => each(judge(&epoch, dates, admission, counts)),
+                        Ok(None) => {}
+                        Err(reason) => counts.reject(reason),
+                    }
+                }
                 Ok(None) => {}
                 Err(reason) => counts.reject(reason),
             }
@@ -196,6 +202,12 @@ impl Reception {
         if let Some(epoch) = self.epochs.finish() {
             each(judge(&epoch, &mut self.dates, &mut self.admission, &mut self.counts));
         }
+    }
+
+    /// The time of day that the receiver told last: one that stands still is a receiver that hangs.
+    #[must_use]
+    pub fn time_of_day(&self) -> Option<Span> {
+        self.time_of_day
     }
 
     /// What was received and what was not used.
@@ -232,11 +244,11 @@ fn judge(
 
 /// The time of day that a line of NMEA carries, if it is whole and carries one.
 #[must_use]
-pub fn time_of_day(line: &[u8]) -> Option<geofence::Span> {
+pub fn time_of_day(line: &[u8]) -> Option<Span> {
     let mut time = None;
     framer::Framer::default().feed(line, |framed| {
         let report = framed.ok().and_then(|text| sentence::read(text).ok().flatten());
-        time = report.and_then(|report| report.time).map(|time| geofence::Span(time.0)).or(time);
+        time = report.and_then(|report| report.time).map(|time| Span(time.0)).or(time);
     });
     time
 }
