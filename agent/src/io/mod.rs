@@ -5,6 +5,7 @@
 pub mod atlas;
 pub mod blackbox;
 pub mod clock;
+mod diagnosis;
 pub mod facilities;
 pub mod health;
 pub mod journal;

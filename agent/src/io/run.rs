@@ -3,7 +3,8 @@
 use super::atlas::{InUse, take_over};
 use super::blackbox::Blackbox;
 use super::clock::{Clock, kernel_boot, wall_clock};
-use super::health::Parts;
+use super::diagnosis::{View, diagnose};
+use super::health::{Part, Parts};
 use super::journal::JournalError;
 use super::keeper::Keeper;
 use super::mqtt::{self, Identity, LinkEvent, Outgoing};
@@ -30,6 +31,8 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 const TICK: Span = Span::seconds(1);
 /// `health` is published and written at least this often.
 pub const HEALTH_EVERY: Span = Span::seconds(60);
+/// What changes at the receiver is published and written at most this often: a loose plug must not use up the data plan.
+const NEWS_EVERY: Span = Span::seconds(5);
 /// Reads of the port that may wait while the disk is slow: at 115,200 baud more than two seconds.
 const PORT_QUEUE: usize = 64;
 /// Messages to the broker that may wait: the window and some notices.
@@ -116,8 +119,12 @@ struct Daemon {
     device: String,
     dispatch_acks: bool,
     parts: Parts,
+    /// What is known of the receiver's source.
+    view: View,
     health_file: PathBuf,
     health_at: Option<Mono>,
+    /// The receiver's state has changed since.
+    news: bool,
     last_input: Mono,
     to_link: Option<Sender<Outgoing>>,
 }
@@ -150,8 +157,10 @@ impl Daemon {
             device: config.truck.device(),
             dispatch_acks: config.dispatch_acks,
             parts,
+            view: View::default(),
             health_file: config.state_dir.join("health.json"),
             health_at: None,
+            news: false,
             last_input: now,
             to_link: None,
             engine,
@@ -224,33 +233,30 @@ impl Daemon {
     }
 
     fn source(&mut self, event: SourceEvent) {
-        let now = wall_clock();
+        self.view.tried = true;
         match event {
             SourceEvent::Opened { speed, shared_with } => {
-                tracing::info!(speed, "the receiver's source is open");
-                self.parts.receiver.set("open", None, None, now);
+                tracing::debug!(speed, "the receiver's source is open");
                 if !shared_with.is_empty() {
                     tracing::warn!(others = shared_with.join(", "), "other programs read the receiver's port too");
                 }
+                self.view = View { speed, shared_with, tried: true, ..View::default() };
                 self.recorded(Recorded::Source(self.clock.now(), SourceState::Open));
             }
             SourceEvent::Gone(trouble) => {
-                let changed = self.parts.receiver.set(
-                    trouble.kind.word(),
-                    Some(trouble.why.clone()),
-                    Some(trouble.kind.remedy()),
-                    now,
-                );
-                if changed {
-                    tracing::warn!(why = trouble.why, "no receiver");
+                // Every attempt says so again; the log and the recording say it once.
+                if self.view.trouble.as_ref().is_none_or(|before| before.kind != trouble.kind) {
+                    tracing::warn!(why = trouble.why, remedy = trouble.kind.remedy(), "no receiver");
                     self.recorded(Recorded::Source(self.clock.now(), SourceState::Gone));
                 }
+                self.view.trouble = Some(trouble);
             }
             SourceEvent::Bytes(at, bytes) => {
-                self.parts.receiver.set("receiving", None, None, now);
+                self.view.trouble = None;
                 self.recorded(Recorded::Bytes(at, bytes));
             }
             SourceEvent::Speed(at, Finding::Proven(speed)) => {
+                (self.view.speed, self.view.scanning) = (Some(speed), false);
                 if self.engine.state().line_speed() != Some(speed) {
                     tracing::info!(speed, "the receiver talks at this speed");
                     self.recorded(Recorded::Source(at, SourceState::Proven(speed)));
@@ -258,9 +264,13 @@ impl Daemon {
             }
             SourceEvent::Speed(_, Finding::Switch(speed)) => {
                 tracing::debug!(speed, "no sentence can be read; listening at another speed");
+                (self.view.speed, self.view.scanning) = (Some(speed), true);
             }
             SourceEvent::Commands(count) => {
-                tracing::warn!(count, "AT commands of another program come back from the receiver's port");
+                if self.view.commands == 0 {
+                    tracing::warn!("AT commands of another program come back from the receiver's port");
+                }
+                self.view.commands = count;
             }
         }
     }
@@ -368,10 +378,18 @@ impl Daemon {
             self.recorded(missed);
         }
         self.engine_link(Link::Tick);
-        let changed = self.parts.disk(self.keeper.trouble(), wall_clock());
-        let due = self.health_at.is_none_or(|then| at - then >= HEALTH_EVERY);
-        if changed || due {
-            self.health_at = Some(at);
+        let now = wall_clock();
+        let told = diagnose(&self.view, self.engine.coverage().cause());
+        let receiver = self.parts.receiver(told, now);
+        if receiver {
+            let Part { state, why, remedy, .. } = &self.parts.receiver;
+            tracing::info!(state, why, remedy, "receiver");
+        }
+        self.news |= receiver;
+        let changed = self.parts.disk(self.keeper.trouble(), now);
+        let wait = if self.news { NEWS_EVERY } else { HEALTH_EVERY };
+        if changed || self.health_at.is_none_or(|then| at - then >= wait) {
+            (self.health_at, self.news) = (Some(at), false);
             self.publish_health();
             self.write_health();
         }

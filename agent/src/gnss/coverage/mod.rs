@@ -273,7 +273,7 @@ impl Coverage {
         let moment = Moment { at, seen: self.seen };
         let begin = self.open.map_or(at, |open| open.begin.at);
         if self.ledger.jumps(at, time) || wrong && self.ledger.utc(at).is_some() {
-            let cause = self.open.map_or(Cause::Unknown, |open| open.cause);
+            let cause = self.cause();
             self.end(at, each);
             self.ledger.jump(at, time, wrong, each);
             self.open = Some(Open { begin: Moment { at: at.max(begin), ..moment }, cause, notes: Notes::NONE });
@@ -311,6 +311,12 @@ impl Coverage {
         Some(Interval { from, to, cause: open.cause, seen, notes: open.notes })
     }
 
+    /// What this moment is.
+    #[must_use]
+    pub fn cause(&self) -> Cause {
+        self.open.map_or(Cause::Unknown, |open| open.cause)
+    }
+
     /// The ledger in numbers.
     #[must_use]
     pub fn summary(&self) -> Summary {
@@ -321,7 +327,7 @@ impl Coverage {
             *sum = *sum + (open.to - open.from);
         }
         Summary {
-            cause: self.open.map_or(Cause::Unknown, |open| open.cause),
+            cause: self.cause(),
             since: open.map(|open| open.from),
             sums,
             undated: self.ledger.undated + self.undated(),
