@@ -58,24 +58,27 @@ pub(super) fn diagnose(view: &View, cause: Cause) -> Diagnosis {
              receiver must be set to NMEA output, and RX, TX and ground must be connected well",
         );
     }
-    // Two readers of one port take bytes from each other, whatever comes of it just now.
+    let mut told = received(cause).unwrap_or_else(|| receiving(view));
     if !view.shared_with.is_empty() {
-        return Diagnosis::new(
-            "port_shared",
-            format!("the port is open in {} too", view.shared_with.join(", ")),
-            "stop that program, or keep it off the port for good (the packaged udev rule does, for ModemManager and getty)",
-        );
+        // Two readers of one port take bytes from each other, whatever came of it just now.
+        let shared = format!("the port is open in {} too", view.shared_with.join(", "));
+        told.why = Some(told.why.map_or_else(|| shared.clone(), |why| format!("{why}; {shared}")));
+        told.remedy = told.remedy.or(Some(
+            "stop the other program, or keep it off the port for good (the packaged udev rule does, for ModemManager and getty)",
+        ));
     }
-    received(cause).unwrap_or_else(|| {
-        if view.commands == 0 {
-            return Diagnosis::fine("receiving");
-        }
-        Diagnosis::new(
-            "foreign_commands",
-            format!("{} AT commands of another program came back from the receiver", view.commands),
-            "keep ModemManager off the port (the packaged udev rule does; ls -l /dev/gnss), or remove it",
-        )
-    })
+    told
+}
+
+fn receiving(view: &View) -> Diagnosis {
+    if view.commands == 0 {
+        return Diagnosis::fine("receiving");
+    }
+    Diagnosis::new(
+        "foreign_commands",
+        format!("{} AT commands of another program came back from the receiver", view.commands),
+        "keep ModemManager off the port (the packaged udev rule does; ls -l /dev/gnss), or remove it",
+    )
 }
 
 /// What came out of an open source at the right speed; `None`: fixes.
@@ -145,7 +148,10 @@ mod tests {
     fn what_is_nearer_to_the_wire_is_told_first() {
         let mut view = view();
         view.shared_with = vec!["ModemManager (pid 812)".to_owned()];
-        assert_eq!(diagnose(&view, Cause::TunnelOrIndoor).state, "port_shared");
+        let told = diagnose(&view, Cause::TunnelOrIndoor);
+        assert_eq!((told.state, told.why.is_some_and(|why| why.contains("pid 812"))), ("no_fix", true));
+        let told = diagnose(&view, Cause::Covered);
+        assert_eq!((told.state, told.remedy.is_some()), ("receiving", true));
         view.scanning = true;
         assert_eq!(diagnose(&view, Cause::ChecksumStorm).state, "wrong_speed");
         view.trouble = Some(Trouble::new(Kind::Busy, "in use by gpsd (pid 9)"));

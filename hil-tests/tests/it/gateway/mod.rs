@@ -8,6 +8,7 @@ mod cable;
 mod configuration;
 mod kills;
 mod links;
+mod receivers;
 mod rig;
 mod stops;
 mod storage;
