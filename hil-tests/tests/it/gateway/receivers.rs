@@ -4,86 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use hil_tests::clock::await_condition;
-use hil_tests::gateway::{self, Gateway};
-use hil_tests::installation::Installation;
-use hil_tests::pty::Port;
-use hil_tests::receiver::{self, Epoch, Setup};
-use hil_tests::world::Shift;
-use serde_json::Value;
-use tempfile::TempDir;
+use hil_tests::gateway::Gateway;
 
-use super::rig::PATIENCE;
-
-/// Simulated seconds in a real one.
-const SCALE: u32 = 20;
-
-/// A gateway with a receiver that talks when the test lets it. Nobody drives and there is no broker.
-struct Bench {
-    port: Port,
-    agent: Option<Gateway>,
-    installation: Installation,
-    epochs: std::vec::IntoIter<Epoch>,
-    _dir: TempDir,
-}
-
-impl Bench {
-    fn new() -> Self {
-        let dir = tempfile::tempdir().expect("a temporary directory");
-        let shift = Shift::errands(61, 1);
-        let binary = gateway::binary().expect("the agent's binary");
-        let installation = Installation::write(binary, dir.path(), &shift, 1, SCALE).expect("files can be written");
-        installation.configure("baud = 115200", "baud = \"auto\"").expect("a speed");
-        let setup = Setup { cold_start_s: 0.0, ..Setup::default() };
-        let epochs = receiver::listen(&shift, 1_795_000_000_000, setup).into_iter();
-        let mut port = installation.port();
-        port.plug().expect("a terminal");
-        Self { port, agent: None, installation, epochs, _dir: dir }
-    }
-
-    fn start(&mut self) {
-        self.agent = Some(self.installation.start().expect("the agent starts"));
-    }
-
-    fn health(&self, pointer: &str) -> Value {
-        let health = self.installation.health().unwrap_or_default();
-        health.pointer(pointer).cloned().unwrap_or_default()
-    }
-
-    fn state(&self) -> String {
-        self.health("/receiver/state").as_str().unwrap_or_default().to_owned()
-    }
-
-    /// One second of the receiver.
-    fn talk(&mut self) {
-        let epoch = self.epochs.next().expect("the shift is long enough");
-        self.port.send(&epoch.bytes);
-        std::thread::sleep(Duration::from_secs(1) / SCALE);
-    }
-
-    /// The receiver talks until `done`.
-    fn talk_until(&mut self, done: impl Fn(&Self) -> bool) {
-        let began = std::time::Duration::ZERO;
-        let mut passed = began;
-        while !done(self) {
-            assert!(passed < PATIENCE, "in vain, the receiver's state is {}: {}", self.state(), self.log());
-            self.talk();
-            passed += Duration::from_secs(1) / SCALE;
-        }
-    }
-
-    /// The receiver is silent until `done`.
-    fn wait_until(&self, done: impl Fn(&Self) -> bool) {
-        assert!(await_condition(PATIENCE, || done(self)), "the receiver's state is {}: {}", self.state(), self.log());
-    }
-
-    fn opened(&self) -> bool {
-        self.state() != "" && self.state() != "starting"
-    }
-
-    fn log(&self) -> String {
-        std::fs::read_to_string(self.installation.log()).unwrap_or_default()
-    }
-}
+use super::bench::{Bench, SCALE};
 
 #[test]
 fn r01_baud_is_found_by_listening_kept_and_reported() {
