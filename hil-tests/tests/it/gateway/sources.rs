@@ -133,7 +133,7 @@ fn is_waited_for_and_found_again(kind: Kind) {
     source.bench.wait_until(|bench| source.is_absent(bench));
     let told = source.bench.health("/receiver");
     for field in ["since", "why", "remedy"] {
-        assert!(told[field].as_str().is_some_and(|text| !text.is_empty()), "{field} is missing: {told}");
+        assert!(told.get(field).is_some_and(serde_json::Value::is_string), "{field} is missing: {told}");
     }
     source.come();
     source.bench.talk_until(|bench| bench.state() == "receiving");
