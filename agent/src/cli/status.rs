@@ -95,6 +95,13 @@ fn describe(health: &Value) -> String {
         lines.push(format!("            {} % available: {}", word("/coverage/availability_pct"), told.join(", ")));
     }
     lines.push(format!("  last fix  {}", word("/last_fix")));
+    if health.pointer("/clock/bound_ms").is_some_and(Value::is_number) {
+        lines.push(format!(
+            "     clock  the receiver's, within {} ms; the system's differs by {} ms",
+            word("/clock/bound_ms"),
+            word("/clock/offset_ms")
+        ));
+    }
     lines.push(format!(
         "    events  {} made, {} with dispatch, {} owed (acknowledged by {})",
         word("/delivery/sequence"),

@@ -3,6 +3,7 @@
 //! Monotonic time orders everything within one boot of the kernel. A fix anchors it to UTC. What happens before the
 //! first anchor is remembered and dated when the anchor comes.
 
+use super::lag::Lag;
 use super::state::State;
 use crate::event::{ClockBlock, ClockSource, Kind};
 use crate::gnss::GnssFix;
@@ -15,6 +16,9 @@ pub(super) const REMEMBERED_MAX: usize = 16;
 /// Leap seconds are sent every 12.5 minutes; until then a receiver's UTC may be off by their change since it was built.
 const LEAP_SECONDS_KNOWN_AFTER: Span = Span::seconds(13 * 60);
 const BOUND_BEFORE_LEAP_SECONDS_MS: i64 = 3_000;
+/// The monotonic clock is off by less than one part in this many: 100 ppm of a cold crystal, and the 500 ppm by which the system may
+/// steer it (adjtimex(2)), make 600.
+const DRIFT: i64 = 1_000_000 / 600;
 /// A receiver's own resolution of time.
 const BOUND_TRACKING_MS: i64 = 100;
 
@@ -55,7 +59,30 @@ impl Remembered {
 }
 
 impl State {
-    pub(super) fn anchor(&mut self, fix: &GnssFix) {
+    /// Takes what a fix says about time: a new anchor, unless it was waiting somewhere. When the truck was where the fix says, as far
+    /// as gaps are concerned: its time, or, of a late one, that of its arrival.
+    pub(super) fn received(&mut self, fix: &GnssFix) -> UnixMillis {
+        let at = fix.arrived;
+        if fix.time_stepped {
+            self.run.lag = Lag::default();
+        }
+        let leap_known = self.leap_seconds_known(at);
+        let told = self.run.lag.fix(at, fix.fix.time, leap_known);
+        if let Some(lag) = told.lagging {
+            self.remember(Kind::DeviceHealth, at, vec!["gps_lag".to_owned(), format!("{} ms", lag.0)]);
+        }
+        if let Some(step) = told.step {
+            self.remember(Kind::DeviceHealth, at, vec!["utc_step".to_owned(), format!("{:+} ms", step.0)]);
+        }
+        let ours = self.anchor.as_ref().filter(|anchor| anchor.kernel_boot == self.run.kernel_boot);
+        if let (true, Some(ours)) = (told.late, ours) {
+            return ours.utc(at);
+        }
+        self.set_anchor(fix);
+        fix.fix.time
+    }
+
+    fn set_anchor(&mut self, fix: &GnssFix) {
         let at = fix.arrived;
         self.run.tracking_since.get_or_insert(at);
         self.anchor = Some(Anchor {
@@ -116,9 +143,14 @@ impl State {
         self.run.system_utc.map(|utc| utc + (at - self.run.at))
     }
 
+    fn leap_seconds_known(&self, at: Mono) -> bool {
+        self.run.tracking_since.is_some_and(|since| at - since >= LEAP_SECONDS_KNOWN_AFTER)
+    }
+
     fn bound_ms(&self, at: Mono) -> i64 {
-        let tracked = self.run.tracking_since.is_some_and(|since| at - since >= LEAP_SECONDS_KNOWN_AFTER);
-        if tracked { BOUND_TRACKING_MS } else { BOUND_BEFORE_LEAP_SECONDS_MS }
+        let least = if self.leap_seconds_known(at) { BOUND_TRACKING_MS } else { BOUND_BEFORE_LEAP_SECONDS_MS };
+        let away = self.anchor.as_ref().map_or(0, |anchor| (at - anchor.at).0.max((anchor.at - at).0));
+        least.saturating_add(away / DRIFT)
     }
 }
 

@@ -5,13 +5,14 @@
 //! them. Effects come in the order in which they must be performed: record, save, publish.
 
 mod dating;
+mod lag;
 mod notices;
 mod state;
 
 use crate::config::Truck;
 use crate::event::{
-    CoverageData, DeviceData, EngineBlock, Event, Evidence, FacilityBlock, Kind, Phase, Place, Point, Sender,
-    VisitData, centimetres,
+    ClockBlock, CoverageData, DeviceData, EngineBlock, Event, Evidence, FacilityBlock, Kind, Phase, Place, Point,
+    Sender, VisitData, centimetres,
 };
 use crate::facility::Facilities;
 use crate::gnss::coverage::{Change, Coverage, Interval};
@@ -257,8 +258,8 @@ impl Engine {
     fn fix(&mut self, fix: &GnssFix, events: &mut Vec<Event>, effects: &mut Effects) {
         let at = fix.arrived;
         effects.push(Effect::Fixed(*fix));
-        self.state.anchor(fix);
-        let change = self.state.coverage.fix(at, fix.fix.time, fix.time_stepped, &mut covered(effects));
+        let time = self.state.received(fix);
+        let change = self.state.coverage.fix(at, time, fix.time_stepped, &mut covered(effects));
         self.coverage_event(at, change, events);
         if fix.time_stepped {
             self.state.tracker.time_stepped();
@@ -396,6 +397,12 @@ impl Engine {
         if let Some(range) = self.outbox.poll(at) {
             effects.push(Effect::Send(range));
         }
+    }
+
+    /// Whose clock this is, how far it may be trusted, and how far the system's is off, at `at`.
+    #[must_use]
+    pub fn clock(&self, at: Mono) -> ClockBlock {
+        self.state.clock_at(at)
     }
 
     /// The gap ledger: why there are fixes, or none.

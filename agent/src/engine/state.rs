@@ -1,6 +1,7 @@
 //! Everything that must survive a power cut. It is stored beside each event and at the head of each segment.
 
 use super::dating::{Anchor, Remembered};
+use super::lag::Lag;
 use crate::event::Kind;
 use crate::gnss::coverage::{Coverage, Interval};
 use crate::gnss::{Counts, DateFloor, Reception};
@@ -30,6 +31,9 @@ pub(super) struct Run {
     pub(super) system_utc: Option<UnixMillis>,
     /// The first fix of this run.
     pub(super) tracking_since: Option<Mono>,
+    /// How late fixes arrive.
+    #[serde(default)]
+    pub(super) lag: Lag,
 }
 
 /// The engine's state; a function of the recording. A state of the last release opens: what it lacks has its default.
@@ -110,7 +114,13 @@ impl State {
         let same_boot = self.run.kernel_boot == boot.kernel_boot && at >= self.run.at;
         self.boots += 1;
         self.stopped = false;
-        self.run = Run { at, kernel_boot: boot.kernel_boot.clone(), system_utc: boot.system_utc, tracking_since: None };
+        self.run = Run {
+            at,
+            kernel_boot: boot.kernel_boot.clone(),
+            system_utc: boot.system_utc,
+            tracking_since: None,
+            lag: Lag::default(),
+        };
         self.reception.restart(boot.date_floor);
         self.coverage.boot(at, same_boot, each);
         self.tracker.power_cut();

@@ -4,9 +4,10 @@ use super::atlas::InUse;
 use super::diagnosis::Diagnosis;
 use super::keeper::Trouble;
 use crate::engine::Engine;
+use crate::event::ClockBlock;
 use crate::gnss::Counts;
 use crate::gnss::coverage::{Cause, Summary};
-use crate::time::{Utc, rfc3339};
+use crate::time::{Mono, Utc, rfc3339};
 use crate::version::VERSION;
 use geofence::{Span, UnixMillis};
 use serde::Serialize;
@@ -112,6 +113,8 @@ pub struct Health<'a> {
     pub boot_id: String,
     /// The newest fix.
     pub last_fix: Option<Utc>,
+    /// Whose clock dates events, how far it may be trusted, and how far the system's is off.
+    pub clock: ClockBlock,
     /// The receiver and the way to it.
     pub receiver: &'a Part,
     /// The line speed at which the receiver was understood last, bit/s.
@@ -204,9 +207,9 @@ impl Parts {
         }
     }
 
-    /// The message as JSON.
+    /// The message as JSON, at `at`.
     #[must_use]
-    pub fn message(&self, engine: &Engine, device: &str, trouble: &Trouble, dispatch_acks: bool) -> Vec<u8> {
+    pub fn message(&self, at: Mono, engine: &Engine, device: &str, trouble: &Trouble, dispatch_acks: bool) -> Vec<u8> {
         let outbox = engine.outbox();
         let health = Health {
             status: "online",
@@ -214,6 +217,7 @@ impl Parts {
             version: VERSION,
             boot_id: engine.boot_id(),
             last_fix: engine.newest_fix().map(Utc),
+            clock: engine.clock(at),
             receiver: &self.receiver,
             line_speed: engine.state().line_speed(),
             coverage: CoverageNumbers::of(&engine.coverage().summary()),

@@ -396,7 +396,7 @@ impl Daemon {
     }
 
     fn health(&self) -> Vec<u8> {
-        self.parts.message(&self.engine, &self.device, self.keeper.trouble(), self.dispatch_acks)
+        self.parts.message(self.clock.now(), &self.engine, &self.device, self.keeper.trouble(), self.dispatch_acks)
     }
 
     fn publish_health(&mut self) {

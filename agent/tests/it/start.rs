@@ -30,7 +30,7 @@ fn one_record_full_of_tiny_sentences_loses_nothing_of_what_it_decides() {
     assert_eq!(fixes as u64, engine.state().counts().fixes - before);
     let covered = effects.iter().filter(|effect| matches!(effect, Effect::Covered(_))).count();
     // The receiver's time jumped over each of the six seconds between two epochs that arrived at once.
-    assert!(fixes > 95 && covered >= fixes, "{fixes} fixes, {covered} intervals");
+    assert!(fixes > 95 && covered > 95, "{fixes} fixes, {covered} intervals");
 }
 
 #[test]
