@@ -9,7 +9,7 @@ use super::journal::JournalError;
 use super::keeper::Keeper;
 use super::mqtt::{self, Identity, LinkEvent, Outgoing};
 use super::resume::{open_journal, resume};
-use super::source::{self, Source, SourceEvent};
+use super::source::{self, Kind, Source, SourceEvent};
 use super::systemd;
 use crate::config::{Config, Profile};
 use crate::engine::{Boot, Effect, Engine, Input, Link, Notices, State};
@@ -33,6 +33,8 @@ const TICK: Span = Span::seconds(1);
 pub const HEALTH_EVERY: Span = Span::seconds(60);
 /// What changes at the receiver is published and written at most this often: a loose plug must not use up the data plan.
 const NEWS_EVERY: Span = Span::seconds(5);
+/// The same trouble with the source is logged at most this often: 144 lines a day of a cable that is never plugged in.
+const WARN_EVERY: Span = Span::seconds(600);
 /// Reads of the port that may wait while the disk is slow: at 115,200 baud more than two seconds.
 const PORT_QUEUE: usize = 64;
 /// Messages to the broker that may wait: the window and some notices.
@@ -121,6 +123,8 @@ struct Daemon {
     parts: Parts,
     /// What is known of the receiver's source.
     view: View,
+    /// The trouble that was logged last, and when.
+    warned: Option<(Kind, Mono)>,
     health_file: PathBuf,
     health_at: Option<Mono>,
     /// The receiver's state has changed since.
@@ -158,6 +162,7 @@ impl Daemon {
             dispatch_acks: config.dispatch_acks,
             parts,
             view: View::default(),
+            warned: None,
             health_file: config.state_dir.join("health.json"),
             health_at: None,
             news: false,
@@ -244,10 +249,14 @@ impl Daemon {
                 self.recorded(Recorded::Source(self.clock.now(), SourceState::Open));
             }
             SourceEvent::Gone(trouble) => {
-                // Every attempt says so again; the log and the recording say it once.
+                // Every attempt says so again; the recording says it once, and the log even of a loose plug only now and then.
+                let at = self.clock.now();
                 if self.view.trouble.as_ref().is_none_or(|before| before.kind != trouble.kind) {
+                    self.recorded(Recorded::Source(at, SourceState::Gone));
+                }
+                if self.warned.is_none_or(|(kind, then)| kind != trouble.kind || at - then >= WARN_EVERY) {
+                    self.warned = Some((trouble.kind, at));
                     tracing::warn!(why = trouble.why, remedy = trouble.kind.remedy(), "no receiver");
-                    self.recorded(Recorded::Source(self.clock.now(), SourceState::Gone));
                 }
                 self.view.trouble = Some(trouble);
             }
@@ -381,15 +390,15 @@ impl Daemon {
         let now = wall_clock();
         let told = diagnose(&self.view, self.engine.coverage().cause());
         let receiver = self.parts.receiver(told, now);
-        if receiver {
-            let Part { state, why, remedy, .. } = &self.parts.receiver;
-            tracing::info!(state, why, remedy, "receiver");
-        }
         self.news |= receiver;
         let changed = self.parts.disk(self.keeper.trouble(), now);
         let wait = if self.news { NEWS_EVERY } else { HEALTH_EVERY };
         if changed || self.health_at.is_none_or(|then| at - then >= wait) {
-            (self.health_at, self.news) = (Some(at), false);
+            if std::mem::take(&mut self.news) {
+                let Part { state, why, remedy, .. } = &self.parts.receiver;
+                tracing::info!(state, why, remedy, "receiver");
+            }
+            self.health_at = Some(at);
             self.publish_health();
             self.write_health();
         }
