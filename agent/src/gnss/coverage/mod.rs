@@ -353,13 +353,8 @@ impl Coverage {
 
     /// Nobody listened from the newest input until `at`.
     fn away(&mut self, at: Mono, notes: Notes, each: Each<'_>) {
-        let from = match self.open.take_if(|open| open.cause == Cause::AgentDown) {
-            Some(down) => down.begin.at,
-            None => {
-                self.end(self.now, each);
-                self.now
-            }
-        };
+        let from = self.now;
+        self.end(from, each);
         let at = at.max(from);
         let (cause, seen) = (Cause::AgentDown, Seen::default());
         self.close(Stretch { from, to: at, cause, seen, notes }, each);

@@ -126,6 +126,12 @@ fn garbage_is_a_storm_and_a_frozen_receiver_is_frozen() {
 }
 
 #[test]
+fn garbage_before_a_silence_says_nothing_about_what_comes_after_it() {
+    let expected = "0-9 Covered, 9-32 SerialSilent, 32-39 Acquiring, 39-40 Covered";
+    assert_eq!(told("##########xx....................x??????##"), expected);
+}
+
+#[test]
 fn r11_a_parked_truck_with_advancing_time_is_covered_and_a_repeated_time_is_frozen() {
     let (parked, stuck) = (Drawn::new().draw(&"#".repeat(600)).told(), "#".repeat(10) + &"=".repeat(90));
     assert_eq!(parked, "0-599 Covered");

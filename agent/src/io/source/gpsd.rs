@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     const STREAM: &[u8] = b"{\"class\":\"VERSION\",\"release\":\"3.22\"}\r\n{\"class\":\"DEVICES\",\"devices\":[{\"path\":\"/dev/a\"}]}\r\n\
-        $GPGLL,,,,,235958,V*06\r\n\xb5\x62\x01{\"class\n{\"class\":\"DEVICE\",\"path\":\"/dev/a\",\"activated\":0}\n{\"x\":1}\n";
+        $GPGLL,,,,,235958,V*06\r\n\xb5\x62\x01{\"class\n\n{\"class\":\"DEVICE\",\"path\":\"/dev/a\",\"activated\":0}\n{\"x\":1}\n";
 
     #[test]
     fn notes_are_taken_out_however_the_stream_is_cut() {
@@ -153,7 +153,10 @@ mod tests {
                 rest.extend(bytes);
                 troubles.extend(trouble);
             }
-            assert_eq!(rest, b"$GPGLL,,,,,235958,V*06\r\n\xb5\x62\x01{\"class\n{\"x\":1}\n", "cut every {size} bytes");
+            assert_eq!(
+                rest, b"$GPGLL,,,,,235958,V*06\r\n\xb5\x62\x01{\"class\n\n{\"x\":1}\n",
+                "cut every {size} bytes"
+            );
             assert_eq!(troubles, [Trouble::new(Kind::GpsdNoDevice, "gpsd lost its receiver /dev/a")]);
         }
     }
