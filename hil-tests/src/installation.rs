@@ -40,6 +40,24 @@ impl Installation {
         Ok(Self { binary, dir: dir.to_owned(), scale })
     }
 
+    /// Writes the configuration again with `to` in the place of `from`.
+    ///
+    /// # Errors
+    /// When it has no `from`, or cannot be written.
+    pub fn configure(&self, from: &str, to: &str) -> io::Result<()> {
+        let text = std::fs::read_to_string(self.config())?;
+        if !text.contains(from) {
+            return Err(io::Error::other(format!("the rig's configuration has no {from:?}")));
+        }
+        std::fs::write(self.config(), text.replacen(from, to, 1))
+    }
+
+    /// What the agent says of itself; none before it has said something.
+    #[must_use]
+    pub fn health(&self) -> Option<serde_json::Value> {
+        serde_json::from_slice(&std::fs::read(self.state().join("health.json")).ok()?).ok()
+    }
+
     /// The configuration file.
     #[must_use]
     pub fn config(&self) -> PathBuf {

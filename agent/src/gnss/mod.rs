@@ -15,8 +15,11 @@ mod date;
 mod epoch;
 pub mod finding;
 mod framer;
+pub mod hunt;
+pub mod intruder;
 mod plausibility;
 mod sentence;
+mod source;
 mod timing;
 mod ubx;
 
@@ -29,6 +32,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 pub use date::DateFloor;
+pub use source::SourceState;
 
 /// One accepted epoch: the fix and what `replay --output fixes` shows beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -194,6 +198,12 @@ impl Reception {
         self.rest.timing.restart();
     }
 
+    /// The source was opened again: half a sentence is worth nothing, and it may be another receiver.
+    pub fn reopened(&mut self) {
+        self.framer = framer::Framer::default();
+        self.rest.epochs.restart();
+    }
+
     /// Takes the bytes that arrived at `at` and hands every epoch that became complete, and everything found, to `each`.
     pub fn feed(&mut self, at: Mono, bytes: &[u8], mut each: impl FnMut(Outcome)) {
         let Self { framer, rest } = self;
@@ -282,7 +292,7 @@ impl Judge {
 
 /// The time of day that a line of NMEA carries, if it is whole and carries one.
 #[must_use]
-pub fn time_of_day(line: &[u8]) -> Option<geofence::Span> {
+pub fn time_of_day(line: &[u8]) -> Option<Span> {
     let mut time = None;
     framer::Framer::default().feed(line, |framed| {
         let said = match framed {

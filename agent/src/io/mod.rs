@@ -5,12 +5,14 @@
 pub mod atlas;
 pub mod blackbox;
 pub mod clock;
+mod diagnosis;
 pub mod facilities;
 pub mod health;
 pub mod journal;
 pub mod keeper;
 mod mqtt;
+pub(crate) mod recordings;
 pub mod resume;
 pub mod run;
-mod serial;
+mod source;
 mod systemd;
