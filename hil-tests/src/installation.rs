@@ -41,16 +41,16 @@ impl Installation {
         Ok(Self { binary, dir: dir.to_owned(), scale })
     }
 
-    /// Replaces one line of the configuration, which is there, by others.
+    /// Writes the configuration again with `to` in the place of `from`.
     ///
     /// # Errors
-    /// When there is no such line, or the file cannot be written.
-    pub fn configure(&self, line: &str, by: &str) -> io::Result<()> {
+    /// When it has no `from`, or cannot be written.
+    pub fn configure(&self, from: &str, to: &str) -> io::Result<()> {
         let text = std::fs::read_to_string(self.config())?;
-        if !text.lines().any(|known| known == line) {
-            return Err(io::Error::other(format!("the rig's configuration has no line {line:?}")));
+        if !text.contains(from) {
+            return Err(io::Error::other(format!("the rig's configuration has no {from:?}")));
         }
-        std::fs::write(self.config(), text.replacen(line, by, 1))
+        std::fs::write(self.config(), text.replacen(from, to, 1))
     }
 
     /// Makes the truck connect over TLS to another port, by a certificate of its own.
@@ -65,7 +65,7 @@ impl Installation {
         self.configure(&line, &by)
     }
 
-    /// What the agent last wrote about itself.
+    /// What the agent says of itself; none before it has said something.
     #[must_use]
     pub fn health(&self) -> Option<serde_json::Value> {
         serde_json::from_slice(&std::fs::read(self.state().join("health.json")).ok()?).ok()

@@ -24,6 +24,7 @@ pub mod disk;
 pub mod dispatch;
 pub mod event;
 pub mod gateway;
+pub mod gpsd;
 pub mod installation;
 pub mod journal;
 pub mod link;

@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{OptionalActions, QueueSelector, ioctl_tiocnxcl, tcflush, tcgetattr, tcsetattr};
+use rustix::termios::{
+    ControlModes, InputModes, LocalModes, OptionalActions, QueueSelector, ioctl_tiocnxcl, tcflush, tcgetattr, tcsetattr,
+};
 
 /// A serial port that may have a receiver on it.
 #[derive(Debug)]
@@ -20,6 +22,21 @@ pub struct Port {
     /// The terminal of the last cable, whose number must not come back at once.
     last: Option<PathBuf>,
     dropped_bytes: u64,
+    /// What the agent wrote to the receiver.
+    heard_bytes: u64,
+    /// The speed at which the receiver talks; none: at any.
+    speed: Option<u32>,
+}
+
+/// How the agent has set the port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// Line speed, bit/s.
+    pub speed: u32,
+    /// Neither RTS/CTS nor XON/XOFF.
+    pub flow_control_off: bool,
+    /// No translation, no echo, eight bits.
+    pub raw: bool,
 }
 
 /// Both ends of one terminal.
@@ -35,7 +52,7 @@ impl Port {
     /// A port under `name`, with nothing plugged in: the name does not exist yet.
     #[must_use]
     pub fn unplugged(name: &Path) -> Self {
-        Self { name: name.to_owned(), plugged: None, last: None, dropped_bytes: 0 }
+        Self { name: name.to_owned(), plugged: None, last: None, dropped_bytes: 0, heard_bytes: 0, speed: None }
     }
 
     /// Plugs a receiver in: a new terminal, and the name pointing to it.
@@ -74,10 +91,58 @@ impl Port {
         self.dropped_bytes
     }
 
+    /// The receiver talks at `speed` from now on. A pseudo-terminal has no wire, so whoever has set it to another speed is sent
+    /// what a UART would make of it: garbage.
+    pub fn talk_at(&mut self, speed: u32) {
+        self.speed = Some(speed);
+    }
+
+    /// Bytes that the agent wrote to the receiver.
+    pub fn heard_bytes(&mut self) -> u64 {
+        self.heard_bytes += self.plugged.as_ref().map_or(0, Pair::drain_echo);
+        self.heard_bytes
+    }
+
+    /// How the agent has set the port, as the kernel tells.
+    #[must_use]
+    pub fn settings(&self) -> Option<Settings> {
+        let modes = tcgetattr(&self.plugged.as_ref()?.slave).ok()?;
+        let flow = modes.control_modes.contains(ControlModes::CRTSCTS)
+            || modes.input_modes.intersects(InputModes::IXON | InputModes::IXOFF);
+        let raw = !modes.local_modes.intersects(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG)
+            && !modes.input_modes.intersects(InputModes::ICRNL | InputModes::ISTRIP | InputModes::INLCR)
+            && modes.control_modes.contains(ControlModes::CS8);
+        Some(Settings { speed: modes.output_speed(), flow_control_off: !flow, raw })
+    }
+
+    /// Sets what an earlier program may have left: flow control on, lines translated.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub fn leave_cooked(&self) -> io::Result<()> {
+        let Some(pair) = &self.plugged else { return Ok(()) };
+        let mut modes = tcgetattr(&pair.slave)?;
+        modes.control_modes |= ControlModes::CRTSCTS;
+        modes.input_modes |= InputModes::IXON | InputModes::IXOFF | InputModes::ICRNL;
+        modes.local_modes |= LocalModes::ICANON;
+        tcsetattr(&pair.slave, OptionalActions::Now, &modes)?;
+        Ok(())
+    }
+
     /// Sends bytes up the line. Without a cable they are gone; a full line drops them and counts.
-    pub fn send(&mut self, mut bytes: &[u8]) {
+    pub fn send(&mut self, bytes: &[u8]) {
+        let understood = self.speed.is_none_or(|speed| self.settings().is_some_and(|set| set.speed == speed));
+        if understood {
+            self.put(bytes);
+        } else {
+            let garbled: Vec<u8> = bytes.iter().map(|byte| byte.rotate_left(3) | 0x80).collect();
+            self.put(&garbled);
+        }
+    }
+
+    fn put(&mut self, mut bytes: &[u8]) {
         let Some(pair) = &self.plugged else { return };
-        pair.drain_echo();
+        self.heard_bytes += pair.drain_echo();
         while !bytes.is_empty() {
             match rustix::io::write(&pair.master, bytes) {
                 Ok(written) if written > 0 => bytes = bytes.get(written..).unwrap_or_default(),
@@ -123,10 +188,13 @@ impl Pair {
         Ok(Self { master, slave, device })
     }
 
-    /// Reads away what the other side wrote, so that its writes never fill the line.
-    fn drain_echo(&self) {
-        let mut bytes = [0_u8; 256];
-        while rustix::io::read(&self.master, &mut bytes).is_ok_and(|count| count > 0) {}
+    /// Reads away what the other side wrote, so that its writes never fill the line; how much it was.
+    fn drain_echo(&self) -> u64 {
+        let (mut bytes, mut read) = ([0_u8; 256], 0);
+        while let Ok(count @ 1..) = rustix::io::read(&self.master, &mut bytes) {
+            read += u64::try_from(count).unwrap_or(0);
+        }
+        read
     }
 }
 

@@ -95,8 +95,9 @@ fn configuration(path: &Path) -> Result<Config, Vec<Fault>> {
     let beside = |named: &Path| path.parent().map_or_else(|| named.to_owned(), |folder| folder.join(named));
     config.facilities = beside(&config.facilities);
     config.state_dir = beside(&config.state_dir);
-    if let Some(config::Source::Serial { device, .. }) = &mut config.source {
-        *device = beside(device);
+    match &mut config.source {
+        config::Source::Serial { device: path, .. } | config::Source::Recording(Some(path)) => *path = beside(path),
+        config::Source::Gpsd { .. } | config::Source::Recording(None) => {}
     }
     if let Some(tls) = config.mqtt.as_mut().and_then(|mqtt| mqtt.tls.as_mut()) {
         (tls.ca, tls.cert, tls.key) = (beside(&tls.ca), beside(&tls.cert), beside(&tls.key));

@@ -1,23 +1,22 @@
 //! `gatestamp replay`: a recording through the same engine as in the truck, as fast as it goes.
 
-mod source;
+mod coverage;
 
 use super::{Failure, configuration, exit};
 use crate::config::{FloorChoice, Truck};
 use crate::engine::{Boot, Effect, Effects, Engine, Input, Notices, State};
 use crate::event::centimetres;
 use crate::facility::Facilities;
-use crate::gnss::coverage::Interval;
 use crate::gnss::{GnssFix, Rejected};
 use crate::io::facilities;
 use crate::io::journal::{Journal, Position};
+use crate::io::recordings::{self, RecordingFile};
 use crate::outbox::Outbox;
 use crate::recording::{End, Recorded, Segment, raw};
-use crate::time::{Mono, Utc};
+use crate::time::{Mono, Utc, parse_rfc3339};
 use clap::{Args, ValueEnum};
-use geofence::{Fences, Mode};
+use geofence::{Fences, Mode, UnixMillis};
 use serde::Serialize;
-use source::Source;
 use std::io::{BufWriter, ErrorKind, StdoutLock, Write};
 use std::path::PathBuf;
 
@@ -35,6 +34,12 @@ pub(super) struct Arguments {
     /// What to print, one JSON object a line
     #[arg(long, value_enum, default_value_t = Output::Events)]
     output: Output,
+    /// With `--output coverage`: also the availability from this time on, such as 2026-11-22T14:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    from: Option<UnixMillis>,
+    /// With `--output coverage`: also the availability up to this time
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    to: Option<UnixMillis>,
     /// Raw NMEA, segments of a recording or a folder of them; `-` is stdin; zstd-compressed files are read as they are
     #[arg(required = true, value_name = "RECORDING")]
     recordings: Vec<PathBuf>,
@@ -46,7 +51,7 @@ enum Output {
     Events,
     /// One line per accepted fix
     Fixes,
-    /// The gap ledger: every stretch of time with its cause
+    /// The gap ledger: every stretch of time with its cause, the availability during each visit and the trip, and a summary
     Coverage,
 }
 
@@ -63,21 +68,21 @@ struct FixLine {
     hdop: Option<f64>,
 }
 
-#[derive(Serialize)]
-struct CoverageLine {
-    from: Utc,
-    to: Utc,
-    seconds: f64,
-    cause: crate::gnss::coverage::Cause,
+fn time(text: &str) -> Result<UnixMillis, String> {
+    parse_rfc3339(text).ok_or_else(|| "write it as 2026-11-22T14:00:00Z".to_owned())
 }
 
 pub(super) fn replay(arguments: &Arguments) -> Result<(), Failure> {
+    if arguments.output != Output::Coverage && (arguments.from.is_some() || arguments.to.is_some()) {
+        let why = "--from and --to name the window of an availability\n    remedy: use them with --output coverage";
+        return Err(Failure(exit::USAGE, why.to_owned()));
+    }
     let config = arguments.config.as_deref().map(configuration).transpose().map_err(|f| Failure::faults(&f))?;
     let path = arguments.facilities.clone().or_else(|| config.as_ref().map(|c| c.facilities.clone()));
     let facilities = path.map(|path| facilities::load(&path)).transpose().map_err(|f| Failure::faults(&f))?;
-    let sources = source::open(&arguments.recordings).map_err(|why| Failure(exit::IO, why))?;
+    let sources = recordings::open(&arguments.recordings).map_err(|why| Failure(exit::IO, why))?;
     let floor = config.as_ref().map_or(FloorChoice::Default, |c| c.date_floor);
-    let truck = config.map(|c| c.truck).or_else(|| sources.iter().find_map(Source::truck));
+    let truck = config.map(|c| c.truck).or_else(|| sources.iter().find_map(RecordingFile::truck));
     let truck = truck.unwrap_or_else(|| Truck { fleet: "local".to_owned(), id: "truck".to_owned() });
     let mut replay = Replay::new(truck, facilities.unwrap_or_default(), arguments)?;
     let done = sources.iter().try_for_each(|source| replay.source(source, floor)).and_then(|()| replay.finish());
@@ -96,6 +101,9 @@ struct Replay {
     engine: Engine,
     output: Output,
     journal: Option<Journal>,
+    book: coverage::Book,
+    /// The window of the arguments.
+    asked: Option<(Option<UnixMillis>, Option<UnixMillis>)>,
     out: BufWriter<StdoutLock<'static>>,
     /// The raw stream that is being read.
     raw: Option<raw::Arrival>,
@@ -123,6 +131,8 @@ impl Replay {
             engine: Engine::new(truck, facilities, state, outbox, notices),
             output: arguments.output,
             journal,
+            book: coverage::Book::default(),
+            asked: (arguments.from.is_some() || arguments.to.is_some()).then_some((arguments.from, arguments.to)),
             out: BufWriter::new(std::io::stdout().lock()),
             raw: None,
             stopped: true,
@@ -130,15 +140,15 @@ impl Replay {
         })
     }
 
-    fn source(&mut self, source: &Source, floor: FloorChoice) -> std::io::Result<()> {
+    fn source(&mut self, source: &RecordingFile, floor: FloorChoice) -> std::io::Result<()> {
         match source {
-            Source::Unusable(why) => {
+            RecordingFile::Unusable(why) => {
                 self.damaged = true;
                 note(why);
                 Ok(())
             }
-            Source::Raw(bytes) => self.raw(bytes, floor),
-            Source::Segment { name, bytes, .. } => {
+            RecordingFile::Raw(bytes) => self.raw(bytes, floor),
+            RecordingFile::Segment { name, bytes, .. } => {
                 self.end_raw()?;
                 let Ok(segment) = Segment::open(bytes) else { return Ok(()) };
                 self.segment(name, segment)
@@ -232,6 +242,9 @@ impl Replay {
                         let saved = journal.save(&events, &state, Position { segment: 0, records: 0 });
                         saved.map_err(std::io::Error::other)?;
                     }
+                    if self.output == Output::Coverage {
+                        events.iter().for_each(|event| self.book.event(event));
+                    }
                     if self.output == Output::Events {
                         for event in events {
                             self.out.write_all(&event.body)?;
@@ -240,7 +253,10 @@ impl Replay {
                     }
                 }
                 Effect::Fixed(fix) if self.output == Output::Fixes => self.line(&fix_line(&fix))?,
-                Effect::Covered(interval) if self.output == Output::Coverage => self.line(&coverage_line(interval))?,
+                Effect::Covered(interval) if self.output == Output::Coverage => {
+                    let line = self.book.interval(interval);
+                    self.line(&line)?;
+                }
                 Effect::Record
                 | Effect::SaveReceived(_)
                 | Effect::Send(_)
@@ -255,13 +271,22 @@ impl Replay {
 
     fn finish(&mut self) -> std::io::Result<()> {
         self.end_raw()?;
-        if self.output == Output::Coverage
-            && !self.stopped
-            && let Some(open) = self.engine.covered()
-        {
-            self.line(&coverage_line(open))?;
+        if self.output == Output::Coverage {
+            self.end_coverage()?;
         }
         self.out.flush()
+    }
+
+    fn end_coverage(&mut self) -> std::io::Result<()> {
+        let open = self.engine.coverage().open().filter(|open| !self.stopped && open.from < open.to);
+        if let Some(open) = open {
+            let line = self.book.interval(open);
+            self.line(&line)?;
+        }
+        for window in self.book.windows(self.asked) {
+            self.line(&window)?;
+        }
+        self.line(&self.book.summary(&self.engine.coverage().summary()))
     }
 
     /// What a person should know who sees less than was expected.
@@ -300,15 +325,6 @@ fn fix_line(fix: &GnssFix) -> FixLine {
         track_deg: fix.fix.track_deg.map(centimetres),
         sats: fix.sats,
         hdop: fix.hdop.map(centimetres),
-    }
-}
-
-fn coverage_line(interval: Interval) -> CoverageLine {
-    CoverageLine {
-        from: Utc(interval.from),
-        to: Utc(interval.to),
-        seconds: (interval.to - interval.from).as_seconds(),
-        cause: interval.cause,
     }
 }
 

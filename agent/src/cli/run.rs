@@ -1,6 +1,7 @@
 //! `gatestamp run`: the daemon.
 
 use super::{Failure, configuration, exit};
+use crate::config::Source;
 use crate::io::run::RunError;
 use clap::Args;
 use std::path::PathBuf;
@@ -24,8 +25,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let why = "--time-scale would falsify every stamp of a real truck\n    remedy: set `simulation = true` in the configuration of a simulated one";
         return Err(Failure(exit::CONFIGURATION, why.to_owned()));
     }
-    if config.source.is_none() {
-        let why = "gnss.source = \"recording\" has no receiver to listen to\n    remedy: use `gatestamp replay`, or set gnss.source = \"serial\"";
+    if let Source::Recording(file) = &config.source
+        && (file.is_none() || !config.simulation)
+    {
+        let why = "gnss.source = \"recording\" has no receiver to listen to\n    remedy: use `gatestamp replay`, or set gnss.source = \"serial\"; \
+                   a simulated truck (`simulation = true`) plays the file that gnss.device names";
         return Err(Failure(exit::CONFIGURATION, why.to_owned()));
     }
     tracing_subscriber::fmt()

@@ -86,7 +86,22 @@ fn describe(health: &Value) -> String {
             lines.push(format!("            {}\n            remedy: {}", at("why"), at("remedy")));
         }
     }
+    if health.pointer("/line_speed").is_some_and(Value::is_number) {
+        lines.push(format!("     speed  {} bit/s, found by listening", word("/line_speed")));
+    }
+    lines.push(format!("  coverage  {} since {}", word("/coverage/cause"), word("/coverage/since")));
+    if let Some(seconds) = health.pointer("/coverage/seconds").and_then(Value::as_object) {
+        let told: Vec<String> = seconds.iter().map(|(cause, seconds)| format!("{cause} {seconds} s")).collect();
+        lines.push(format!("            {} % available: {}", word("/coverage/availability_pct"), told.join(", ")));
+    }
     lines.push(format!("  last fix  {}", word("/last_fix")));
+    if health.pointer("/clock/bound_ms").is_some_and(Value::is_number) {
+        lines.push(format!(
+            "     clock  the receiver's, within {} ms; the system's differs by {} ms",
+            word("/clock/bound_ms"),
+            word("/clock/offset_ms")
+        ));
+    }
     lines.push(format!(
         "    events  {} made, {} with dispatch, {} owed (acknowledged by {})",
         word("/delivery/sequence"),

@@ -3,12 +3,12 @@
 //! Pure over the text: nothing is opened here. Every value has a unit, a range and a default; unknown keys are refused,
 //! since a misspelt key that is silently ignored costs a drive to the truck.
 
+mod gnss;
 mod link;
 mod table;
 
 use crate::fault::{Fault, line_of};
 use crate::gnss::DateFloor;
-use crate::time::parse_rfc3339;
 use crate::version;
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
@@ -18,9 +18,6 @@ pub use link::{Dispatch, Mqtt, Profile, TlsFiles};
 
 /// Longest name of a fleet or truck: both stand in MQTT topics and event ids.
 const NAME_MAX: usize = 32;
-/// Speeds that receivers use.
-const BAUDS: [u32; 9] = [4_800, 9_600, 19_200, 38_400, 57_600, 115_200, 230_400, 460_800, 921_600];
-
 /// Where the receiver is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
@@ -28,9 +25,19 @@ pub enum Source {
     Serial {
         /// Device path, best a stable link such as `/dev/gnss`.
         device: PathBuf,
-        /// Line speed, bit/s.
-        baud: u32,
+        /// Line speed to begin with, bit/s; `None` for "auto".
+        baud: Option<u32>,
     },
+    /// A running gpsd.
+    Gpsd {
+        /// Host name or address.
+        host: String,
+        /// TCP port.
+        port: u16,
+    },
+    /// A recording, played at the pace at which it was made; only in a simulation. Without a file only `replay` can use
+    /// the configuration.
+    Recording(Option<PathBuf>),
 }
 
 /// What `gnss.date_floor` says.
@@ -98,8 +105,8 @@ impl Truck {
 pub struct Config {
     /// `[truck]`
     pub truck: Truck,
-    /// `[gnss] source, device, baud`; `None` for `source = "recording"`, which only `replay` reads.
-    pub source: Option<Source>,
+    /// `[gnss] source, device, baud`
+    pub source: Source,
     /// `[gnss] date_floor`
     pub date_floor: FloorChoice,
     /// `[facilities] path`
@@ -151,7 +158,7 @@ pub fn facilities_path(text: &str) -> Option<PathBuf> {
 fn sections(top: &mut Table<'_>) -> Option<Config> {
     let simulation = top.boolean("simulation", false);
     let truck = top.section("truck", truck);
-    let (source, date_floor) = top.section("gnss", gnss);
+    let (source, date_floor) = top.section("gnss", gnss::gnss);
     let facilities = top.section("facilities", |t| t.path("path", Some("facilities.geojson")));
     let (state_dir, journal_quota, recording_quota) = top.section("state", state);
     let mqtt = top.section("mqtt", link::mqtt);
@@ -187,51 +194,6 @@ fn truck(table: &mut Table<'_>) -> Option<Truck> {
     Some(Truck { fleet: fleet?, id: id? })
 }
 
-fn gnss(table: &mut Table<'_>) -> (Option<Option<Source>>, FloorChoice) {
-    let source = table.choice("source", "serial", &["serial", "recording"]);
-    let device = table.path("device", Some("/dev/gnss"));
-    let baud = table.number("baud", 9_600, 4_800, 921_600);
-    let baud = u32::try_from(baud).ok().filter(|baud| BAUDS.contains(baud));
-    if baud.is_none() {
-        let remedy = "use the receiver's speed: one of 4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600";
-        table.fault("baud", "`baud` is not a speed that receivers use".to_owned(), remedy);
-    }
-    let floor = floor(table);
-    let source = match source.as_deref() {
-        Some("serial") => device.zip(baud).map(|(device, baud)| Some(Source::Serial { device, baud })),
-        Some(_) => Some(None),
-        None => None,
-    };
-    (source, floor)
-}
-
-fn floor(table: &mut Table<'_>) -> FloorChoice {
-    let text = table.text("date_floor", Some(""));
-    match text.as_deref() {
-        None | Some("") => FloorChoice::Default,
-        Some("build") => FloorChoice::Build,
-        Some("none") => FloorChoice::None,
-        Some(day) => {
-            let parsed = parse_rfc3339(&format!("{day}T00:00:00Z"));
-            if parsed.is_none() {
-                let what = format!("`date_floor` = \"{day}\" is neither \"build\", \"none\" nor a day");
-                table.fault("date_floor", what, "write a day as \"2026-11-22\"");
-            }
-            if parsed.is_some_and(|day| day > version::released()) {
-                let what = format!(
-                    "`date_floor` = \"{day}\" lies after this release: dates before it would be moved by 1,024 weeks"
-                );
-                table.fault(
-                    "date_floor",
-                    what,
-                    "use \"build\", or a day on which the truck was certainly not yet driving",
-                );
-            }
-            parsed.map_or(FloorChoice::Default, FloorChoice::Day)
-        }
-    }
-}
-
 fn state(table: &mut Table<'_>) -> (Option<PathBuf>, u64, u64) {
     let dir = table.path("dir", Some("/var/lib/gatestamp"));
     let journal = table.number("journal_quota_mb", 64, 1, 4_096);
@@ -259,8 +221,8 @@ mod tests {
     fn a_truck_is_all_that_must_be_said() {
         let config = read("g.toml", GOOD).unwrap();
         assert_eq!(config.truck.device(), "acme-t-7");
-        let serial = Source::Serial { device: "/dev/gnss".into(), baud: 9_600 };
-        assert_eq!(config.source, Some(serial));
+        let serial = Source::Serial { device: "/dev/gnss".into(), baud: None };
+        assert_eq!(config.source, serial);
         assert!(config.dispatch.acks && config.mqtt.is_none());
     }
 

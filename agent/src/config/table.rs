@@ -96,17 +96,27 @@ impl<'a> Table<'a> {
 
     /// A whole number from `min` to `max`; the default stands in for a faulty one.
     pub(super) fn number(&mut self, key: &'static str, default: u64, min: u64, max: u64) -> u64 {
-        let Some((at, value)) = self.take(key) else { return default };
+        self.optional_number(key, min, max).flatten().unwrap_or(default)
+    }
+
+    /// A whole number from `min` to `max`; `Some(None)` where it is left out, `None` together with a fault.
+    pub(super) fn optional_number(&mut self, key: &'static str, min: u64, max: u64) -> Option<Option<u64>> {
+        let Some((at, value)) = self.take(key) else { return Some(None) };
         let number = value.as_integer().and_then(|i| i64::from_str_radix(i.as_str(), i.radix()).ok());
         let Some(number) = number else {
             self.wrong_type(key, at, "a whole number", "write it without quotes");
-            return default;
+            return None;
         };
         let good = u64::try_from(number).ok().filter(|n| (min..=max).contains(n));
         if good.is_none() {
             self.fault(key, format!("`{key}` = {number} is out of range"), &format!("use {min} to {max}"));
         }
-        good.unwrap_or(default)
+        good.map(Some)
+    }
+
+    /// Whether the value of `key` is a text: some keys are a number or a word.
+    pub(super) fn is_text(&self, key: &str) -> bool {
+        self.entries.get(key).is_some_and(|value| value.get_ref().as_str().is_some())
     }
 
     /// `true` or `false`.

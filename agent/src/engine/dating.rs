@@ -6,6 +6,8 @@
 use super::state::State;
 use crate::event::{ClockBlock, ClockSource, Kind};
 use crate::gnss::GnssFix;
+use crate::gnss::coverage::Interval;
+use crate::gnss::finding::{Finding, Spoofing};
 use crate::time::Mono;
 use geofence::{Span, UnixMillis};
 use serde::{Deserialize, Serialize};
@@ -15,6 +17,9 @@ pub(super) const REMEMBERED_MAX: usize = 16;
 /// Leap seconds are sent every 12.5 minutes; until then a receiver's UTC may be off by their change since it was built.
 const LEAP_SECONDS_KNOWN_AFTER: Span = Span::seconds(13 * 60);
 const BOUND_BEFORE_LEAP_SECONDS_MS: i64 = 3_000;
+/// The monotonic clock is off by less than one part in this many: 100 ppm of a cold crystal, and the 500 ppm by which the system may
+/// steer it (adjtimex(2)), make 600.
+const DRIFT: i64 = 1_000_000 / 600;
 /// A receiver's own resolution of time.
 const BOUND_TRACKING_MS: i64 = 100;
 
@@ -55,15 +60,44 @@ impl Remembered {
 }
 
 impl State {
-    pub(super) fn anchor(&mut self, fix: &GnssFix) {
+    /// Takes what a fix says about time: a new anchor, unless it was waiting somewhere. When the truck was where the fix says, as far
+    /// as gaps are concerned: its time, or, of a late one, that of its arrival.
+    pub(super) fn received(&mut self, fix: &GnssFix) -> UnixMillis {
         let at = fix.arrived;
         self.run.tracking_since.get_or_insert(at);
+        self.run.utc_resolved |= fix.utc_resolved == Some(true);
+        // Out of a buffer: when it arrived is not when it was. An anchor of before is the better one, if it still holds.
+        let ours = self.anchor.as_ref().filter(|anchor| anchor.kernel_boot == self.run.kernel_boot);
+        if let Some(ours) = ours.filter(|_| fix.late && !fix.time_stepped) {
+            return ours.utc(at);
+        }
         self.anchor = Some(Anchor {
             kernel_boot: self.run.kernel_boot.clone(),
             at,
             time: fix.fix.time,
             repaired: fix.date_repaired,
         });
+        fix.fix.time
+    }
+
+    /// Takes what the receiver or the stream shows beside positions: a cause for the ledger, or something dispatch should know.
+    pub(super) fn found(&mut self, at: Mono, finding: Finding, each: &mut dyn FnMut(Interval)) {
+        let why = match finding {
+            Finding::Lagging(true) => vec!["gps_lag".to_owned()],
+            Finding::UtcStepped(step) => vec!["utc_step".to_owned(), format!("{:+} ms", step.0)],
+            // Receivers say these as often as they speak; once in a run is news.
+            Finding::LineTooSlow if !std::mem::replace(&mut self.run.line_told, true) => {
+                vec!["gps_line_too_slow".to_owned()]
+            }
+            Finding::Spoofing(Spoofing::Suspected) if !std::mem::replace(&mut self.run.spoofing_told, true) => {
+                vec!["spoofing_suspected".to_owned()]
+            }
+            Finding::Antenna(_) | Finding::Jamming(_) | Finding::Stuck(_) => {
+                return self.coverage.finding(finding, each);
+            }
+            Finding::Lagging(false) | Finding::LineTooSlow | Finding::Spoofing(_) => return,
+        };
+        self.remember(Kind::DeviceHealth, at, why);
     }
 
     /// The clock block of something that `fix` decided.
@@ -116,9 +150,14 @@ impl State {
         self.run.system_utc.map(|utc| utc + (at - self.run.at))
     }
 
+    fn leap_seconds_known(&self, at: Mono) -> bool {
+        self.run.utc_resolved || self.run.tracking_since.is_some_and(|since| at - since >= LEAP_SECONDS_KNOWN_AFTER)
+    }
+
     fn bound_ms(&self, at: Mono) -> i64 {
-        let tracked = self.run.tracking_since.is_some_and(|since| at - since >= LEAP_SECONDS_KNOWN_AFTER);
-        if tracked { BOUND_TRACKING_MS } else { BOUND_BEFORE_LEAP_SECONDS_MS }
+        let least = if self.leap_seconds_known(at) { BOUND_TRACKING_MS } else { BOUND_BEFORE_LEAP_SECONDS_MS };
+        let away = self.anchor.as_ref().map_or(0, |anchor| (at - anchor.at).0.max((anchor.at - at).0));
+        least.saturating_add(away / DRIFT)
     }
 }
 

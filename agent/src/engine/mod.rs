@@ -10,12 +10,12 @@ mod state;
 
 use crate::config::Truck;
 use crate::event::{
-    CoverageData, DeviceData, EngineBlock, Event, Evidence, FacilityBlock, Kind, Phase, Place, Point, Sender,
-    VisitData, centimetres,
+    ClockBlock, CoverageData, DeviceData, EngineBlock, Event, Evidence, FacilityBlock, Kind, Phase, Place, Point,
+    Sender, VisitData, centimetres,
 };
 use crate::facility::Facilities;
-use crate::gnss::coverage::{Change, Interval};
-use crate::gnss::{GnssFix, Outcome};
+use crate::gnss::coverage::{Change, Coverage, Interval};
+use crate::gnss::{GnssFix, Outcome, SourceState};
 use crate::outbox::{Outbox, Refusal};
 use crate::recording::Recorded;
 use crate::time::{Mono, Utc};
@@ -89,7 +89,8 @@ pub enum Effect {
 }
 
 /// What one input leads to, in order. Bounded by the input: a record holds at most [`crate::recording::PAYLOAD_MAX`] bytes, an
-/// epoch takes 28 of them at least, and an epoch has a fix, two intervals and two notices beside its events.
+/// epoch takes 28 of them at least, and an epoch has a fix, some intervals (those of a whole start, with the first one) and two
+/// notices beside its events.
 pub type Effects = Vec<Effect>;
 
 /// The whole pipeline of one truck.
@@ -174,13 +175,17 @@ impl Engine {
 
     fn recorded(&mut self, input: &Recorded, effects: &mut Effects) {
         let mut events = Vec::new();
+        if !matches!(input, Recorded::Boot(..)) {
+            let change = self.state.coverage.passed(input.at(), &mut covered(effects));
+            self.coverage_event(input.at(), change, &mut events);
+        }
         let (at, always_save) = match input {
             Recorded::Boot(at, boot) => {
                 let mut why = boot.why.clone();
                 if self.state.boots > 0 && !self.state.stopped {
                     why.push("after_kill_or_power_cut".to_owned());
                 }
-                self.state.boot(*at, boot);
+                self.state.boot(*at, boot, &mut covered(effects));
                 self.state.remember(Kind::DeviceStarted, *at, why);
                 (*at, true)
             }
@@ -188,9 +193,16 @@ impl Engine {
                 self.bytes(*at, bytes, &mut events, effects);
                 (*at, false)
             }
-            Recorded::Tick(at) => (*at, false),
+            Recorded::Tick(at) => {
+                self.state.coverage.tick();
+                (*at, false)
+            }
+            Recorded::Source(at, source) => {
+                self.source(*source, effects);
+                (*at, false)
+            }
             Recorded::Stop(at) => {
-                self.finish(&mut events, effects);
+                self.finish(*at, &mut events, effects);
                 self.state.stopped = true;
                 self.state.remember(Kind::DeviceStopped, *at, vec!["told_to_stop".to_owned()]);
                 (*at, true)
@@ -201,9 +213,6 @@ impl Engine {
                 (*at, true)
             }
         };
-        if let Some(change) = self.state.coverage.tick(at) {
-            self.coverage_event(at, change, &mut events);
-        }
         self.date_remembered(&mut events);
         if always_save || !events.is_empty() {
             for event in &events {
@@ -218,46 +227,48 @@ impl Engine {
         let before = self.state.reception.counts().sentences;
         let mut outcomes: Vec<Outcome> = Vec::new();
         self.state.reception.feed(at, bytes, |outcome| outcomes.push(outcome));
-        self.state.coverage.heard(self.state.reception.counts().sentences > before);
+        let sentences = self.state.reception.counts().sentences - before;
+        self.state.coverage.heard(bytes.len() as u64, sentences, &mut covered(effects));
         for outcome in outcomes {
-            self.outcome(outcome, events, effects);
+            self.outcome(at, outcome, events, effects);
         }
     }
 
-    fn finish(&mut self, events: &mut Vec<Event>, effects: &mut Effects) {
+    fn source(&mut self, source: SourceState, effects: &mut Effects) {
+        match source {
+            SourceState::Open => {
+                self.state.reception.reopened();
+                self.state.coverage.source(true, &mut covered(effects));
+            }
+            SourceState::Gone => self.state.coverage.source(false, &mut covered(effects)),
+            SourceState::Proven(speed) => self.state.line_speed = Some(speed),
+        }
+    }
+
+    fn finish(&mut self, at: Mono, events: &mut Vec<Event>, effects: &mut Effects) {
         let mut last = None;
         self.state.reception.finish(|outcome| last = Some(outcome));
         if let Some(outcome) = last {
-            self.outcome(outcome, events, effects);
+            self.outcome(at, outcome, events, effects);
         }
-        if let Some(open) = self.state.coverage.open() {
-            effects.push(Effect::Covered(open));
-        }
+        self.state.coverage.stop(&mut covered(effects));
     }
 
-    fn outcome(&mut self, outcome: Outcome, events: &mut Vec<Event>, effects: &mut Effects) {
+    fn outcome(&mut self, at: Mono, outcome: Outcome, events: &mut Vec<Event>, effects: &mut Effects) {
         match outcome {
             Outcome::Fix(fix) => self.fix(&fix, events, effects),
-            Outcome::Void => self.state.coverage.void(),
-            Outcome::Refused(_) => {}
+            Outcome::Void => self.state.coverage.void(&mut covered(effects)),
+            Outcome::Refused(_) => self.state.coverage.refused(),
+            Outcome::Found(finding) => self.state.found(at, finding, &mut covered(effects)),
         }
     }
 
     fn fix(&mut self, fix: &GnssFix, events: &mut Vec<Event>, effects: &mut Effects) {
         let at = fix.arrived;
         effects.push(Effect::Fixed(*fix));
-        self.state.anchor(fix);
-        let mut intervals = heapless::Vec::<Interval, 2>::new();
-        // One covered stretch and one gap at most.
-        let change = self.state.coverage.fix(at, fix.fix.time, |interval| {
-            let _ = intervals.push(interval);
-        });
-        for interval in intervals {
-            effects.push(Effect::Covered(interval));
-        }
-        if let Some(change) = change {
-            self.coverage_event(at, change, events);
-        }
+        let time = self.state.received(fix);
+        let change = self.state.coverage.fix(at, time, fix.time_stepped, &mut covered(effects));
+        self.coverage_event(at, change, events);
         if fix.time_stepped {
             self.state.tracker.time_stepped();
         }
@@ -327,12 +338,14 @@ impl Engine {
         Event::new(&self.sender, sequence, fact.kind, Some(&fact.facility.id), crossing.at, &data)
     }
 
-    fn coverage_event(&mut self, at: Mono, change: Change, events: &mut Vec<Event>) {
-        let (kind, when, since, duration_s, cause) = match change {
-            Change::Lost { since, cause } => (Kind::GnssLost, since, since, None, cause),
-            Change::Restored(gap) => {
+    fn coverage_event(&mut self, at: Mono, change: Option<Change>, events: &mut Vec<Event>) {
+        let (kind, when, since, duration_s, cause, causes) = match change {
+            None => return,
+            Some(Change::Lost { since, cause }) => (Kind::GnssLost, since, since, None, cause, None),
+            Some(Change::Restored(gap)) => {
                 let seconds = (gap.to - gap.from).as_seconds();
-                (Kind::GnssRestored, gap.to, gap.from, Some(seconds), gap.cause)
+                let causes = gap.causes.iter().map(|(cause, span)| (*cause, span.as_seconds())).collect();
+                (Kind::GnssRestored, gap.to, gap.from, Some(seconds), gap.cause, Some(causes))
             }
         };
         let data = CoverageData {
@@ -340,6 +353,7 @@ impl Engine {
             since: Utc(since),
             duration_s,
             cause,
+            causes,
             clock: self.state.clock_at(at),
             boot_id: self.state.boot_id(),
         };
@@ -394,10 +408,16 @@ impl Engine {
         }
     }
 
-    /// The covered stretch of the gap ledger that is still open.
+    /// Whose clock this is, how far it may be trusted, and how far the system's is off, at `at`.
     #[must_use]
-    pub fn covered(&self) -> Option<Interval> {
-        self.state.coverage.open()
+    pub fn clock(&self, at: Mono) -> ClockBlock {
+        self.state.clock_at(at)
+    }
+
+    /// The gap ledger: why there are fixes, or none.
+    #[must_use]
+    pub fn coverage(&self) -> &Coverage {
+        &self.state.coverage
     }
 
     /// When the newest fix was: raw recordings, which have no arrival times, arrive by it.
@@ -405,6 +425,11 @@ impl Engine {
     pub fn newest_fix(&self) -> Option<UnixMillis> {
         self.state.newest_fix()
     }
+}
+
+/// Intervals of the ledger go out among the other effects.
+fn covered(effects: &mut Effects) -> impl FnMut(Interval) {
+    |interval| effects.push(Effect::Covered(interval))
 }
 
 fn evidence(fact: &Fact) -> Evidence {

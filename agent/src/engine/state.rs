@@ -2,7 +2,7 @@
 
 use super::dating::{Anchor, Remembered};
 use crate::event::Kind;
-use crate::gnss::coverage::Coverage;
+use crate::gnss::coverage::{Coverage, Interval};
 use crate::gnss::{Counts, DateFloor, Reception};
 use crate::time::Mono;
 use crate::visit::Visits;
@@ -30,6 +30,14 @@ pub(super) struct Run {
     pub(super) system_utc: Option<UnixMillis>,
     /// The first fix of this run.
     pub(super) tracking_since: Option<Mono>,
+    /// The receiver said that it knows the leap seconds.
+    #[serde(default)]
+    pub(super) utc_resolved: bool,
+    /// The line was told to be too slow, and signals to be implausible, once each in a run.
+    #[serde(default)]
+    pub(super) line_told: bool,
+    #[serde(default)]
+    pub(super) spoofing_told: bool,
 }
 
 /// The engine's state; a function of the recording. A state of the last release opens: what it lacks has its default.
@@ -46,6 +54,8 @@ pub struct State {
     pub(super) remembered: Vec<Remembered>,
     /// Starts and stops that never got a date and were given up.
     pub(super) forgotten: u64,
+    /// The line speed at which the receiver was understood last, bit/s.
+    pub(super) line_speed: Option<u32>,
     pub(super) reception: Reception,
     pub(super) coverage: Coverage,
     pub(super) tracker: Tracker,
@@ -69,6 +79,12 @@ impl State {
     #[must_use]
     pub fn forgotten(&self) -> u64 {
         self.forgotten
+    }
+
+    /// The line speed at which the receiver was understood last, bit/s.
+    #[must_use]
+    pub fn line_speed(&self) -> Option<u32> {
+        self.line_speed
     }
 
     /// Open visits.
@@ -98,12 +114,21 @@ impl State {
         self.anchor.as_ref().map(|anchor| anchor.time)
     }
 
-    pub(super) fn boot(&mut self, at: Mono, boot: &Boot) {
+    pub(super) fn boot(&mut self, at: Mono, boot: &Boot, each: &mut dyn FnMut(Interval)) {
+        let same_boot = self.run.kernel_boot == boot.kernel_boot && at >= self.run.at;
         self.boots += 1;
         self.stopped = false;
-        self.run = Run { at, kernel_boot: boot.kernel_boot.clone(), system_utc: boot.system_utc, tracking_since: None };
+        self.run = Run {
+            at,
+            kernel_boot: boot.kernel_boot.clone(),
+            system_utc: boot.system_utc,
+            tracking_since: None,
+            utc_resolved: false,
+            line_told: false,
+            spoofing_told: false,
+        };
         self.reception.restart(boot.date_floor);
-        self.coverage.boot(at);
+        self.coverage.boot(at, same_boot, each);
         self.tracker.power_cut();
     }
 

@@ -4,6 +4,7 @@ use crate::gnss::coverage::Cause;
 use crate::time::Utc;
 use geofence::{Method, Sample};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// How sure a fact is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -201,8 +202,11 @@ pub struct CoverageData {
     /// How long, seconds; `restored` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_s: Option<f64>,
-    /// Why there was none.
+    /// Why there was none; of several causes the one that took longest.
     pub cause: Cause,
+    /// Seconds by cause; `restored` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub causes: Option<BTreeMap<Cause, f64>>,
     /// How UTC is known.
     pub clock: ClockBlock,
     /// Which run of the agent.

@@ -15,6 +15,9 @@ const ERA: Span = Span::seconds(1_024 * 7 * 86_400);
 /// No recorder of this build is in use twenty years from now.
 const AFTER_FLOOR_MAX: Span = Span::seconds(20 * 365 * 86_400);
 
+/// The last year that two digits stand for.
+const YEAR_MAX: i16 = 2_099;
+
 /// The earliest day that can be true, if one is known. Kept with the recording, since it decides about dates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(transparent)]
@@ -93,6 +96,10 @@ impl Calendar {
 fn midnight(date: RawDate) -> Result<UnixMillis, Rejected> {
     if date.year <= 1_980 {
         return Err(Rejected::NoDate);
+    }
+    // Sentences with four digits of the year can say more than those with two mean.
+    if date.year > YEAR_MAX {
+        return Err(Rejected::DateOutOfRange);
     }
     let day = jiff::civil::Date::new(date.year, date.month, date.day).map_err(|_| Rejected::DateOutOfRange)?;
     let zoned = day.to_zoned(jiff::tz::TimeZone::UTC).map_err(|_| Rejected::DateOutOfRange)?;

@@ -37,6 +37,14 @@ pub(super) struct Epoch {
     pub(super) sats: Option<u32>,
     pub(super) sigma_m: Option<f64>,
     pub(super) three_d: Option<bool>,
+    #[serde(default)]
+    pub(super) leap_second: bool,
+    #[serde(default)]
+    pub(super) speed_sigma_mps: Option<f64>,
+    #[serde(default)]
+    pub(super) expected_error_m: Option<f64>,
+    #[serde(default)]
+    pub(super) utc_resolved: Option<bool>,
     last: Type,
     last_count: u8,
 }
@@ -59,6 +67,10 @@ impl Epoch {
             sats: None,
             sigma_m: None,
             three_d: None,
+            leap_second: report.leap_second,
+            speed_sigma_mps: None,
+            expected_error_m: None,
+            utc_resolved: None,
             last: report.kind,
             last_count: 0,
         };
@@ -88,6 +100,9 @@ impl Epoch {
         self.hdop = self.hdop.or(report.hdop);
         self.sats = self.sats.or(report.sats);
         self.sigma_m = self.sigma_m.or(report.sigma_m);
+        self.speed_sigma_mps = self.speed_sigma_mps.or(report.speed_sigma_mps);
+        self.expected_error_m = self.expected_error_m.or(report.expected_error_m);
+        self.utc_resolved = self.utc_resolved.or(report.utc_resolved);
         // GSA knows 2D from 3D; an altitude in GGA may be an old one.
         self.three_d =
             if report.kind == Type::Gsa { report.three_d.or(self.three_d) } else { self.three_d.or(report.three_d) };
@@ -173,7 +188,7 @@ fn belongs(open: &Epoch, report: &Report) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gnss::sentence::read;
+    use crate::gnss::sentence::{Said, read};
 
     fn sentence(body: &str) -> String {
         let sum = body.bytes().fold(0, |sum, byte| sum ^ byte);
@@ -189,7 +204,8 @@ mod tests {
     }
 
     fn push(builder: &mut Builder, text: &str) -> Result<Option<Epoch>, Rejected> {
-        builder.push(read(text).unwrap().unwrap(), Mono(0))
+        let Some(Said::Report(report)) = read(text).unwrap() else { panic!("{text}") };
+        builder.push(report, Mono(0))
     }
 
     #[test]

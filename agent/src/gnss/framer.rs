@@ -1,15 +1,20 @@
-//! Bytes to sentences: finds every complete, checksummed sentence in a stream that may hold anything else.
+//! Bytes to sentences and binary messages: finds every complete, checksummed one in a stream that may hold anything else.
 //!
-//! Fed byte by byte, so any split of the stream into reads gives the same sentences. A sentence begins at `$` or `!`,
-//! wherever that stands, and is complete at the second checksum digit; no line end is needed. "Any time we see an
-//! unexpected character, go to the ground state, because another good packet will be along" (gpsd, `packet.c`).
+//! Any split of the stream into reads gives the same result. A sentence begins at `$` or `!`, wherever that stands, and is
+//! complete at the second checksum digit; no line end is needed. "Any time we see an unexpected character, go to the ground
+//! state, because another good packet will be along" (gpsd, `packet.c`). Sentences and UBX frames are looked for side by side,
+//! each as if the other were noise: a false header of a binary frame can hide no sentence.
 
 use super::Rejected;
+use super::ubx::{self, Hunter};
 use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
 /// Longest sentence kept. NMEA 0183 allows 82; real receivers send up to about 130 (PQGSV, GNGST with many digits).
 pub(super) const SENTENCE_MAX: usize = 255;
+/// So many lines without a checksum, and never a checksum, prove a receiver that has none. Ten seconds of a chatty one: by then a
+/// receiver that has them has shown one, be the line ever so bad.
+const UNCHECKED_LINES: u8 = 100;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
 enum State {
@@ -20,22 +25,91 @@ enum State {
     SecondDigit,
 }
 
-/// The sentence that is being received.
+/// Something whole.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Frame<'a> {
+    /// From its `$` to its second checksum digit.
+    Sentence(&'a str),
+    /// A binary message.
+    Ubx(ubx::Message<'a>),
+}
+
+/// What is being received.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+#[serde(default)]
 pub(super) struct Framer {
     state: State,
     held: Vec<u8, SENTENCE_MAX>,
+    /// The sum over the body so far.
+    sum: u8,
+    ubx: Hunter,
+    /// Lines without a checksum, while there has not been any.
+    unchecked: u8,
+    /// A checksum was seen, good or bad.
+    checks: bool,
 }
 
+/// Bytes of a sentence's body that end nothing and begin nothing: text, but for `$`, `!` and `*`.
+#[allow(clippy::indexing_slicing, reason = "in a constant it would not compile")]
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0x20_u8;
+    while byte < 0x7f {
+        plain[byte as usize] = !matches!(byte, b'$' | b'!' | b'*');
+        byte += 1;
+    }
+    plain
+};
+
 impl Framer {
-    /// Hands every sentence, from its `$` to its second checksum digit, or the reason why there is none, to `each`.
-    pub(super) fn feed(&mut self, bytes: &[u8], mut each: impl FnMut(Result<&str, Rejected>)) {
-        for &byte in bytes {
+    /// Hands every frame, or the reason why there is none, to `each`.
+    pub(super) fn feed(&mut self, bytes: &[u8], mut each: impl FnMut(Result<Frame<'_>, Rejected>)) {
+        let mut rest = bytes;
+        while let Some((&byte, after)) = rest.split_first() {
+            if self.ubx.idle() {
+                let run = self.run(rest);
+                if let Some(behind) = rest.get(run..).filter(|_| run > 0) {
+                    rest = behind;
+                    continue;
+                }
+            }
+            rest = after;
+            if !self.ubx.idle() || Hunter::starts(byte) {
+                self.ubx.take(byte, |found| each(found.map(Frame::Ubx)));
+            }
             match self.take(byte) {
                 None => {}
                 Some(Err(reason)) => each(Err(reason)),
-                Some(Ok(())) => each(self.checked()),
+                Some(Ok(())) => match core::str::from_utf8(&self.held) {
+                    Ok(text) => each(Ok(Frame::Sentence(text))),
+                    Err(_) => each(Err(Rejected::NotText)),
+                },
             }
+        }
+    }
+
+    /// Takes as many bytes as change nothing but what is held, and tells how many these are.
+    fn run(&mut self, bytes: &[u8]) -> usize {
+        match self.state {
+            State::Ground => {
+                bytes.iter().position(|&b| matches!(b, b'$' | b'!') || Hunter::starts(b)).unwrap_or(bytes.len())
+            }
+            State::Body => {
+                let room = SENTENCE_MAX - self.held.len();
+                let (mut run, mut sum) = (0, self.sum);
+                for &byte in bytes.get(..room).unwrap_or(bytes) {
+                    if PLAIN.get(usize::from(byte)) != Some(&true) {
+                        break;
+                    }
+                    sum ^= byte;
+                    run += 1;
+                }
+                self.sum = sum;
+                // There is room: it was asked for.
+                let _ = self.held.extend_from_slice(bytes.get(..run).unwrap_or(&[]));
+                run
+            }
+            State::FirstDigit | State::SecondDigit => 0,
         }
     }
 
@@ -59,20 +133,36 @@ impl Framer {
         self.held.clear();
         // An empty buffer has room for one byte.
         let _ = self.held.push(byte);
+        self.sum = 0;
         self.state = State::Body;
     }
 
     fn body(&mut self, byte: u8) -> Option<Result<(), Rejected>> {
         match byte {
-            b'\r' | b'\n' => self.give_up(Rejected::NoChecksum),
+            b'\r' | b'\n' => self.line_without_checksum(),
+            b'*' => {
+                self.state = State::FirstDigit;
+                self.hold(byte)
+            }
             0x20..=0x7e => {
-                if byte == b'*' {
-                    self.state = State::FirstDigit;
-                }
+                self.sum ^= byte;
                 self.hold(byte)
             }
             _ => self.give_up(Rejected::NotText),
         }
+    }
+
+    /// Refused, unless this receiver has never sent a checksum at all.
+    fn line_without_checksum(&mut self) -> Option<Result<(), Rejected>> {
+        if self.checks {
+            return self.give_up(Rejected::NoChecksum);
+        }
+        self.unchecked = self.unchecked.saturating_add(1);
+        if self.unchecked <= UNCHECKED_LINES {
+            return self.give_up(Rejected::NoChecksum);
+        }
+        self.state = State::Ground;
+        Some(Ok(()))
     }
 
     fn digit(&mut self, byte: u8, next: State) -> Option<Result<(), Rejected>> {
@@ -81,10 +171,15 @@ impl Framer {
         }
         self.state = next;
         let full = self.hold(byte);
-        if full.is_some() {
+        if full.is_some() || next != State::Ground {
             return full;
         }
-        (next == State::Ground).then_some(Ok(()))
+        self.checks = true;
+        let stated = self
+            .held
+            .last_chunk()
+            .and_then(|digits: &[u8; 2]| u8::from_str_radix(core::str::from_utf8(digits).ok()?, 16).ok());
+        Some((stated == Some(self.sum)).then_some(()).ok_or(Rejected::BadChecksum))
     }
 
     fn hold(&mut self, byte: u8) -> Option<Result<(), Rejected>> {
@@ -98,14 +193,6 @@ impl Framer {
         self.state = State::Ground;
         Some(Err(reason))
     }
-
-    fn checked(&self) -> Result<&str, Rejected> {
-        let text = core::str::from_utf8(&self.held).map_err(|_| Rejected::NotText)?;
-        let (body, digits) = text.get(1..).and_then(|rest| rest.rsplit_once('*')).ok_or(Rejected::NoChecksum)?;
-        let sum = body.bytes().fold(0, |sum, byte| sum ^ byte);
-        let stated = u8::from_str_radix(digits, 16).map_err(|_| Rejected::BadChecksum)?;
-        (sum == stated).then_some(text).ok_or(Rejected::BadChecksum)
-    }
 }
 
 #[cfg(test)]
@@ -118,7 +205,12 @@ mod tests {
     fn frame(chunks: &[&[u8]]) -> std::vec::Vec<Result<String, Rejected>> {
         let (mut framer, mut out) = (Framer::default(), std::vec::Vec::new());
         for chunk in chunks {
-            framer.feed(chunk, |framed| out.push(framed.map(str::to_owned)));
+            framer.feed(chunk, |framed| {
+                out.push(framed.map(|frame| match frame {
+                    Frame::Sentence(text) => text.to_owned(),
+                    Frame::Ubx(_) => "ubx".to_owned(),
+                }));
+            });
         }
         out
     }
@@ -162,10 +254,31 @@ mod tests {
         assert_eq!(frame(&[b"$GPGGA,1,2,3\r\n"]), [Err(Rejected::NoChecksum)]);
     }
 
+    #[test]
+    fn only_a_receiver_that_never_sends_a_checksum_is_believed_without() {
+        let lines = |count: usize| "$GPGGA,1,2,3\r\n".repeat(count);
+        let good = |stream: String| frame(&[stream.as_bytes()]).into_iter().filter(Result::is_ok).count();
+        assert_eq!(good(lines(usize::from(UNCHECKED_LINES))), 0);
+        assert_eq!(good(lines(usize::from(UNCHECKED_LINES) + 5)), 5);
+        assert_eq!(good(format!("{GLL}{}", lines(200))), 1, "one checksum, and all must have them");
+        assert_eq!(good(format!("$GPGGA,1*00\r\n{}", lines(200))), 0, "a wrong one too");
+    }
+
+    #[test]
+    fn a_binary_message_and_a_sentence_inside_each_other_are_both_found() {
+        let ubx = [0xb5, 0x62, 0x27, 0x09, 4, 0, 2, 0, 0, 0, 0x36, 0x97];
+        let (head, tail) = GLL.split_at(20);
+        let glued = [&ubx[..], GLL.as_bytes(), &ubx].concat();
+        assert_eq!(frame(&[&glued]), [Ok("ubx".to_owned()), Ok(GLL.to_owned()), Ok("ubx".to_owned())]);
+        let false_header = [&ubx[..7], head.as_bytes(), tail.as_bytes()].concat();
+        assert!(frame(&[&false_header]).contains(&Ok(GLL.to_owned())));
+    }
+
     proptest! {
         #[test]
         fn any_split_gives_the_same_sentences(
-            noise in proptest::collection::vec(any::<u8>(), 0..200), cut in 0usize..240,
+            noise in proptest::collection::vec(prop_oneof![any::<u8>(), Just(b'$'), Just(b'*'), Just(b'A'), Just(0xb5)], 0..600),
+            cut in 0_usize..640,
         ) {
             let mut stream = noise;
             stream.extend_from_slice(GLL.as_bytes());

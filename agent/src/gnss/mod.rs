@@ -1,9 +1,10 @@
 //! From the receiver's bytes to judged fixes.
 //!
 //! ```text
-//!   bytes -> framer -> sentence -> epoch -> date -> plausibility -> GnssFix
-//!              |          |          |        |          |
-//!              +----------+---- Rejected, counted by reason --+        coverage: why there was none
+//!   bytes -> framer -> sentence, ubx -> epoch -> date -> plausibility -> timing -> GnssFix
+//!              |          |               |        |          |
+//!              +----------+----- Rejected, counted by reason --+    Finding: antenna, jamming, delay
+//!                                                                  coverage: why there was no fix
 //! ```
 //!
 //! Nothing here fails: what cannot be used is a counted [`Rejected`]. [`Reception`] is the whole state, so that a
@@ -12,19 +13,29 @@
 pub mod coverage;
 mod date;
 mod epoch;
+pub mod finding;
 mod framer;
+pub mod hunt;
+pub mod intruder;
 mod plausibility;
 mod sentence;
+mod source;
+mod timing;
+mod ubx;
 
 use crate::time::Mono;
-use geofence::{Fix, UnixMillis};
+use finding::Finding;
+use framer::Frame;
+use geofence::{Fix, Span, UnixMillis};
+use sentence::Said;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 pub use date::DateFloor;
+pub use source::SourceState;
 
 /// One accepted epoch: the fix and what `replay --output fixes` shows beside it.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct GnssFix {
     /// What the tracker works on.
     pub fix: Fix,
@@ -39,6 +50,19 @@ pub struct GnssFix {
     pub time_stepped: bool,
     /// The receiver's date lay before the floor and was moved by whole 1,024-week eras.
     pub date_repaired: bool,
+    /// The receiver said second 60; the time is squeezed into the last hundredth of the second before.
+    pub leap_second: bool,
+    /// It lay in a buffer or on a slow line: it is about its own time, but its arrival says nothing about now.
+    pub late: bool,
+    /// So many fixes before this one had the same position to the bit: the receiver holds it, and none of them adds
+    /// confidence.
+    pub held: u32,
+    /// Since the first fix after the last gap: the first ones after a garage or a tunnel can be far off.
+    pub since_regained: Span,
+    /// Standard deviation of the speed as the receiver reckons it, m/s.
+    pub speed_sigma_mps: Option<f64>,
+    /// Whether the receiver knows the leap seconds, where it says so.
+    pub utc_resolved: Option<bool>,
 }
 
 /// What one epoch came to.
@@ -50,6 +74,8 @@ pub enum Outcome {
     Void,
     /// An epoch was there and could not be used; the reason is counted.
     Refused(Rejected),
+    /// Something about antenna, interference or delay.
+    Found(Finding),
 }
 
 /// Why something was not used. One counter per reason, in `health` and `gatestamp status`.
@@ -120,7 +146,7 @@ impl Rejected {
 pub struct Counts {
     /// Bytes received.
     pub bytes: u64,
-    /// Sentences with a good checksum.
+    /// Sentences, and binary messages that are listened for, with a good checksum.
     pub sentences: u64,
     /// Epochs accepted as fixes.
     pub fixes: u64,
@@ -137,11 +163,21 @@ impl Counts {
 
 /// Everything between the serial port and the tracker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+#[serde(default)]
 pub struct Reception {
     framer: framer::Framer,
+    #[serde(flatten)]
+    rest: Judge,
+}
+
+/// What becomes of the frames.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+#[serde(default)]
+struct Judge {
     epochs: epoch::Builder,
     dates: date::Calendar,
     admission: plausibility::Admission,
+    timing: timing::Timing,
     counts: Counts,
 }
 
@@ -149,84 +185,123 @@ impl Reception {
     /// A reception whose dates are repaired up to `floor`.
     #[must_use]
     pub fn new(floor: DateFloor) -> Self {
-        Self { dates: date::Calendar::new(floor), ..Self::default() }
+        let rest = Judge { dates: date::Calendar::new(floor), ..Judge::default() };
+        Self { rest, ..Self::default() }
     }
 
     /// The receiver is about to speak anew (start, or the port was reopened): half a sentence is worth nothing.
     pub fn restart(&mut self, floor: DateFloor) {
         self.framer = framer::Framer::default();
-        self.epochs.restart();
-        self.dates.restart(floor);
-        self.admission.restart();
+        self.rest.epochs.restart();
+        self.rest.dates.restart(floor);
+        self.rest.admission.restart();
+        self.rest.timing.restart();
     }
 
-    /// Takes the bytes that arrived at `at` and hands every epoch that became complete to `each`.
+    /// The source was opened again: half a sentence is worth nothing, and it may be another receiver.
+    pub fn reopened(&mut self) {
+        self.framer = framer::Framer::default();
+        self.rest.epochs.restart();
+    }
+
+    /// Takes the bytes that arrived at `at` and hands every epoch that became complete, and everything found, to `each`.
     pub fn feed(&mut self, at: Mono, bytes: &[u8], mut each: impl FnMut(Outcome)) {
-        let Self { framer, epochs, dates, admission, counts } = self;
-        counts.bytes = counts.bytes.saturating_add(bytes.len() as u64);
-        framer.feed(bytes, |framed| {
-            let report = framed.and_then(|text| {
-                counts.sentences = counts.sentences.saturating_add(1);
-                sentence::read(text)
-            });
-            match report {
-                Ok(Some(report)) => match epochs.push(report, at) {
-                    Ok(Some(epoch)) => each(judge(&epoch, dates, admission, counts)),
-                    Ok(None) => {}
-                    Err(reason) => counts.reject(reason),
-                },
-                Ok(None) => {}
-                Err(reason) => counts.reject(reason),
-            }
-        });
+        let Self { framer, rest } = self;
+        rest.counts.bytes = rest.counts.bytes.saturating_add(bytes.len() as u64);
+        framer.feed(bytes, |framed| rest.frame(at, framed, &mut each));
     }
 
     /// No more bytes will come: the epoch that is still open ends here.
     pub fn finish(&mut self, mut each: impl FnMut(Outcome)) {
-        if let Some(epoch) = self.epochs.finish() {
-            each(judge(&epoch, &mut self.dates, &mut self.admission, &mut self.counts));
+        if let Some(epoch) = self.rest.epochs.finish() {
+            self.rest.epoch(&epoch, &mut each);
         }
     }
 
     /// What was received and what was not used.
     #[must_use]
     pub fn counts(&self) -> &Counts {
-        &self.counts
+        &self.rest.counts
     }
 }
 
-fn judge(
-    epoch: &epoch::Epoch,
-    dates: &mut date::Calendar,
-    admission: &mut plausibility::Admission,
-    counts: &mut Counts,
-) -> Outcome {
-    let judged = plausibility::measured(epoch).and_then(|position| {
-        let dated = dates.date(epoch)?;
-        let fix = plausibility::fix(epoch, position, dated);
-        let time_stepped = admission.admit(epoch.at, &fix)?;
-        dates.keep(dated);
-        Ok(GnssFix { time_stepped, ..fix })
-    });
-    match judged {
-        Ok(fix) => {
-            counts.fixes = counts.fixes.saturating_add(1);
-            Outcome::Fix(fix)
+impl Judge {
+    fn frame(&mut self, at: Mono, framed: Result<Frame<'_>, Rejected>, each: &mut impl FnMut(Outcome)) {
+        if framed.is_ok() {
+            self.counts.sentences = self.counts.sentences.saturating_add(1);
         }
-        Err(reason) => {
-            counts.reject(reason);
-            if reason == Rejected::Void { Outcome::Void } else { Outcome::Refused(reason) }
+        match framed {
+            Ok(Frame::Sentence(text)) => match sentence::read(text) {
+                Ok(Some(said)) => self.said(at, said, each),
+                Ok(None) => {}
+                Err(reason) => self.counts.reject(reason),
+            },
+            Ok(Frame::Ubx(message)) => {
+                if ubx::read(&message, |said| self.said(at, said, each)).is_none() {
+                    self.counts.reject(Rejected::Malformed);
+                }
+            }
+            Err(reason) => self.counts.reject(reason),
+        }
+    }
+
+    fn said(&mut self, at: Mono, said: Said, each: &mut impl FnMut(Outcome)) {
+        let report = match said {
+            Said::Report(report) => report,
+            Said::Finding(finding) => return each(Outcome::Found(finding)),
+        };
+        if let Some(found) = report.time.and_then(|time| self.timing.heard(time, at)) {
+            each(Outcome::Found(found));
+        }
+        match self.epochs.push(report, at) {
+            Ok(Some(epoch)) => self.epoch(&epoch, each),
+            Ok(None) => {}
+            Err(reason) => self.counts.reject(reason),
+        }
+    }
+
+    fn epoch(&mut self, epoch: &epoch::Epoch, each: &mut impl FnMut(Outcome)) {
+        let Self { dates, admission, timing, counts, .. } = self;
+        let judged = plausibility::measured(epoch).and_then(|position| {
+            let dated = dates.date(epoch)?;
+            let fix = plausibility::fix(epoch, position, dated);
+            admission.admit(epoch.at, fix, |fix| {
+                counts.fixes = counts.fixes.saturating_add(1);
+                if fix.time_stepped {
+                    timing.stepped();
+                }
+                let timely =
+                    timing.fix(fix.fix.time, fix.fix.position, fix.arrived, |found| each(Outcome::Found(found)));
+                let timing::Timeliness { late, held, since_regained } = timely;
+                each(Outcome::Fix(GnssFix { late, held, since_regained, ..fix }));
+            })?;
+            dates.keep(dated);
+            Ok(())
+        });
+        if let Err(reason) = judged {
+            self.counts.reject(reason);
+            if reason == Rejected::Void {
+                self.timing.void();
+                each(Outcome::Void);
+            } else {
+                each(Outcome::Refused(reason));
+            }
         }
     }
 }
 
 /// The time of day that a line of NMEA carries, if it is whole and carries one.
 #[must_use]
-pub fn time_of_day(line: &[u8]) -> Option<geofence::Span> {
+pub fn time_of_day(line: &[u8]) -> Option<Span> {
     let mut time = None;
     framer::Framer::default().feed(line, |framed| {
-        let report = framed.ok().and_then(|text| sentence::read(text).ok().flatten());
-        time = report.and_then(|report| report.time).map(|time| geofence::Span(time.0)).or(time);
+        let said = match framed {
+            Ok(Frame::Sentence(text)) => sentence::read(text).ok().flatten(),
+            _ => None,
+        };
+        if let Some(Said::Report(report)) = said {
+            time = report.time.map(|time| Span(time.0)).or(time);
+        }
     });
     time
 }

@@ -5,6 +5,7 @@ use super::epoch::Epoch;
 use super::{Dated, GnssFix, Rejected};
 use crate::time::Mono;
 use geofence::{Fix, Mode, Position, Span, UnixMillis};
+use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
 /// User-equivalent range error that turns HDOP into metres per axis where the receiver reports no GST.
@@ -15,12 +16,18 @@ const UNKNOWN_SIGMA_M: f64 = 25.0;
 const SIGMA_MIN_M: f64 = 0.01;
 /// One coordinate exactly zero is believed within this many 1e-7 degrees (1 km) of the last fix's.
 const NEAR_AXIS_E7: i32 = 90_000;
+const DAY: Span = Span::seconds(86_400);
 /// An epoch may be this far ahead of what has passed since the last one.
-const AHEAD_MAX: Span = Span::seconds(86_400);
-/// So many consistent epochs prove that time really went back ...
+const AHEAD_MAX: Span = DAY;
+/// So many consistent epochs prove that time really went back by a day or more, as when a receiver restarts in another year ...
 const BACK_RUN: u8 = 10;
+/// ... or by less: one more than the seconds that a receiver can be ahead before it knows the leap seconds, after which its time
+/// is newer again at 1 Hz ...
+const BACK_RUN_SAME_DAY: u8 = 4;
 /// ... or really leapt ahead.
 const AHEAD_RUN: u8 = 30;
+/// So many fixes of a run are kept until it is long enough: all but the last of the shortest.
+const KEPT: usize = BACK_RUN_SAME_DAY as usize - 1;
 /// Epochs of a consistent run follow each other within this.
 const RUN_STEP_MAX: Span = Span::seconds(60);
 
@@ -49,7 +56,8 @@ pub(super) fn fix(epoch: &Epoch, position: Position, dated: Dated) -> GnssFix {
         Some(true) => Mode::ThreeD,
         Some(false) | None => Mode::TwoD,
     };
-    let sigma_m = epoch.sigma_m.or_else(|| epoch.hdop.map(|hdop| hdop * UERE_M)).unwrap_or(UNKNOWN_SIGMA_M);
+    let by_hdop = || epoch.hdop.map(|hdop| hdop * UERE_M);
+    let sigma_m = epoch.sigma_m.or(epoch.expected_error_m).or_else(by_hdop).unwrap_or(UNKNOWN_SIGMA_M);
     GnssFix {
         fix: Fix {
             time: dated.time,
@@ -64,6 +72,12 @@ pub(super) fn fix(epoch: &Epoch, position: Position, dated: Dated) -> GnssFix {
         hdop: epoch.hdop,
         date_repaired: dated.repaired,
         time_stepped: false,
+        leap_second: epoch.leap_second,
+        late: false,
+        held: 0,
+        since_regained: Span(0),
+        speed_sigma_mps: epoch.speed_sigma_mps,
+        utc_resolved: epoch.utc_resolved,
     }
 }
 
@@ -72,6 +86,9 @@ pub(super) fn fix(epoch: &Epoch, position: Position, dated: Dated) -> GnssFix {
 pub(super) struct Admission {
     last: Option<Admitted>,
     run: Option<(UnixMillis, u8)>,
+    /// The latest fixes of a run whose time went back, oldest first: they are used once it is known that it did.
+    #[serde(default)]
+    kept: Vec<GnssFix, KEPT>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -85,42 +102,64 @@ struct Admitted {
 impl Admission {
     /// A new run: any length of time may have passed.
     pub(super) fn restart(&mut self) {
-        self.run = None;
+        self.end_run();
         if let Some(last) = &mut self.last {
             last.at = None;
         }
     }
 
-    /// Admits a fix that arrived at `at`. `true`: time goes on from another place than it was.
+    /// Judges a fix that arrived at `at`, and hands out what is admitted by it, in order: mostly itself.
     ///
     /// # Errors
     /// `ZeroPosition`, `TimeBack` or `TimeAhead`.
-    pub(super) fn admit(&mut self, at: Mono, fix: &GnssFix) -> Result<bool, Rejected> {
+    pub(super) fn admit(&mut self, at: Mono, fix: GnssFix, mut each: impl FnMut(GnssFix)) -> Result<(), Rejected> {
         let (time, position) = (fix.fix.time, fix.fix.position);
         self.zero(position)?;
-        let mut stepped = false;
-        if let Some(last) = self.last {
-            let wrong = if time <= last.time {
-                Some((Rejected::TimeBack, BACK_RUN))
-            } else {
-                let ahead = last.at.is_some_and(|then| time - last.time > AHEAD_MAX + (at - then));
-                ahead.then_some((Rejected::TimeAhead, AHEAD_RUN))
-            };
-            match wrong {
-                Some((reason, enough)) if !self.agree(time, enough) => return Err(reason),
-                wrong => stepped = wrong.is_some(),
+        let wrong = self.last.and_then(|last| {
+            if time <= last.time {
+                let enough = if last.time - time < DAY { BACK_RUN_SAME_DAY } else { BACK_RUN };
+                return Some((Rejected::TimeBack, enough));
+            }
+            let ahead = last.at.is_some_and(|then| time - last.time > AHEAD_MAX + (at - then));
+            ahead.then_some((Rejected::TimeAhead, AHEAD_RUN))
+        });
+        let mut stepped = wrong.is_some();
+        if let Some((reason, enough)) = wrong {
+            if !self.agree(time, enough) {
+                self.keep(fix);
+                return Err(reason);
+            }
+            for kept in core::mem::take(&mut self.kept) {
+                each(GnssFix { time_stepped: core::mem::take(&mut stepped), ..kept });
             }
         }
-        self.run = None;
+        self.end_run();
         self.last = Some(Admitted { time, position, at: Some(at) });
-        Ok(stepped)
+        each(GnssFix { time_stepped: stepped, ..fix });
+        Ok(())
+    }
+
+    fn end_run(&mut self) {
+        self.run = None;
+        self.kept.clear();
+    }
+
+    fn keep(&mut self, fix: GnssFix) {
+        if self.kept.is_full() {
+            self.kept.remove(0);
+        }
+        // There is room now.
+        let _ = self.kept.push(fix);
     }
 
     /// Whether `enough` epochs in a row, this one included, follow each other in time.
     fn agree(&mut self, time: UnixMillis, enough: u8) -> bool {
         let count = match self.run {
-            Some((previous, count)) if time > previous && time - previous <= RUN_STEP_MAX => count + 1,
-            _ => 1,
+            Some((previous, count)) if time > previous && time - previous <= RUN_STEP_MAX => count.saturating_add(1),
+            _ => {
+                self.kept.clear();
+                1
+            }
         };
         self.run = Some((time, count));
         count >= enough
@@ -155,22 +194,57 @@ mod tests {
             hdop: None,
             date_repaired: false,
             time_stepped: false,
+            leap_second: false,
+            late: false,
+            held: 0,
+            since_regained: Span(0),
+            speed_sigma_mps: None,
+            utc_resolved: None,
         }
     }
 
-    fn admit(admission: &mut Admission, at: u64, seconds: i64) -> Result<bool, Rejected> {
-        admission.admit(Mono(at * 1_000), &fix(seconds, 48.0, 11.0))
+    /// The seconds of the admitted fixes, and whether time stepped at the first of them.
+    fn admit(admission: &mut Admission, at: u64, seconds: i64) -> Result<(std::vec::Vec<i64>, bool), Rejected> {
+        admit_at(admission, at, &fix(seconds, 48.0, 11.0))
+    }
+
+    fn admit_at(admission: &mut Admission, at: u64, fix: &GnssFix) -> Result<(std::vec::Vec<i64>, bool), Rejected> {
+        let mut admitted = std::vec::Vec::new();
+        admission.admit(Mono(at * 1_000), *fix, |fix| admitted.push(fix))?;
+        let stepped = admitted.iter().position(|fix| fix.time_stepped);
+        assert!(stepped.is_none_or(|at| at == 0));
+        Ok((admitted.iter().map(|fix| fix.fix.time.0 / 1_000).collect(), stepped.is_some()))
     }
 
     #[test]
-    fn time_going_back_is_refused_until_ten_epochs_agree() {
+    fn time_going_back_an_hour_is_held_until_four_epochs_agree_and_none_of_them_is_lost() {
+        let mut admission = Admission::default();
+        admit(&mut admission, 0, 10_000).unwrap();
+        for step in 0..3 {
+            assert_eq!(admit(&mut admission, 1, 6_400 + step), Err(Rejected::TimeBack));
+        }
+        assert_eq!(admit(&mut admission, 1, 6_403), Ok((vec![6_400, 6_401, 6_402, 6_403], true)));
+        assert_eq!(admit(&mut admission, 1, 6_404), Ok((vec![6_404], false)));
+    }
+
+    #[test]
+    fn a_second_said_twice_is_dropped_and_nothing_of_it_comes_back() {
         let mut admission = Admission::default();
         admit(&mut admission, 0, 1_000).unwrap();
+        assert_eq!(admit(&mut admission, 1, 999), Err(Rejected::TimeBack));
+        assert_eq!(admit(&mut admission, 2, 1_000), Err(Rejected::TimeBack));
+        assert_eq!(admit(&mut admission, 3, 1_001), Ok((vec![1_001], false)));
+    }
+
+    #[test]
+    fn time_going_back_days_is_refused_until_ten_epochs_agree() {
+        let mut admission = Admission::default();
+        admit(&mut admission, 0, 1_000_000).unwrap();
         for step in 0..9 {
             assert_eq!(admit(&mut admission, 1, 500 + step), Err(Rejected::TimeBack));
         }
-        assert_eq!(admit(&mut admission, 1, 509), Ok(true));
-        assert_eq!(admit(&mut admission, 1, 510), Ok(false));
+        assert_eq!(admit(&mut admission, 1, 509), Ok((vec![506, 507, 508, 509], true)));
+        assert_eq!(admit(&mut admission, 1, 510), Ok((vec![510], false)));
     }
 
     #[test]
@@ -179,16 +253,16 @@ mod tests {
         admit(&mut admission, 0, 1_000).unwrap();
         assert_eq!(admit(&mut admission, 1, 1_000_000), Err(Rejected::TimeAhead));
         admission.restart();
-        assert_eq!(admit(&mut admission, 1, 1_000_000), Ok(false));
+        assert_eq!(admit(&mut admission, 1, 1_000_000), Ok((vec![1_000_000], false)));
     }
 
     #[test]
     fn null_island_and_half_zeros_are_refused_except_on_the_axis() {
-        let refused = |lat, lon| Admission::default().admit(Mono(0), &fix(1, lat, lon));
+        let refused = |lat, lon| admit_at(&mut Admission::default(), 0, &fix(1, lat, lon));
         assert_eq!(refused(0.0, 0.0), Err(Rejected::ZeroPosition));
         assert_eq!(refused(0.0, 11.0), Err(Rejected::ZeroPosition));
         let mut quito = Admission::default();
-        quito.admit(Mono(0), &fix(1, 0.0005, -78.0)).unwrap();
-        assert_eq!(quito.admit(Mono(0), &fix(2, 0.0, -78.0)), Ok(false));
+        admit_at(&mut quito, 0, &fix(1, 0.0005, -78.0)).unwrap();
+        assert_eq!(admit_at(&mut quito, 0, &fix(2, 0.0, -78.0)), Ok((vec![2], false)));
     }
 }

@@ -1,13 +1,17 @@
 //! What `health` and `gatestamp status` say: every part of the gateway, since when it is as it is, and what to do.
 
 use super::atlas::InUse;
+use super::diagnosis::Diagnosis;
 use super::keeper::Trouble;
 use crate::engine::Engine;
+use crate::event::ClockBlock;
 use crate::gnss::Counts;
-use crate::time::{Utc, rfc3339};
+use crate::gnss::coverage::{Cause, Summary};
+use crate::time::{Mono, Utc, rfc3339};
 use crate::version::VERSION;
-use geofence::UnixMillis;
+use geofence::{Span, UnixMillis};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// The state of one part, with the time since when.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -83,6 +87,39 @@ pub struct Uplinked {
     pub received_bytes: u64,
 }
 
+/// Where the time went, since this device keeps its ledger.
+#[derive(Debug, Serialize)]
+pub struct CoverageNumbers {
+    /// What this moment is.
+    pub cause: Cause,
+    /// Since when; `null` before the first fix.
+    pub since: Option<Utc>,
+    /// Covered time in percent of all that has a date.
+    pub availability_pct: Option<f64>,
+    /// Seconds by cause.
+    pub seconds: BTreeMap<Cause, f64>,
+    /// Seconds that have no date (yet).
+    pub undated_s: f64,
+    /// How often the receiver's time turned out wrong.
+    pub restarts: u32,
+}
+
+impl CoverageNumbers {
+    fn of(summary: &Summary) -> Self {
+        let total: i64 = summary.sums.values().map(|span| span.0).sum();
+        let covered = summary.sums.get(&Cause::Covered).copied().unwrap_or_default();
+        let percent = (covered.as_seconds() / Span(total).as_seconds() * 10_000.0).round() / 100.0;
+        Self {
+            cause: summary.cause,
+            since: summary.since.map(Utc),
+            availability_pct: (total > 0).then_some(percent),
+            seconds: summary.sums.iter().map(|(cause, span)| (*cause, span.as_seconds())).collect(),
+            undated_s: summary.undated.as_seconds(),
+            restarts: summary.restarts,
+        }
+    }
+}
+
 /// The whole message.
 #[derive(Debug, Serialize)]
 pub struct Health<'a> {
@@ -96,8 +133,14 @@ pub struct Health<'a> {
     pub boot_id: String,
     /// The newest fix.
     pub last_fix: Option<Utc>,
-    /// The serial port.
+    /// Whose clock dates events, how far it may be trusted, and how far the system's is off.
+    pub clock: ClockBlock,
+    /// The receiver and the way to it.
     pub receiver: &'a Part,
+    /// The line speed at which the receiver was understood last, bit/s.
+    pub line_speed: Option<u32>,
+    /// The gap ledger in numbers.
+    pub coverage: CoverageNumbers,
     /// The broker.
     pub link: &'a Part,
     /// The journal.
@@ -123,7 +166,7 @@ pub struct Health<'a> {
 /// The states of the parts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parts {
-    /// The serial port.
+    /// The receiver and the way to it.
     pub receiver: Part,
     /// The broker.
     pub link: Part,
@@ -140,6 +183,13 @@ impl Parts {
         let ok = Part::new("ok", now);
         let facilities = Part::new("current", now);
         Self { receiver: starting.clone(), link: starting, journal: ok.clone(), recording: ok, facilities }
+    }
+
+    /// Takes over how the receiver is. Whether it changed, but for words that only count on.
+    pub(super) fn receiver(&mut self, told: Diagnosis, now: UnixMillis) -> bool {
+        let changed = self.receiver.state != told.state;
+        self.receiver.set(told.state, told.why, told.remedy, now);
+        changed
     }
 
     /// Takes over what the disk refuses. Whether anything changed.
@@ -177,9 +227,9 @@ impl Parts {
         }
     }
 
-    /// The message as JSON.
+    /// The message as JSON, at `at`.
     #[must_use]
-    pub fn message(&self, engine: &Engine, device: &str, trouble: &Trouble, link: Uplinked) -> Vec<u8> {
+    pub fn message(&self, at: Mono, engine: &Engine, device: &str, trouble: &Trouble, link: Uplinked) -> Vec<u8> {
         let outbox = engine.outbox();
         let health = Health {
             status: "online",
@@ -187,7 +237,10 @@ impl Parts {
             version: VERSION,
             boot_id: engine.boot_id(),
             last_fix: engine.newest_fix().map(Utc),
+            clock: engine.clock(at),
             receiver: &self.receiver,
+            line_speed: engine.state().line_speed(),
+            coverage: CoverageNumbers::of(&engine.coverage().summary()),
             link: &self.link,
             journal: &self.journal,
             recording: &self.recording,

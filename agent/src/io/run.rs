@@ -1,21 +1,24 @@
-//! The daemon: one task that owns the engine, fed by the tasks of the port and of the broker.
+//! The daemon: one task that owns the engine, fed by the tasks of the source and of the broker.
 
 use super::atlas::{InUse, take_over};
 use super::blackbox::Blackbox;
 use super::clock::{Clock, kernel_boot, wall_clock};
 use super::commands::Commands;
-use super::health::{Parts, Uplinked};
+use super::diagnosis::{View, diagnose};
+use super::health::{Part, Parts, Uplinked};
 use super::journal::JournalError;
 use super::keeper::Keeper;
 use super::mqtt::wire::Traffic;
 use super::mqtt::{self, Identity, LinkEvent, Outgoing, Uplink};
 use super::resume::{open_journal, resume};
-use super::serial::{self, Port, PortEvent};
+use super::source::{self, Kind, Source, SourceEvent};
 use super::systemd;
 use crate::besttime::TimeBase;
-use crate::config::{Config, Profile, Source};
+use crate::config::{Config, Profile};
 use crate::engine::{Boot, Effect, Engine, Input, Link, Notices, State};
 use crate::fault::Fault;
+use crate::gnss::SourceState;
+use crate::gnss::hunt::Finding;
 use crate::outbox::{Outbox, Refusal};
 use crate::recording::{Head, Recorded};
 use crate::time::Mono;
@@ -37,6 +40,10 @@ pub const HEALTH_EVERY: Span = Span::seconds(60);
 /// month of an engine that always runs; in the frugal profile 0.2 MB.
 const HEALTH_PUBLISHED_EVERY: Span = Span::seconds(900);
 const HEALTH_PUBLISHED_EVERY_FRUGAL: Span = Span::seconds(6 * 3_600);
+/// What changes at the receiver is published and written at most this often: a loose plug must not use up the data plan.
+const NEWS_EVERY: Span = Span::seconds(5);
+/// The same trouble with the source is logged at most this often: 144 lines a day of a cable that is never plugged in.
+const WARN_EVERY: Span = Span::seconds(600);
 /// Reads of the port that may wait while the disk is slow: at 115,200 baud more than two seconds.
 const PORT_QUEUE: usize = 64;
 /// Messages to the broker that may wait: the window and some notices.
@@ -100,13 +107,12 @@ pub async fn run(config: Config, time_scale: u32, small: bool) -> Result<(), Run
     }
     let (to_loop, mut port) = channel(PORT_QUEUE);
     let mut daemon = Daemon::start(&config, in_use, clock)?;
-    if let Some(Source::Serial { device, baud }) = config.source.clone() {
-        tokio::spawn(serial::read(Port { device, baud }, clock, to_loop));
-    }
+    let source = Source::new(config.source.clone(), daemon.engine.state().line_speed());
+    tokio::spawn(source::read(source, clock, to_loop));
     let mut link = daemon.connect(&config);
     // Ready once the journal is open and the port was tried: the broker may be out of reach for days.
     if let Some(first) = port.recv().await {
-        daemon.port(first);
+        daemon.source(first);
     }
     systemd::ready();
     let ended = daemon.serve(&mut port, &mut link, &mut terminate, &mut interrupt).await;
@@ -124,10 +130,16 @@ struct Daemon {
     device: String,
     dispatch_acks: bool,
     parts: Parts,
+    /// What is known of the receiver's source.
+    view: View,
+    /// The trouble that was logged last, and when.
+    warned: Option<(Kind, Mono)>,
     health_file: PathBuf,
     health_at: Option<Mono>,
     published_at: Option<Mono>,
     publish_every: Span,
+    /// The receiver's state has changed since.
+    news: bool,
     last_input: Mono,
     to_link: Option<Sender<Outgoing>>,
     commands: Commands,
@@ -165,6 +177,8 @@ impl Daemon {
             device: config.truck.device(),
             dispatch_acks: config.dispatch.acks,
             parts,
+            view: View::default(),
+            warned: None,
             health_file: config.state_dir.join("health.json"),
             health_at: None,
             published_at: None,
@@ -172,6 +186,7 @@ impl Daemon {
                 Profile::Normal => HEALTH_PUBLISHED_EVERY,
                 Profile::Frugal => HEALTH_PUBLISHED_EVERY_FRUGAL,
             },
+            news: false,
             last_input: now,
             to_link: None,
             time: watch::Sender::new(TimeBase::new(now, released(), engine.newest_fix())),
@@ -217,7 +232,7 @@ impl Daemon {
 
     async fn serve(
         &mut self,
-        port: &mut Receiver<PortEvent>,
+        port: &mut Receiver<SourceEvent>,
         link: &mut Receiver<LinkEvent>,
         terminate: &mut Signal,
         interrupt: &mut Signal,
@@ -228,7 +243,7 @@ impl Daemon {
                 biased;
                 _ = terminate.recv() => return Ok(()),
                 _ = interrupt.recv() => return Ok(()),
-                Some(event) = port.recv() => self.port(event),
+                Some(event) = port.recv() => self.source(event),
                 Some(event) = link.recv() => self.link(event),
                 () = self.clock.sleep(TICK) => {}
             }
@@ -247,22 +262,49 @@ impl Daemon {
         tracing::info!("stopped");
     }
 
-    fn port(&mut self, event: PortEvent) {
-        let now = wall_clock();
+    fn source(&mut self, event: SourceEvent) {
+        self.view.tried = true;
         match event {
-            PortEvent::Opened => {
-                tracing::info!("the receiver's port is open");
-                self.parts.receiver.set("open", None, None, now);
+            SourceEvent::Opened { speed, shared_with } => {
+                tracing::debug!(speed, "the receiver's source is open");
+                if !shared_with.is_empty() {
+                    tracing::warn!(others = shared_with.join(", "), "other programs read the receiver's port too");
+                }
+                self.view = View { speed, shared_with, tried: true, ..View::default() };
+                self.recorded(Recorded::Source(self.clock.now(), SourceState::Open));
             }
-            PortEvent::Gone(why) => {
-                let remedy = Some("check cable and gnss.device; the port is opened again by itself");
-                if self.parts.receiver.set("gone", Some(why.clone()), remedy, now) {
-                    tracing::warn!(why, "no receiver");
+            SourceEvent::Gone(trouble) => {
+                // Every attempt says so again; the recording says it once, and the log even of a loose plug only now and then.
+                let at = self.clock.now();
+                if self.view.trouble.as_ref().is_none_or(|before| before.kind != trouble.kind) {
+                    self.recorded(Recorded::Source(at, SourceState::Gone));
+                }
+                if self.warned.is_none_or(|(kind, then)| kind != trouble.kind || at - then >= WARN_EVERY) {
+                    self.warned = Some((trouble.kind, at));
+                    tracing::warn!(why = trouble.why, remedy = trouble.kind.remedy(), "no receiver");
+                }
+                self.view.trouble = Some(trouble);
+            }
+            SourceEvent::Bytes(at, bytes) => {
+                self.view.trouble = None;
+                self.recorded(Recorded::Bytes(at, bytes));
+            }
+            SourceEvent::Speed(at, Finding::Proven(speed)) => {
+                (self.view.speed, self.view.scanning) = (Some(speed), false);
+                if self.engine.state().line_speed() != Some(speed) {
+                    tracing::info!(speed, "the receiver talks at this speed");
+                    self.recorded(Recorded::Source(at, SourceState::Proven(speed)));
                 }
             }
-            PortEvent::Bytes(at, bytes) => {
-                self.parts.receiver.set("receiving", None, None, now);
-                self.recorded(Recorded::Bytes(at, bytes));
+            SourceEvent::Speed(_, Finding::Switch(speed)) => {
+                tracing::debug!(speed, "no sentence can be read; listening at another speed");
+                (self.view.speed, self.view.scanning) = (Some(speed), true);
+            }
+            SourceEvent::Commands(count) => {
+                if self.view.commands == 0 {
+                    tracing::warn!("AT commands of another program come back from the receiver's port");
+                }
+                self.view.commands = count;
             }
         }
     }
@@ -394,9 +436,17 @@ impl Daemon {
             self.recorded(missed);
         }
         self.engine_link(Link::Tick);
-        let changed = self.parts.disk(self.keeper.trouble(), wall_clock());
-        let due = self.health_at.is_none_or(|then| at - then >= HEALTH_EVERY);
-        if changed || due {
+        let now = wall_clock();
+        let told = diagnose(&self.view, self.engine.coverage().cause());
+        let receiver = self.parts.receiver(told, now);
+        self.news |= receiver;
+        let changed = self.parts.disk(self.keeper.trouble(), now);
+        let wait = if self.news { NEWS_EVERY } else { HEALTH_EVERY };
+        if changed || self.health_at.is_none_or(|then| at - then >= wait) {
+            if std::mem::take(&mut self.news) {
+                let Part { state, why, remedy, .. } = &self.parts.receiver;
+                tracing::info!(state, why, remedy, "receiver");
+            }
             self.health_at = Some(at);
             self.write_health();
         }
@@ -412,7 +462,7 @@ impl Daemon {
             sent_bytes: self.traffic.up(),
             received_bytes: self.traffic.down(),
         };
-        self.parts.message(&self.engine, &self.device, self.keeper.trouble(), link)
+        self.parts.message(self.clock.now(), &self.engine, &self.device, self.keeper.trouble(), link)
     }
 
     fn publish_health(&mut self) {

@@ -6,7 +6,7 @@
 //!   "GATESTAMP-RECORDING 1\n"  {head}"\n"  zstd( record* )
 //!   record  = kind:u8  at:u64  length:u16  payload[length]          little-endian; `at` in monotonic milliseconds
 //!   kind    = 1 boot (JSON) | 2 bytes | 3 tick | 4 stop | 5 seal (payload: CRC-32 of all records since the last seal)
-//!           | 6 missed (payload: u64, how many inputs before could not be recorded)
+//!           | 6 missed (payload: u64, how many inputs before could not be recorded) | 7 source (JSON)
 //! ```
 //!
 //! Records count only once the seal after them is there and right. A power cut tears the end of a segment off; what is

@@ -1,6 +1,7 @@
 //! One input of the engine as bytes.
 
 use crate::engine::{Boot, State};
+use crate::gnss::SourceState;
 use crate::time::Mono;
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +11,7 @@ pub(super) const TICK: u8 = 3;
 pub(super) const STOP: u8 = 4;
 pub(super) const SEAL: u8 = 5;
 pub(super) const MISSED: u8 = 6;
+pub(super) const SOURCE: u8 = 7;
 
 /// What stands at the head of a segment: enough to derive its events without the segments before it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,6 +41,8 @@ pub enum Recorded {
     Stop(Mono),
     /// So many inputs before this one could not be recorded.
     Missed(Mono, u64),
+    /// The source of the receiver's bytes came, went, or was found to talk at another speed.
+    Source(Mono, SourceState),
 }
 
 impl Recorded {
@@ -46,7 +50,12 @@ impl Recorded {
     #[must_use]
     pub fn at(&self) -> Mono {
         match self {
-            Self::Boot(at, _) | Self::Bytes(at, _) | Self::Tick(at) | Self::Stop(at) | Self::Missed(at, _) => *at,
+            Self::Boot(at, _)
+            | Self::Bytes(at, _)
+            | Self::Tick(at)
+            | Self::Stop(at)
+            | Self::Missed(at, _)
+            | Self::Source(at, _) => *at,
         }
     }
 }
@@ -63,6 +72,10 @@ pub fn encode(input: &Recorded, out: &mut Vec<u8>) {
         Recorded::Tick(at) => append(TICK, *at, &[], out),
         Recorded::Stop(at) => append(STOP, *at, &[], out),
         Recorded::Missed(at, inputs) => append(MISSED, *at, &inputs.to_le_bytes(), out),
+        Recorded::Source(at, state) => {
+            let json = serde_json::to_vec(state).unwrap_or_default();
+            append(SOURCE, *at, &json, out);
+        }
     }
 }
 
@@ -88,6 +101,7 @@ pub(super) fn decode(kind: u8, at: Mono, payload: &[u8]) -> Option<Recorded> {
         TICK => Some(Recorded::Tick(at)),
         STOP => Some(Recorded::Stop(at)),
         MISSED => payload.try_into().ok().map(|bytes| Recorded::Missed(at, u64::from_le_bytes(bytes))),
+        SOURCE => serde_json::from_slice(payload).ok().map(|state| Recorded::Source(at, state)),
         _ => None,
     }
 }

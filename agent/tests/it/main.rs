@@ -1,9 +1,11 @@
 //! The agent's pieces together, without processes: engine, recording and journal on real files.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails here has found what it looks for")]
 
+mod clock;
 mod drive;
 mod engine;
 mod facilities;
+mod ingestion;
 mod journal;
 mod lint;
 mod power_cut;

@@ -19,7 +19,7 @@ fn one_record_full_of_tiny_sentences_loses_nothing_of_what_it_decides() {
         let _ = engine.handle(&Input::Recorded(input));
     }
     let before = engine.state().counts().fixes;
-    // 100 epochs of 34 bytes, each six seconds after the last: a fix and two intervals each, and as many as a record holds.
+    // 100 epochs of 34 bytes, each six seconds after the last: a fix and an interval each, and as many as a record holds.
     let tiny = |n: u64| {
         let second = 60 + n * 6;
         sentence(&format!("GPGLL,5200,N,01300,E,12{:02}{:02},A", second / 60, second % 60)).trim_end().to_owned()
@@ -29,7 +29,8 @@ fn one_record_full_of_tiny_sentences_loses_nothing_of_what_it_decides() {
     let fixes = effects.iter().filter(|effect| matches!(effect, Effect::Fixed(_))).count();
     assert_eq!(fixes as u64, engine.state().counts().fixes - before);
     let covered = effects.iter().filter(|effect| matches!(effect, Effect::Covered(_))).count();
-    assert!(fixes > 95 && covered > 190, "{fixes} fixes, {covered} intervals");
+    // The receiver's time jumped over each of the six seconds between two epochs that arrived at once.
+    assert!(fixes > 95 && covered > 95, "{fixes} fixes, {covered} intervals");
 }
 
 #[test]

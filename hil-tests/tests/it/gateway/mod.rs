@@ -4,13 +4,16 @@
 //! [`rig::Rig::finish`]: every true crossing is at dispatch, once by id; the journal's sequences are 1..N; `integrity_check` is ok;
 //! a replay of the recording gives the journal's bodies byte for byte.
 
+mod bench;
 mod cable;
 mod commands;
 mod configuration;
 mod kills;
 mod links;
+mod receivers;
 mod refusals;
 mod rig;
+mod sources;
 mod stops;
 mod storage;
 mod tls;

@@ -1,7 +1,7 @@
-//! What is to be replayed: finds out what each named file is.
+//! Recordings as files: finds out what each named one is, and reads it.
 
+use super::blackbox::segments;
 use crate::config::Truck;
-use crate::io::blackbox::segments;
 use crate::recording::{MAGIC, Segment};
 use std::fs;
 use std::io::Read;
@@ -13,7 +13,7 @@ const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 const UNPACKED_MAX: u64 = 4 << 30;
 
 /// One recording in memory.
-pub(super) enum Source {
+pub(crate) enum RecordingFile {
     Raw(Vec<u8>),
     Segment {
         name: String,
@@ -24,9 +24,9 @@ pub(super) enum Source {
     Unusable(String),
 }
 
-impl Source {
+impl RecordingFile {
     /// Whose recording it is, if it says.
-    pub(super) fn truck(&self) -> Option<Truck> {
+    pub(crate) fn truck(&self) -> Option<Truck> {
         match self {
             Self::Raw(_) | Self::Unusable(_) => None,
             Self::Segment { truck, .. } => Some(truck.clone()),
@@ -35,8 +35,8 @@ impl Source {
 }
 
 /// Reads everything that was named, folders as their segments in order.
-pub(super) fn open(named: &[PathBuf]) -> Result<Vec<Source>, String> {
-    let mut sources = Vec::new();
+pub(crate) fn open(named: &[PathBuf]) -> Result<Vec<RecordingFile>, String> {
+    let mut files = Vec::new();
     for path in named {
         if path.is_dir() {
             let found = segments(path).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -48,16 +48,16 @@ pub(super) fn open(named: &[PathBuf]) -> Result<Vec<Source>, String> {
                 ));
             }
             for (_, segment) in found {
-                sources.push(file(&segment).unwrap_or_else(Source::Unusable));
+                files.push(file(&segment).unwrap_or_else(RecordingFile::Unusable));
             }
         } else {
-            sources.push(file(path)?);
+            files.push(file(path)?);
         }
     }
-    Ok(sources)
+    Ok(files)
 }
 
-fn file(path: &Path) -> Result<Source, String> {
+pub(crate) fn file(path: &Path) -> Result<RecordingFile, String> {
     let name = path.display().to_string();
     let failed =
         |error: std::io::Error| format!("{name}: {error}\n    remedy: name a recording that exists and can be read");
@@ -78,14 +78,14 @@ fn file(path: &Path) -> Result<Source, String> {
         ));
     }
     if !bytes.starts_with(MAGIC) {
-        return Ok(Source::Raw(bytes));
+        return Ok(RecordingFile::Raw(bytes));
     }
     let truck = Segment::open(&bytes)
         .map(|segment| Truck { fleet: segment.head().fleet.clone(), id: segment.head().truck.clone() })
         .map_err(|error| {
             format!("{name}: {error}\n    remedy: leave this segment out; the others can be replayed without it")
         })?;
-    Ok(Source::Segment { name, bytes, truck })
+    Ok(RecordingFile::Segment { name, bytes, truck })
 }
 
 fn unpack(packed: &[u8]) -> std::io::Result<Vec<u8>> {

@@ -1,0 +1,158 @@
+//! The book: stretches of monotonic time come in, dated intervals go out, each beginning where the last one ended.
+
+use super::cause::{Cause, Notes, Seen};
+use super::{Interval, JUMP};
+use crate::time::Mono;
+use geofence::{Span, UnixMillis};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Stretches that wait for a date. A cold start under trees changes its cause a few times; 64 are a bad cable for hours.
+const WAITING_MAX: usize = 64;
+
+/// A time of one cause, on the monotonic clock of one boot.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(super) struct Stretch {
+    pub(super) from: Mono,
+    pub(super) to: Mono,
+    pub(super) cause: Cause,
+    pub(super) seen: Seen,
+    pub(super) notes: Notes,
+}
+
+/// Two times that mean the same instant.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct Anchor {
+    at: Mono,
+    time: UnixMillis,
+}
+
+/// Everything closed so far.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+#[serde(default)]
+pub(super) struct Ledger {
+    /// Of this boot of the device.
+    clock: Option<Anchor>,
+    /// All time up to here is in the book.
+    edge: Option<UnixMillis>,
+    /// Closed, and not dated yet, each beginning where the one before it ends.
+    waiting: Vec<Stretch>,
+    /// Dated time by cause.
+    pub(super) sums: BTreeMap<Cause, Span>,
+    /// How often the receiver's time turned out wrong and the book began anew at another one.
+    pub(super) restarts: u32,
+    /// Time that never got a date: the device went off before the first fix.
+    pub(super) undated: Span,
+    /// What is known about the time between the last boot and this one.
+    bridge: Notes,
+}
+
+impl Ledger {
+    pub(super) fn utc(&self, at: Mono) -> Option<UnixMillis> {
+        let Anchor { at: then, time } = self.clock?;
+        Some(if at >= then { time + (at - then) } else { time - (then - at) })
+    }
+
+    /// Where the next interval will begin.
+    pub(super) fn edge(&self) -> Option<UnixMillis> {
+        self.edge
+    }
+
+    /// One more stretch, adjacent to the one before it.
+    pub(super) fn close(&mut self, stretch: Stretch, each: &mut dyn FnMut(Interval)) {
+        if self.clock.is_some() {
+            self.date(stretch, each);
+            return;
+        }
+        if self.waiting.len() >= WAITING_MAX
+            && let Some(last) = self.waiting.last_mut()
+        {
+            *last = Stretch {
+                to: stretch.to,
+                cause: Cause::Unknown,
+                notes: last.notes.and(stretch.notes).and(Notes::MERGED),
+                ..*last
+            };
+            return;
+        }
+        self.waiting.push(stretch);
+    }
+
+    /// How much time waits for its date.
+    pub(super) fn waiting(&self) -> Span {
+        self.waiting.iter().fold(Span(0), |sum, stretch| sum + (stretch.to - stretch.from))
+    }
+
+    /// The device was off; monotonic times of before mean nothing any more.
+    pub(super) fn power_off(&mut self, notes: Notes) {
+        let lost = self.waiting();
+        self.undated = self.undated + lost;
+        self.bridge = self.bridge.and(notes);
+        if lost > Span(0) {
+            self.bridge = self.bridge.and(Notes::UNDATED_RUN);
+        }
+        self.waiting.clear();
+        self.clock = None;
+    }
+
+    /// A fix says that `at` is `time`. `begin` is where the oldest stretch of this boot that is not dated yet begins.
+    pub(super) fn anchor(&mut self, at: Mono, time: UnixMillis, begin: Mono, each: &mut dyn FnMut(Interval)) {
+        let first = self.clock.is_none();
+        self.clock = Some(Anchor { at, time });
+        if !first {
+            return;
+        }
+        let begin = self.waiting.first().map_or(begin, |stretch| stretch.from);
+        let begin = self.utc(begin).unwrap_or(time);
+        let off = Interval {
+            from: self.edge.unwrap_or(begin),
+            to: begin,
+            cause: Cause::PowerOff,
+            seen: Seen::default(),
+            notes: std::mem::take(&mut self.bridge).and(Notes::NEW_BOOT),
+        };
+        if off.from < off.to {
+            self.enter(off, each);
+        } else if off.from > off.to {
+            self.restarts = self.restarts.saturating_add(1);
+        }
+        self.edge = Some(begin);
+        for stretch in std::mem::take(&mut self.waiting) {
+            self.date(stretch, each);
+        }
+    }
+
+    /// Whether `time` at `at` is too far from what was known to be the same clock.
+    pub(super) fn jumps(&self, at: Mono, time: UnixMillis) -> bool {
+        self.utc(at).is_some_and(|known| (time - known).0.abs() > JUMP.0)
+    }
+
+    /// The receiver's time jumped to `time`, everything up to `at` is closed. Forward the jump is a hole that is told, unless the
+    /// time before was `wrong`; backward, and where it was wrong, the book goes on at the new time.
+    pub(super) fn jump(&mut self, at: Mono, time: UnixMillis, wrong: bool, each: &mut dyn FnMut(Interval)) {
+        let from = self.edge.unwrap_or(time);
+        if from < time && !wrong {
+            let notes = Notes::TIME_JUMP;
+            self.enter(Interval { from, to: time, cause: Cause::Unknown, seen: Seen::default(), notes }, each);
+        } else {
+            self.restarts = self.restarts.saturating_add(1);
+        }
+        self.edge = Some(time);
+        self.clock = Some(Anchor { at, time });
+    }
+
+    fn date(&mut self, stretch: Stretch, each: &mut dyn FnMut(Interval)) {
+        let Some(to) = self.utc(stretch.to) else { return };
+        let from = self.edge.unwrap_or(to);
+        // Arrival times jitter; an edge that is in the book stays.
+        let to = to.max(from);
+        self.enter(Interval { from, to, cause: stretch.cause, seen: stretch.seen, notes: stretch.notes }, each);
+    }
+
+    fn enter(&mut self, interval: Interval, each: &mut dyn FnMut(Interval)) {
+        self.edge = Some(interval.to);
+        let sum = self.sums.entry(interval.cause).or_insert(Span(0));
+        *sum = *sum + (interval.to - interval.from);
+        each(interval);
+    }
+}

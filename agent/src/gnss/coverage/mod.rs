@@ -1,0 +1,493 @@
+//! The gap ledger: for every second that the device had power, whether the truck could know where it was, and if not, why.
+//!
+//! One interval is open at any time. Input and time passing may turn it into another, at a moment that lies in the past where the
+//! evidence does (a silence began with the last byte); the interval that ends there is closed for good. So intervals have neither hole nor overlap,
+//! and their sums are the time that passed, whatever comes in. Closed intervals are dated by the receiver's clock; those of a
+//! start wait for its first fix.
+//!
+//! A parked truck gives the same position with advancing time: covered. A frozen receiver repeats one time.
+
+mod cause;
+mod ledger;
+#[cfg(test)]
+mod tests;
+pub mod window;
+
+use super::finding::{Antenna, Finding, Jamming};
+use crate::time::Mono;
+pub use cause::{Cause, Notes, Seen};
+use geofence::{Span, UnixMillis};
+use ledger::{Ledger, Stretch};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Fixes closer together than this are one covered stretch: five missed epochs at 1 Hz,
+const COVERED_STEP: Span = Span::seconds(5);
+/// and two and a half at slower ones, of which the slowest known speaks every ten seconds.
+const PACE_MAX: Span = Span::seconds(12);
+/// Without bytes for longer than the slowest receiver pauses, the line is silent.
+const SILENT_AFTER: Span = Span::seconds(12);
+/// Bytes for so long after the last good sentence are a storm.
+const STORM_AFTER: Span = Span::seconds(5);
+/// A time of day that stands still is told after so long.
+const FROZEN_AFTER: Span = Span::seconds(10);
+/// The daemon says every second that time passed; nothing for so long means that it did not run.
+const NO_TICKS_AFTER: Span = Span::seconds(10);
+/// A clock that differs by more than this is another clock.
+const JUMP: Span = Span::seconds(5);
+/// Without a fix for this long, the loss is told: `gnss.lost` within 30 s.
+const LOST_AFTER: Span = Span::seconds(20);
+
+/// One line of the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Interval {
+    /// Begin: the end of the interval before it.
+    pub from: UnixMillis,
+    /// End, not before the begin.
+    pub to: UnixMillis,
+    /// What this time was.
+    pub cause: Cause,
+    /// What was received meanwhile.
+    pub seen: Seen,
+    /// What else speaks for the cause.
+    pub notes: Notes,
+}
+
+/// A time without fixes, whatever its causes were.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Gap {
+    /// The last fix before.
+    pub from: UnixMillis,
+    /// The first fix after.
+    pub to: UnixMillis,
+    /// The cause of most of it.
+    pub cause: Cause,
+    /// How long each cause took.
+    pub causes: BTreeMap<Cause, Span>,
+}
+
+/// What became known at one input.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// No fix for 20 s: since when and presumably why.
+    Lost {
+        /// The last fix.
+        since: UnixMillis,
+        /// The cause so far.
+        cause: Cause,
+    },
+    /// Fixes are back.
+    Restored(Gap),
+}
+
+/// The ledger in numbers, with what is still open.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Summary {
+    /// What this moment is.
+    pub cause: Cause,
+    /// Since when, where that has a date.
+    pub since: Option<UnixMillis>,
+    /// Dated time by cause.
+    pub sums: BTreeMap<Cause, Span>,
+    /// Time without a date: of earlier starts for ever, of this one until its first fix.
+    pub undated: Span,
+    /// How often the receiver's time turned out wrong and the ledger went on at another one.
+    pub restarts: u32,
+}
+
+/// A moment, and what had been received until then.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, Default)]
+struct Moment {
+    at: Mono,
+    seen: Seen,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct Open {
+    begin: Moment,
+    cause: Cause,
+    notes: Notes,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct LastFix {
+    time: UnixMillis,
+    at: Mono,
+}
+
+/// Follows the reception. Plain data, part of the engine's state.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+#[serde(default)]
+pub struct Coverage {
+    ledger: Ledger,
+    open: Option<Open>,
+    /// The newest input.
+    now: Mono,
+    seen: Seen,
+    /// The newest byte.
+    byte: Moment,
+    /// The first bytes after the last good sentence, or after a silence.
+    unread: Option<Moment>,
+    /// The receiver's time stands still.
+    stuck: Option<Moment>,
+    /// The newest fix of this run.
+    fix: Option<Moment>,
+    /// The shortest time between two fixes of this run.
+    pace: Option<Span>,
+    /// There was a fix since the receiver was switched on, as far as one can tell.
+    fixed: bool,
+    /// The receiver said, since the last fix, that it has none.
+    void: bool,
+    gone: Option<Moment>,
+    antenna: Option<(Antenna, Moment)>,
+    jamming: Option<Moment>,
+    private: Option<Moment>,
+    ticks: bool,
+    stopped: bool,
+    last: Option<LastFix>,
+    /// The loss was told.
+    told: bool,
+    /// Causes since the last fix, as far as they are closed.
+    gap: BTreeMap<Cause, Span>,
+}
+
+type Each<'a> = &'a mut dyn FnMut(Interval);
+
+impl Coverage {
+    /// The agent starts. Monotonic time began anew unless it is the `same_boot` of the device.
+    pub fn boot(&mut self, at: Mono, same_boot: bool, each: Each<'_>) {
+        let notes = if self.stopped { Notes::TOLD_TO_STOP } else { Notes::KILLED };
+        if same_boot && self.open.is_some() {
+            self.away(at, notes, each);
+        } else {
+            // After a stop nobody saw when the power went: all of it is told as off, with the word that it was stopped before.
+            self.open = self.open.filter(|_| !self.stopped);
+            self.end(self.now, each);
+            self.ledger.power_off(notes);
+            self.now = at;
+        }
+        *self = Self {
+            ledger: std::mem::take(&mut self.ledger),
+            now: self.now,
+            seen: self.seen,
+            private: self.private,
+            last: self.last.map(|last| LastFix { at: self.now, ..last }),
+            told: self.told,
+            gap: std::mem::take(&mut self.gap),
+            ..Self::default()
+        };
+        self.begin_anew();
+        self.open = Some(Open { begin: self.moment(), cause: Cause::Acquiring, notes: Notes::NONE });
+    }
+
+    /// Time is `at`: closes what has ended by then. To be called before anything else of an input.
+    pub fn passed(&mut self, at: Mono, each: Each<'_>) -> Option<Change> {
+        if self.ticks && at - self.now > NO_TICKS_AFTER && self.open.is_some() {
+            self.away(at, Notes::NO_TICKS, each);
+            self.begin_anew();
+            self.open = Some(Open { begin: self.moment(), cause: Cause::Unknown, notes: Notes::NONE });
+        }
+        self.now = self.now.max(at);
+        self.judge(each);
+        self.lost()
+    }
+
+    /// Nothing came, says the daemon.
+    pub fn tick(&mut self) {
+        self.ticks = true;
+    }
+
+    /// Bytes came, with so many good sentences.
+    pub fn heard(&mut self, bytes: u64, sentences: u64, each: Each<'_>) {
+        self.seen.bytes = self.seen.bytes.saturating_add(bytes);
+        self.seen.sentences = self.seen.sentences.saturating_add(sentences);
+        let now = self.moment();
+        self.gone = None;
+        if now.at - self.byte.at > SILENT_AFTER {
+            self.unread = None;
+        }
+        if bytes > 0 {
+            self.byte = now;
+            self.unread.get_or_insert(now);
+        }
+        if sentences > 0 {
+            self.unread = None;
+        }
+        self.judge(each);
+    }
+
+    /// The receiver said that it has no fix.
+    pub fn void(&mut self, each: Each<'_>) {
+        self.seen.void_epochs = self.seen.void_epochs.saturating_add(1);
+        self.void = true;
+        self.judge(each);
+    }
+
+    /// An epoch could not be used.
+    pub fn refused(&mut self) {
+        self.seen.refused_epochs = self.seen.refused_epochs.saturating_add(1);
+    }
+
+    /// The source came or went.
+    pub fn source(&mut self, there: bool, each: Each<'_>) {
+        self.gone = (!there).then(|| self.gone.unwrap_or(self.moment()));
+        if there {
+            self.begin_anew();
+        }
+        self.judge(each);
+    }
+
+    /// Receiver or stream show why there is no fix. What does not concern gaps is ignored.
+    pub fn finding(&mut self, finding: Finding, each: Each<'_>) {
+        let now = self.moment();
+        match finding {
+            Finding::Antenna(Antenna::Connected | Antenna::Internal) => self.antenna = None,
+            Finding::Antenna(state) if self.antenna.is_none_or(|(before, _)| before != state) => {
+                self.antenna = Some((state, now));
+            }
+            Finding::Jamming(Jamming::Suspected | Jamming::Critical) => drop(self.jamming.get_or_insert(now)),
+            Finding::Jamming(Jamming::None) => self.jamming = None,
+            Finding::Stuck(true) => {
+                // It has stood for some time when it is told, since the last fix at the latest.
+                let at = Mono(now.at.0.saturating_sub(FROZEN_AFTER.0.unsigned_abs()));
+                let seen = self.fix.map_or(now.seen, |fix| fix.seen);
+                self.stuck = Some(Moment { at, seen });
+            }
+            Finding::Stuck(false) => self.stuck = None,
+            Finding::Antenna(_)
+            | Finding::Spoofing(_)
+            | Finding::LineTooSlow
+            | Finding::Lagging(_)
+            | Finding::UtcStepped(_) => {}
+        }
+        self.judge(each);
+    }
+
+    /// The driver's private mode begins or ends.
+    pub fn private(&mut self, on: bool, each: Each<'_>) {
+        self.private = on.then(|| self.private.unwrap_or(self.moment()));
+        // Nobody lost anything meanwhile: a loss counts from now.
+        self.last = self.last.map(|last| LastFix { at: self.now, ..last });
+        self.judge(each);
+    }
+
+    /// A fix at `time` that arrived at `at`; `wrong`: the receiver's time was wrong until now. The restoration, if a loss had been told.
+    pub fn fix(&mut self, at: Mono, time: UnixMillis, wrong: bool, each: Each<'_>) -> Option<Change> {
+        self.seen.fixes = self.seen.fixes.saturating_add(1);
+        // An epoch ends with the next one, so its arrival may lie before what was heard meanwhile; never before the last fix.
+        let at = at.min(self.now).max(self.fix.map_or(Mono(0), |fix| fix.at));
+        let moment = Moment { at, seen: self.seen };
+        let begin = self.open.map_or(at, |open| open.begin.at);
+        if self.ledger.jumps(at, time) || wrong && self.ledger.utc(at).is_some() {
+            let cause = self.cause();
+            self.end(at, each);
+            self.ledger.jump(at, time, wrong, each);
+            self.open = Some(Open { begin: Moment { at: at.max(begin), ..moment }, cause, notes: Notes::NONE });
+        } else {
+            self.ledger.anchor(at, time, begin, each);
+        }
+        if let Some(before) = self.fix
+            && at > before.at
+        {
+            let apart = at - before.at;
+            self.pace = Some(Span(self.pace.map_or(apart.0, |pace| pace.0.min(apart.0)).min(PACE_MAX.0)));
+        }
+        (self.fix, self.fixed, self.void) = (Some(moment), true, false);
+        self.judge(each);
+        let restored = self.restored(time);
+        (self.last, self.told) = (Some(LastFix { time, at }), false);
+        self.gap.clear();
+        restored
+    }
+
+    /// The agent was told to stop: from here on it is down.
+    pub fn stop(&mut self, each: Each<'_>) {
+        self.stopped = true;
+        self.end(self.now, each);
+        self.open = Some(Open { begin: self.moment(), cause: Cause::AgentDown, notes: Notes::TOLD_TO_STOP });
+    }
+
+    /// The interval that is open, up to the newest input, where it can be dated.
+    #[must_use]
+    pub fn open(&self) -> Option<Interval> {
+        let open = self.open?;
+        let (from, to) = self.ledger.edge().zip(self.ledger.utc(self.now))?;
+        let to = to.max(from);
+        let seen = self.seen.since(open.begin.seen);
+        Some(Interval { from, to, cause: open.cause, seen, notes: open.notes })
+    }
+
+    /// What this moment is.
+    #[must_use]
+    pub fn cause(&self) -> Cause {
+        self.open.map_or(Cause::Unknown, |open| open.cause)
+    }
+
+    /// The ledger in numbers.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        let mut sums = self.ledger.sums.clone();
+        let open = self.open();
+        if let Some(open) = open {
+            let sum = sums.entry(open.cause).or_insert(Span(0));
+            *sum = *sum + (open.to - open.from);
+        }
+        Summary {
+            cause: self.cause(),
+            since: open.map(|open| open.from),
+            sums,
+            undated: self.ledger.undated + self.undated(),
+            restarts: self.ledger.restarts,
+        }
+    }
+
+    /// What waits for its date.
+    fn undated(&self) -> Span {
+        let open = self.open.filter(|_| self.ledger.utc(self.now).is_none());
+        open.map_or(Span(0), |open| self.now - open.begin.at) + self.ledger.waiting()
+    }
+
+    fn moment(&self) -> Moment {
+        Moment { at: self.now, seen: self.seen }
+    }
+
+    /// Silence before this moment was not the receiver's.
+    fn begin_anew(&mut self) {
+        let now = self.moment();
+        (self.byte, self.unread, self.stuck) = (now, None, None);
+    }
+
+    /// Nobody listened from the newest input until `at`.
+    fn away(&mut self, at: Mono, notes: Notes, each: Each<'_>) {
+        let from = self.now;
+        self.end(from, each);
+        let at = at.max(from);
+        let (cause, seen) = (Cause::AgentDown, Seen::default());
+        self.close(Stretch { from, to: at, cause, seen, notes }, each);
+        (self.open, self.now) = (None, at);
+    }
+
+    /// Closes what is open at `at`.
+    fn end(&mut self, at: Mono, each: Each<'_>) {
+        let Some(open) = self.open.take() else { return };
+        let to = at.max(open.begin.at);
+        let seen = self.seen.since(open.begin.seen);
+        self.close(Stretch { from: open.begin.at, to, cause: open.cause, seen, notes: open.notes }, each);
+    }
+
+    fn close(&mut self, stretch: Stretch, each: Each<'_>) {
+        if stretch.from == stretch.to {
+            return;
+        }
+        if stretch.cause != Cause::Covered {
+            let sum = self.gap.entry(stretch.cause).or_insert(Span(0));
+            *sum = *sum + (stretch.to - stretch.from);
+        }
+        self.ledger.close(stretch, each);
+    }
+
+    /// Turns what is open into what the evidence says now.
+    fn judge(&mut self, each: Each<'_>) {
+        let Some(open) = self.open else { return };
+        let (cause, since, notes) = self.condition();
+        if cause == open.cause {
+            self.open = Some(Open { notes: open.notes.and(notes), ..open });
+            return;
+        }
+        let since = self.within_step(open, since);
+        if since.at > open.begin.at {
+            let seen = since.seen.since(open.begin.seen);
+            let (from, to) = (open.begin.at, since.at);
+            self.close(Stretch { from, to, cause: open.cause, seen, notes: open.notes }, each);
+            self.open = Some(Open { begin: since, cause, notes });
+        } else {
+            // The evidence reaches back to the begin: it was this all the time.
+            self.open = Some(Open { cause, notes, ..open });
+        }
+        if matches!(cause, Cause::SerialSilent) {
+            // Whoever was silent may have been switched off, and has to find its satellites again.
+            (self.fixed, self.void) = (false, false);
+        }
+    }
+
+    /// Coverage ends with its last fix, and what began within a step after that fix began with it.
+    fn within_step(&self, open: Open, since: Moment) -> Moment {
+        if open.cause == Cause::Privacy {
+            // Whatever was seen during it, it was private until now.
+            return self.moment();
+        }
+        let near = |fix: &Moment| open.cause == Cause::Covered || since.at - fix.at <= self.step();
+        self.fix.filter(near).unwrap_or(since)
+    }
+
+    fn step(&self) -> Span {
+        let slow = self.pace.map_or(0, |pace| pace.0 * 5 / 2);
+        Span(COVERED_STEP.0.max(slow))
+    }
+
+    /// What this moment is, since when, and what else speaks for it. The order is that of certainty.
+    fn condition(&self) -> (Cause, Moment, Notes) {
+        let now = self.moment();
+        if let Some(since) = self.private {
+            return (Cause::Privacy, since, Notes::NONE);
+        }
+        if let Some(fix) = self.fix
+            && now.at - fix.at <= self.step()
+        {
+            return (Cause::Covered, fix, Notes::NONE);
+        }
+        if let Some(since) = self.gone {
+            return (Cause::SerialSilent, since, Notes::SOURCE_GONE);
+        }
+        if now.at - self.byte.at > SILENT_AFTER {
+            return (Cause::SerialSilent, self.byte, Notes::NONE);
+        }
+        if let Some(since) = self.unread
+            && self.byte.at - since.at > STORM_AFTER
+        {
+            return (Cause::ChecksumStorm, since, Notes::NONE);
+        }
+        if let Some((antenna, since)) = self.antenna {
+            let cause = if antenna == Antenna::Short { Cause::AntennaShort } else { Cause::AntennaOpen };
+            return (cause, since, Notes::NONE);
+        }
+        let notes = if self.stuck.is_some() { Notes::TIME_STANDS_STILL } else { Notes::NONE };
+        // A receiver that never had a fix may not know the time either.
+        if let Some(since) = self.stuck.filter(|_| self.fixed) {
+            return (Cause::ReceiverFrozen, since, notes);
+        }
+        if let Some(since) = self.jamming {
+            return (Cause::JammingSuspected, since, notes);
+        }
+        let cause = match (self.fixed, self.void) {
+            (false, _) => Cause::Acquiring,
+            (true, true) => Cause::TunnelOrIndoor,
+            (true, false) => Cause::Unknown,
+        };
+        (cause, now, notes)
+    }
+
+    fn lost(&mut self) -> Option<Change> {
+        let last = self.last?;
+        let cause = self.open?.cause;
+        if self.told || matches!(cause, Cause::Covered | Cause::Privacy) || self.now - last.at < LOST_AFTER {
+            return None;
+        }
+        self.told = true;
+        Some(Change::Lost { since: last.time, cause })
+    }
+
+    fn restored(&mut self, time: UnixMillis) -> Option<Change> {
+        let last = self.last.filter(|_| self.told)?;
+        let to = time.max(last.time);
+        let mut causes = std::mem::take(&mut self.gap);
+        let known = causes.values().fold(Span(0), |sum, span| sum + *span);
+        // The time off is known only now that both ends have a date.
+        let off = Span((to - last.time).0.saturating_sub(known.0));
+        if off > JUMP {
+            causes.insert(Cause::PowerOff, off);
+        }
+        let cause = causes.iter().max_by_key(|(_, span)| **span).map_or(Cause::Unknown, |(cause, _)| *cause);
+        Some(Change::Restored(Gap { from: last.time, to, cause, causes }))
+    }
+}

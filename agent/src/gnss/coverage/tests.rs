@@ -1,0 +1,292 @@
+//! What the ledger tells of drawn stretches of reception, and that it always adds up.
+
+use super::*;
+use proptest::prelude::*;
+
+/// A second of the drawn reception.
+struct Drawn {
+    coverage: Coverage,
+    ledger: Vec<Interval>,
+    changes: Vec<Change>,
+    second: u64,
+    /// For so many seconds the receiver has repeated one time.
+    same: u64,
+}
+
+const EPOCH: i64 = 1_795_000_000_000;
+
+impl Drawn {
+    fn new() -> Self {
+        let mut drawn =
+            Self { coverage: Coverage::default(), ledger: Vec::new(), changes: Vec::new(), second: 0, same: 0 };
+        drawn.coverage.boot(Mono(0), false, &mut |interval| drawn.ledger.push(interval));
+        drawn
+    }
+
+    /// One character a second: `#` fix, `?` void, `x` garbage, `=` the same time again, `0` refused, `.` nothing, `u` unplugged, `p` plugged
+    /// in, `a` antenna open, `A` antenna fine, `j` jamming, `J` none, `h` private, `H` public, `d` the agent is down, `b` it boots
+    /// again, `z` the device slept.
+    fn draw(&mut self, picture: &str) -> &mut Self {
+        for c in picture.chars() {
+            self.second(c);
+            self.second += 1;
+        }
+        self
+    }
+
+    fn second(&mut self, c: char) {
+        let Self { coverage, ledger, changes, second, same } = self;
+        let at = Mono(*second * 1_000);
+        let each = &mut |interval| ledger.push(interval);
+        let time = UnixMillis(EPOCH + i64::try_from(at.0).unwrap());
+        if c == 'b' {
+            return coverage.boot(at, true, each);
+        }
+        if "dz".contains(c) {
+            return;
+        }
+        changes.extend(coverage.passed(at, each));
+        if "#?0".contains(c) && std::mem::take(same) >= 10 {
+            coverage.finding(Finding::Stuck(false), each);
+        }
+        match c {
+            '#' => {
+                coverage.heard(140, 2, each);
+                changes.extend(coverage.fix(at, time, false, each));
+            }
+            '?' => {
+                coverage.heard(80, 2, each);
+                coverage.void(each);
+            }
+            'x' => coverage.heard(100, 0, each),
+            '=' => {
+                coverage.heard(140, 2, each);
+                *same += 1;
+                if *same == 10 {
+                    coverage.finding(Finding::Stuck(true), each);
+                }
+            }
+            '0' => {
+                coverage.heard(140, 2, each);
+                coverage.refused();
+            }
+            'u' => coverage.source(false, each),
+            'p' => coverage.source(true, each),
+            'a' => coverage.finding(Finding::Antenna(Antenna::Open), each),
+            'A' => coverage.finding(Finding::Antenna(Antenna::Connected), each),
+            'j' => coverage.finding(Finding::Jamming(Jamming::Suspected), each),
+            'J' => coverage.finding(Finding::Jamming(Jamming::None), each),
+            'h' => coverage.private(true, each),
+            'H' => coverage.private(false, each),
+            _ => coverage.tick(),
+        }
+    }
+
+    /// The intervals with their seconds, the open one last.
+    fn told(&self) -> String {
+        let seconds = |time: UnixMillis| (time.0 - EPOCH) / 1_000;
+        let line = |i: &Interval| format!("{}-{} {:?}", seconds(i.from), seconds(i.to), i.cause);
+        self.ledger.iter().chain(&self.coverage.open()).map(line).collect::<Vec<_>>().join(", ")
+    }
+}
+
+fn told(picture: &str) -> String {
+    Drawn::new().draw(picture).told()
+}
+
+#[test]
+fn a_start_is_acquiring_until_the_first_fix_and_dated_by_it() {
+    assert_eq!(told("...???????##########"), "0-10 Acquiring, 10-19 Covered");
+}
+
+#[test]
+fn a_tunnel_is_a_gap_from_its_last_fix_to_the_next() {
+    assert_eq!(told("##########??????????####"), "0-9 Covered, 9-20 TunnelOrIndoor, 20-23 Covered");
+}
+
+#[test]
+fn some_missed_epochs_are_no_gap() {
+    assert_eq!(told("####....###??..####"), "0-18 Covered");
+}
+
+#[test]
+fn silence_is_silence_since_the_last_byte_and_acquiring_afterwards() {
+    let expected = "0-9 Covered, 9-30 SerialSilent, 30-35 Acquiring, 35-39 Covered";
+    assert_eq!(told("##########....................?????#####"), expected);
+}
+
+#[test]
+fn a_pulled_cable_is_silent_from_the_last_fix_on() {
+    let mut drawn = Drawn::new();
+    drawn.draw("##########u.........p..???###");
+    assert_eq!(drawn.told(), "0-9 Covered, 9-20 SerialSilent, 20-26 Acquiring, 26-28 Covered");
+    assert_eq!(drawn.ledger[1].notes.words(), ["source_gone"]);
+}
+
+#[test]
+fn a_cable_pulled_in_a_tunnel_is_another_interval() {
+    let expected = "0-9 Covered, 9-20 TunnelOrIndoor, 20-40 SerialSilent, 40-42 Covered";
+    assert_eq!(told("##########??????????u...................###"), expected);
+}
+
+#[test]
+fn garbage_is_a_storm_and_a_frozen_receiver_is_frozen() {
+    assert_eq!(told("##########xxxxxxxxxxxx###"), "0-9 Covered, 9-22 ChecksumStorm, 22-24 Covered");
+    assert_eq!(told("##########===============###"), "0-9 Covered, 9-25 ReceiverFrozen, 25-27 Covered");
+    assert_eq!(told("##########0000000###"), "0-9 Covered, 9-17 Unknown, 17-19 Covered");
+}
+
+#[test]
+fn garbage_before_a_silence_says_nothing_about_what_comes_after_it() {
+    let expected = "0-9 Covered, 9-32 SerialSilent, 32-39 Acquiring, 39-40 Covered";
+    assert_eq!(told("##########xx....................x??????##"), expected);
+}
+
+#[test]
+fn r11_a_parked_truck_with_advancing_time_is_covered_and_a_repeated_time_is_frozen() {
+    let (parked, stuck) = (Drawn::new().draw(&"#".repeat(600)).told(), "#".repeat(10) + &"=".repeat(90));
+    assert_eq!(parked, "0-599 Covered");
+    let mut drawn = Drawn::new();
+    drawn.draw(&stuck);
+    assert_eq!(drawn.told(), "0-9 Covered, 9-99 ReceiverFrozen");
+    let lost = Change::Lost { since: UnixMillis(EPOCH + 9_000), cause: Cause::ReceiverFrozen };
+    assert_eq!(drawn.changes, [lost]);
+}
+
+#[test]
+fn what_the_receiver_says_about_antenna_and_jamming_is_believed() {
+    assert_eq!(told("#####a????????A??##"), "0-4 Covered, 4-14 AntennaOpen, 14-17 TunnelOrIndoor, 17-18 Covered");
+    assert_eq!(told("#####j???????????##"), "0-4 Covered, 4-17 JammingSuspected, 17-18 Covered");
+    assert_eq!(told("#####a#####j####"), "0-15 Covered", "while there are fixes they say nothing");
+}
+
+#[test]
+fn privacy_is_told_as_such_and_nothing_is_lost_meanwhile() {
+    let mut drawn = Drawn::new();
+    drawn.draw("#####h......................................H#####");
+    assert_eq!(drawn.told(), "0-4 Covered, 4-44 Privacy, 44-45 SerialSilent, 45-49 Covered");
+    assert_eq!(drawn.changes, []);
+}
+
+#[test]
+fn a_killed_agent_is_down_until_it_boots_and_a_sleeping_device_likewise() {
+    let mut drawn = Drawn::new();
+    drawn.draw("#####ddddddddddb???###");
+    assert_eq!(drawn.told(), "0-4 Covered, 4-15 AgentDown, 15-19 Acquiring, 19-21 Covered");
+    assert_eq!(drawn.ledger[1].notes.words(), ["killed"]);
+    let mut drawn = Drawn::new();
+    drawn.draw("..###zzzzzzzzzzzzzzz###");
+    assert_eq!(drawn.told(), "0-2 Acquiring, 2-4 Covered, 4-20 AgentDown, 20-22 Covered");
+    assert_eq!(drawn.ledger[2].notes.words(), ["no_ticks"]);
+}
+
+#[test]
+fn a_power_cut_is_bridged_by_the_two_dates_around_it() {
+    let mut drawn = Drawn::new();
+    drawn.draw("#####");
+    // An hour later by the receiver's time; the monotonic clock begins anew.
+    let Drawn { coverage, ledger, .. } = &mut drawn;
+    let mut each = |interval| ledger.push(interval);
+    coverage.boot(Mono(500), false, &mut each);
+    coverage.passed(Mono(10_500), &mut each);
+    coverage.fix(Mono(10_500), UnixMillis(EPOCH + 3_610_000), false, &mut each);
+    assert_eq!(drawn.told(), "0-4 Covered, 4-3600 PowerOff, 3600-3610 Acquiring, 3610-3610 Covered");
+    assert_eq!(drawn.ledger[1].notes.words(), ["killed", "new_boot"]);
+}
+
+#[test]
+fn a_run_that_never_learned_the_date_is_counted_and_named() {
+    let mut drawn = Drawn::new();
+    drawn.draw("#####");
+    let Drawn { coverage, ledger, .. } = &mut drawn;
+    let mut each = |interval| ledger.push(interval);
+    coverage.boot(Mono(0), false, &mut each);
+    coverage.passed(Mono(90_000), &mut each);
+    coverage.boot(Mono(0), false, &mut each);
+    coverage.fix(Mono(0), UnixMillis(EPOCH + 900_000), false, &mut each);
+    assert_eq!(ledger[1].cause, Cause::PowerOff);
+    assert!(ledger[1].notes.words().contains(&"undated_run"), "{:?}", ledger[1]);
+    assert_eq!(coverage.summary().undated, Span::seconds(90));
+}
+
+#[test]
+fn a_jump_forward_is_told_as_unknown_and_a_time_that_was_wrong_begins_anew() {
+    let mut drawn = Drawn::new();
+    drawn.draw("#####");
+    let Drawn { coverage, ledger, .. } = &mut drawn;
+    let mut each = |interval| ledger.push(interval);
+    coverage.passed(Mono(5_000), &mut each);
+    coverage.fix(Mono(5_000), UnixMillis(EPOCH + 65_000), false, &mut each);
+    coverage.passed(Mono(9_000), &mut each);
+    coverage.fix(Mono(9_000), UnixMillis(EPOCH), true, &mut each);
+    let told: Vec<_> = drawn.ledger.iter().map(|i| ((i.to - i.from).0 / 1_000, i.cause)).collect();
+    assert_eq!(told, [(5, Cause::Covered), (60, Cause::Unknown), (4, Cause::Covered)]);
+    assert_eq!(drawn.coverage.summary().restarts, 1);
+}
+
+#[test]
+fn the_ledger_of_the_last_release_opens() {
+    let old =
+        r#"{"begin":1,"last":{"time":5,"at":7},"bytes":true,"sentences":true,"void":false,"down":false,"told":true}"#;
+    let coverage: Coverage = serde_json::from_str(old).unwrap();
+    assert!(coverage.told && coverage.last.is_some());
+}
+
+#[test]
+fn a_receiver_at_a_tenth_of_a_hertz_is_covered() {
+    let told = Drawn::new().draw(&"#.........".repeat(20)).told();
+    assert_eq!(told, "0-10 Unknown, 10-199 Covered", "the first interval shows its pace");
+}
+
+#[test]
+fn a_loss_is_told_once_within_thirty_seconds_and_restored_with_its_causes() {
+    let mut drawn = Drawn::new();
+    drawn.draw("#####").draw(&"?".repeat(15)).draw(&".".repeat(40)).draw("?????#");
+    let [Change::Lost { since, .. }, Change::Restored(gap)] = &drawn.changes[..] else {
+        panic!("{:?}", drawn.changes);
+    };
+    assert_eq!(*since, UnixMillis(EPOCH + 4_000));
+    assert_eq!((gap.from, gap.to), (*since, UnixMillis(EPOCH + 65_000)));
+    assert_eq!(gap.cause, Cause::SerialSilent);
+    let seconds: Vec<_> = gap.causes.iter().map(|(cause, span)| (*cause, span.0 / 1_000)).collect();
+    assert_eq!(seconds, [(Cause::Acquiring, 5), (Cause::TunnelOrIndoor, 15), (Cause::SerialSilent, 41)]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+    #[test]
+    fn whatever_comes_the_sums_are_the_time_that_passed(picture in "[#?x=0.upaAjJhHdbz]{1,120}", runs in 1..4_usize) {
+        let mut drawn = Drawn::new();
+        for _ in 0..runs {
+            drawn.draw(&picture);
+        }
+        // A fix at the end dates everything before it.
+        drawn.draw("Hb#");
+        let end = UnixMillis(EPOCH + i64::try_from((drawn.second - 1) * 1_000).unwrap());
+        let mut edge = UnixMillis(EPOCH);
+        for interval in &drawn.ledger {
+            prop_assert_eq!(interval.from, edge, "{}", drawn.told());
+            prop_assert!(interval.to > interval.from);
+            edge = interval.to;
+        }
+        prop_assert_eq!(edge, end);
+        let summary = drawn.coverage.summary();
+        let sum: i64 = summary.sums.values().map(|span| span.0).sum();
+        prop_assert_eq!(sum, (end - UnixMillis(EPOCH)).0);
+        prop_assert_eq!((summary.restarts, summary.undated), (0, Span(0)));
+    }
+
+    #[test]
+    fn stored_and_read_back_anywhere_it_tells_the_same(picture in "[#?x=0.upaAjJhHdbz]{1,60}", cut in 0..60_usize) {
+        let mut whole = Drawn::new();
+        whole.draw(&picture);
+        let mut cut_run = Drawn::new();
+        let (head, tail) = picture.split_at(cut.min(picture.len()));
+        cut_run.draw(head);
+        let stored = serde_json::to_vec(&cut_run.coverage).unwrap();
+        cut_run.coverage = serde_json::from_slice(&stored).unwrap();
+        cut_run.draw(tail);
+        prop_assert_eq!(whole.told(), cut_run.told());
+        prop_assert_eq!(whole.changes, cut_run.changes);
+    }
+}

@@ -1,0 +1,190 @@
+//! Where the receiver's bytes come from: a serial port, a gpsd, or a recording. One loop opens any of them, listens, and
+//! opens it again when it is gone, for ever, with a bounded back-off. Nothing is ever sent to a receiver.
+
+mod gpsd;
+mod holders;
+mod playback;
+mod serial;
+mod trouble;
+
+use super::clock::Clock;
+use crate::config;
+use crate::gnss::hunt::Finding;
+use crate::time::Mono;
+use geofence::Span;
+use gpsd::Gpsd;
+use playback::Playback;
+use serial::{Line, Serial};
+use std::path::PathBuf;
+use tokio::sync::mpsc::Sender;
+pub(super) use trouble::{Kind, Trouble};
+
+/// Wait before the source is opened again; doubles up to the maximum.
+const BACK_OFF: Span = Span::seconds(1);
+const BACK_OFF_MAX: Span = Span::seconds(30);
+/// One read. Bounds what one input of the engine holds.
+const CHUNK: usize = 512;
+/// A silent source is looked after this often.
+const TICK: Span = Span::seconds(1);
+
+/// What the source does.
+#[derive(Debug)]
+pub(super) enum SourceEvent {
+    /// Open; what was buffered before is thrown away.
+    Opened {
+        /// At this line speed, where there is one.
+        speed: Option<u32>,
+        /// Other programs that have the port open too.
+        shared_with: Vec<String>,
+    },
+    /// Bytes came, at this time: a slow commit between reading and deciding must not shift it.
+    Bytes(Mono, Vec<u8>),
+    /// What was found out about the speed.
+    Speed(Mono, Finding),
+    /// So many AT commands of another program were heard.
+    Commands(u64),
+    /// Not there, or gone, or silent for a known reason.
+    Gone(Trouble),
+}
+
+/// A source that is not open.
+#[derive(Debug)]
+pub(super) enum Source {
+    Serial(Serial),
+    Gpsd { host: String, port: u16 },
+    Recording(PathBuf),
+}
+
+#[derive(Debug)]
+enum Open {
+    Serial(Box<Line>),
+    Gpsd(Box<Gpsd>),
+    Recording(Playback),
+}
+
+/// Nobody listens any more.
+struct Stopping;
+
+impl Source {
+    /// The source that the configuration names. `proven` is the line speed that was found last.
+    pub(super) fn new(configured: config::Source, proven: Option<u32>) -> Self {
+        match configured {
+            config::Source::Serial { device, baud } => Self::Serial(Serial::new(device, baud, proven)),
+            config::Source::Gpsd { host, port } => Self::Gpsd { host, port },
+            config::Source::Recording(file) => Self::Recording(file.unwrap_or_default()),
+        }
+    }
+
+    async fn open(&self, clock: Clock) -> Result<Open, Trouble> {
+        match self {
+            Self::Serial(serial) => serial.open().map(|line| Open::Serial(Box::new(line))),
+            Self::Gpsd { host, port } => Gpsd::open(host, *port, clock).await.map(|gpsd| Open::Gpsd(Box::new(gpsd))),
+            Self::Recording(file) => Playback::open(file, clock).map(Open::Recording),
+        }
+    }
+}
+
+/// Reads the source until nobody listens any more.
+pub(super) async fn read(mut source: Source, clock: Clock, to: Sender<SourceEvent>) {
+    let mut wait = BACK_OFF;
+    loop {
+        let gone = match source.open(clock).await {
+            Ok(mut open) => {
+                let mut heard = false;
+                let gone = match listen(&mut open, &mut source, clock, &to, &mut heard).await {
+                    Ok(trouble) => trouble,
+                    Err(Stopping) => return,
+                };
+                if heard {
+                    wait = BACK_OFF;
+                }
+                gone
+            }
+            Err(trouble) => trouble,
+        };
+        // The descriptor is closed by now: one that stays open forces the returning device under another name.
+        let over = gone.kind == Kind::Over;
+        if to.send(SourceEvent::Gone(gone)).await.is_err() {
+            return;
+        }
+        if over {
+            // Played once; a recording that began again would drive the truck back to its start.
+            to.closed().await;
+            return;
+        }
+        clock.sleep(wait).await;
+        wait = Span((wait.0 * 2).min(BACK_OFF_MAX.0));
+    }
+}
+
+/// Hands on what an open source gives, until it is gone.
+async fn listen(
+    open: &mut Open,
+    source: &mut Source,
+    clock: Clock,
+    to: &Sender<SourceEvent>,
+    heard: &mut bool,
+) -> Result<Trouble, Stopping> {
+    let (speed, shared_with) = match open {
+        Open::Serial(line) => (Some(line.speed()), line.shared_with.clone()),
+        Open::Gpsd(_) | Open::Recording(_) => (None, Vec::new()),
+    };
+    say(to, SourceEvent::Opened { speed, shared_with }).await?;
+    let mut buffer = [0; CHUNK];
+    loop {
+        let told = match next(open, clock, &mut buffer).await {
+            Ok(told) => told,
+            Err(trouble) => return Ok(trouble),
+        };
+        for event in told {
+            if let (SourceEvent::Speed(_, Finding::Proven(speed)), Source::Serial(serial)) = (&event, &mut *source) {
+                serial.proven(*speed);
+            }
+            *heard |= matches!(event, SourceEvent::Bytes(..));
+            say(to, event).await?;
+        }
+    }
+}
+
+async fn say(to: &Sender<SourceEvent>, event: SourceEvent) -> Result<(), Stopping> {
+    to.send(event).await.map_err(|_| Stopping)
+}
+
+/// The next that the source gives, or what a second of silence means to it.
+async fn next(open: &mut Open, clock: Clock, buffer: &mut [u8]) -> Result<Vec<SourceEvent>, Trouble> {
+    let mut told = Vec::new();
+    match open {
+        Open::Serial(line) => {
+            let read = tokio::select! { read = line.read(buffer) => Some(read?), () = clock.sleep(TICK) => None };
+            let at = clock.now();
+            let bytes = read.and_then(|count| buffer.get(..count));
+            let heard = match bytes {
+                Some(bytes) => line.heard(at, bytes)?,
+                None => line.tick(at)?,
+            };
+            if let Some(bytes) = bytes.filter(|_| !heard.discard) {
+                told.push(SourceEvent::Bytes(at, bytes.to_vec()));
+            }
+            told.extend(heard.commands.map(SourceEvent::Commands));
+            told.extend(heard.finding.map(|finding| SourceEvent::Speed(at, finding)));
+        }
+        Open::Gpsd(gpsd) => {
+            let read = tokio::select! { read = gpsd.read(buffer) => Some(read?), () = clock.sleep(TICK) => None };
+            let at = clock.now();
+            match read.and_then(|count| buffer.get(..count)) {
+                Some(bytes) => {
+                    let (bytes, trouble) = gpsd.heard(at, bytes);
+                    told.extend(trouble.map(SourceEvent::Gone));
+                    // A note that was none comes at once, and may be longer than one input.
+                    told.extend(bytes.chunks(CHUNK).map(|chunk| SourceEvent::Bytes(at, chunk.to_vec())));
+                }
+                None => gpsd.tick(at).await?,
+            }
+        }
+        Open::Recording(playback) => {
+            let bytes = playback.read().await?;
+            told.push(SourceEvent::Bytes(clock.now(), bytes));
+        }
+    }
+    Ok(told)
+}

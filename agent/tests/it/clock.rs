@@ -1,0 +1,113 @@
+//! Whose time it is when the line is slow, the device slept, or the receiver does not know the leap seconds yet.
+
+use crate::drive::{boot, engine, epoch, events};
+use gatestamp::engine::{Effect, Engine, Input, State};
+use gatestamp::event::Event;
+use gatestamp::gnss::coverage::Cause;
+use gatestamp::recording::Recorded;
+use gatestamp::time::Mono;
+use geofence::UnixMillis;
+use serde_json::Value;
+
+const NOON: i64 = 1_795_348_800_000;
+
+fn parked() -> Engine {
+    let mut engine = engine(State::default());
+    let _ = events(&mut engine, &boot(Mono(0)));
+    engine
+}
+
+/// What the receiver says of `second` arrives `late_ms` after it.
+fn hear(engine: &mut Engine, second: u64, late_ms: u64) -> Vec<Event> {
+    let text = epoch(second, 12.9, 0.0);
+    events(engine, &Recorded::Bytes(Mono(second * 1_000 + 50 + late_ms), text.into_bytes()))
+}
+
+fn why(events: &[Event]) -> Vec<String> {
+    let bodies = events.iter().map(|event| serde_json::from_slice::<Value>(&event.body).unwrap());
+    let health = bodies.filter(|body| body["type"] == "com.gatestamp.device.health");
+    health
+        .map(|body| {
+            body["data"]["why"].as_array().unwrap().iter().map(|w| w.as_str().unwrap()).collect::<Vec<_>>().join(" ")
+        })
+        .collect()
+}
+
+#[test]
+fn r09_a_line_too_slow_for_its_receiver_is_told_as_gps_lag() {
+    let mut engine = parked();
+    let mut told: Vec<Event> = (0..20).flat_map(|second| hear(&mut engine, second, 0)).collect();
+    assert_eq!(why(&told), Vec::<String>::new());
+    told.extend((20..60).flat_map(|second| hear(&mut engine, second, 1_500)));
+    assert_eq!(why(&told), ["gps_lag"]);
+}
+
+#[test]
+fn r10_fixes_that_waited_in_a_buffer_set_no_clock() {
+    let mut engine = parked();
+    for second in 0..10 {
+        hear(&mut engine, second, 0);
+    }
+    for second in 10..30 {
+        hear(&mut engine, second, (30 - second) * 1_000);
+        let news = engine.newest_fix().unwrap();
+        let late = second < 29;
+        assert_eq!(news <= UnixMillis(NOON + 9_000), late, "second {second}: {news:?}");
+    }
+    hear(&mut engine, 31, 0);
+    let offset = engine.clock(Mono(31_050)).offset_ms;
+    assert_eq!(offset, Some(1_795_358_000_000 + 50 - NOON), "as before the sleep");
+}
+
+#[test]
+fn r17_until_leap_seconds_can_be_known_the_clock_is_good_for_three_seconds() {
+    let mut engine = parked();
+    assert_eq!(engine.clock(Mono(0)).bound_ms, None);
+    hear(&mut engine, 0, 0);
+    hear(&mut engine, 1, 0);
+    assert!(engine.clock(Mono(1_050)).bound_ms >= Some(3_000));
+    for second in 2..800 {
+        hear(&mut engine, second, 0);
+    }
+    let tracking = engine.clock(Mono(799_050)).bound_ms.unwrap();
+    assert!(tracking < 200, "{tracking}");
+    // Without a fix it grows: 600 ppm of an hour.
+    let later = engine.clock(Mono(799_050 + 3_600_000)).bound_ms.unwrap();
+    assert!((2_000..2_500).contains(&(later - tracking)), "{later}");
+}
+
+#[test]
+fn r17_a_step_of_utc_by_whole_seconds_is_recorded() {
+    let mut engine = parked();
+    let mut told: Vec<Event> = (0..30).flat_map(|second| hear(&mut engine, second, 0)).collect();
+    // The leap seconds have come: what is said at 30 is about 28.
+    told.extend((28..60).flat_map(|second| hear(&mut engine, second, 2_000)));
+    assert_eq!(why(&told), ["utc_step -2000 ms"]);
+}
+
+#[test]
+fn a_kill_is_a_second_of_agent_down_and_a_reboot_is_power_off() {
+    let mut engine = parked();
+    let mut ledger = Vec::new();
+    let mut feed = |engine: &mut Engine, input: &Recorded| {
+        for effect in engine.handle(&Input::Recorded(input)) {
+            if let Effect::Covered(interval) = effect {
+                ledger.push(((interval.to - interval.from).0 / 1_000, interval.cause));
+            }
+        }
+    };
+    let said = |second: u64, at: u64| Recorded::Bytes(Mono(at), epoch(second, 12.9, 0.0).into_bytes());
+    (0..30).for_each(|second| feed(&mut engine, &said(second, second * 1_000)));
+    feed(&mut engine, &boot(Mono(40_000)));
+    (42..60).for_each(|second| feed(&mut engine, &said(second, second * 1_000)));
+    let Recorded::Boot(_, mut other) = boot(Mono(0)) else { unreachable!() };
+    other.kernel_boot = "another".to_owned();
+    feed(&mut engine, &Recorded::Boot(Mono(3_000), other));
+    (300..310).for_each(|second| feed(&mut engine, &said(second, (second - 290) * 1_000)));
+    feed(&mut engine, &Recorded::Stop(Mono(20_000)));
+    let causes: Vec<Cause> = ledger.iter().map(|(_, cause)| *cause).collect();
+    use Cause::{Acquiring, AgentDown, Covered, PowerOff};
+    assert_eq!(causes, [Covered, AgentDown, Acquiring, Covered, PowerOff, Acquiring, Covered], "{ledger:?}");
+    // From the first fix to the stop, ten seconds after second 300 by the new boot's clock.
+    assert_eq!(ledger.iter().map(|(seconds, _)| seconds).sum::<i64>(), 310);
+}
