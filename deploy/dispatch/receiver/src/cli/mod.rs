@@ -1,0 +1,108 @@
+//! The commands. One file each; this one has what they share: arguments, exit codes, reading the configuration.
+
+mod run;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{self, Config};
+use crate::store::{Place, StoreError};
+
+/// Exit codes, as in sysexits.h and in the truck's agent. Usage errors are clap's 2.
+mod exit {
+    /// What was asked for did not work.
+    pub(super) const FAILED: u8 = 1;
+    /// Something it needs is not there.
+    pub(super) const UNAVAILABLE: u8 = 69;
+    /// Reading or writing failed.
+    pub(super) const IO: u8 = 74;
+    /// The configuration is at fault.
+    pub(super) const CONFIGURATION: u8 = 78;
+}
+
+/// What ends a command: an exit code and what to say on stderr.
+struct Failure(u8, String);
+
+impl From<StoreError> for Failure {
+    fn from(fault: StoreError) -> Self {
+        match fault {
+            StoreError::Refused(why) => Self(exit::CONFIGURATION, why),
+            StoreError::Failed(why) => Self(exit::UNAVAILABLE, why),
+        }
+    }
+}
+
+/// The dispatcher's side of Gatestamp: takes the trucks' events from an MQTT 5 broker, keeps each once in SQLite or PostgreSQL, and
+/// acknowledges to each truck what is committed. Until then the truck keeps it, so nothing is lost when this, the broker or the
+/// database dies.
+#[derive(Parser)]
+#[command(name = "gatestamp-receiver", version, about, long_about = None, after_help = AFTER_HELP)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "Exit codes: 0 ok, 1 failed, 2 usage, 69 unavailable, 74 input/output, 78 configuration.\n\
+From nothing to the first truck: deploy/dispatch/README.md (/usr/share/doc/gatestamp-receiver in the package).";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Receive: the service of the dispatcher's side
+    Run(ConfigFile),
+    /// Validate the configuration
+    Check(ConfigFile),
+}
+
+/// Arguments of commands that need the configuration and nothing else.
+#[derive(clap::Args)]
+struct ConfigFile {
+    /// The configuration, such as /etc/gatestamp-receiver/receiver.toml
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+/// The program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Run(arguments) => run::run(&arguments.config),
+        Command::Check(arguments) => check(&arguments.config),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure(code, why)) => {
+            complain(&why);
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn configuration(path: &Path) -> Result<Config, Failure> {
+    config::read(path).map_err(|fault| Failure(exit::CONFIGURATION, fault.to_string()))
+}
+
+fn check(path: &Path) -> Result<(), Failure> {
+    let config = configuration(path)?;
+    run::signer(&config)?;
+    let place = match &config.place {
+        Place::Sqlite(file) => format!("SQLite in {}", file.display()),
+        Place::Postgres { ca, .. } => {
+            format!("PostgreSQL, {}", if ca.is_some() { "encrypted" } else { "plain" })
+        }
+    };
+    let broker = &config.broker;
+    say(&format!("good: broker {}:{} as {}, {place}", broker.host, broker.port, broker.client_id));
+    Ok(())
+}
+
+#[expect(clippy::print_stderr, reason = "what a person needs to know when a command fails")]
+fn complain(why: &str) {
+    eprintln!("gatestamp-receiver: {why}");
+}
+
+#[expect(clippy::print_stdout, reason = "what a person asked for")]
+fn say(what: &str) {
+    println!("{what}");
+}

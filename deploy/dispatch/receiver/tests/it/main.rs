@@ -1,0 +1,5 @@
+//! The receiver from outside: the real binary, a real Mosquitto, and both real databases.
+
+mod kills;
+mod rig;
+mod store;
