@@ -1,12 +1,15 @@
 //! The commands. One file each; this one has what they share: arguments, exit codes, reading the configuration.
 
+mod dispatcher;
 mod run;
+mod status;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::backup;
 use crate::config::{self, Config};
 use crate::store::{Place, StoreError};
 
@@ -53,6 +56,18 @@ enum Command {
     Run(ConfigFile),
     /// Validate the configuration
     Check(ConfigFile),
+    /// Make the folder of a dispatcher: CA, broker, receiver
+    Init(dispatcher::InitArguments),
+    /// Make a truck's claim bundle, and give the truck its rights at the broker
+    AddTruck(dispatcher::TruckArguments),
+    /// Take a truck's rights at the broker away
+    RemoveTruck(dispatcher::TruckArguments),
+    /// Show each truck: what is received, missing, lost, and when it was heard last
+    Status(ConfigFile),
+    /// Write a copy of the database while the receiver runs
+    Backup(BackupArguments),
+    /// Put a copy in the place of a lost database
+    Restore(BackupArguments),
 }
 
 /// Arguments of commands that need the configuration and nothing else.
@@ -63,12 +78,29 @@ struct ConfigFile {
     config: PathBuf,
 }
 
+/// Arguments of `backup` and `restore`.
+#[derive(clap::Args)]
+struct BackupArguments {
+    /// The receiver's configuration
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// The copy: a SQLite file, or an archive of pg_dump
+    #[arg(value_name = "COPY")]
+    copy: PathBuf,
+}
+
 /// The program.
 #[must_use]
 pub fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Run(arguments) => run::run(&arguments.config),
         Command::Check(arguments) => check(&arguments.config),
+        Command::Init(arguments) => dispatcher::init(&arguments),
+        Command::AddTruck(arguments) => dispatcher::add_truck(&arguments),
+        Command::RemoveTruck(arguments) => dispatcher::remove_truck(&arguments),
+        Command::Status(arguments) => status::status(&arguments.config),
+        Command::Backup(arguments) => backup(&arguments, backup::save),
+        Command::Restore(arguments) => backup(&arguments, backup::bring_back),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -81,6 +113,15 @@ pub fn main() -> ExitCode {
 
 fn configuration(path: &Path) -> Result<Config, Failure> {
     config::read(path).map_err(|fault| Failure(exit::CONFIGURATION, fault.to_string()))
+}
+
+fn backup(
+    arguments: &BackupArguments,
+    work: impl Fn(&Place, &Path) -> Result<String, StoreError>,
+) -> Result<(), Failure> {
+    let config = configuration(&arguments.config)?;
+    say(&work(&config.place, &arguments.copy)?);
+    Ok(())
 }
 
 fn check(path: &Path) -> Result<(), Failure> {

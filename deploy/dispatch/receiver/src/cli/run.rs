@@ -10,6 +10,7 @@ use super::{Failure, configuration, exit};
 use crate::command::Signer;
 use crate::config::Config;
 use crate::session::{self, Options};
+use crate::webhook;
 
 pub(super) fn run(path: &Path) -> Result<(), Failure> {
     let config = configuration(path)?;
@@ -22,6 +23,12 @@ pub(super) fn run(path: &Path) -> Result<(), Failure> {
         hole_patience: config.hole_patience,
         signer: signer(&config)?,
     };
+    if let Some(webhook) = config.webhook.clone() {
+        let place = config.place.clone();
+        let thread = std::thread::Builder::new().name("webhook".to_owned());
+        // Ends with the process: what it was about to post is posted by the next one.
+        thread.spawn(move || webhook::run(&place, &webhook)).map_err(|fault| Failure(exit::IO, fault.to_string()))?;
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|fault| Failure(exit::IO, fault.to_string()))?;
     runtime.block_on(async {
