@@ -1,15 +1,25 @@
 //! How is the broker reached? The one place that knows how a connection is made; what is said over it is `session`'s affair.
 //!
-//! A fresh event loop for each connection: a reused one may hold on to packets of its past. Publishes are acknowledged by hand, after
+//! The way to it is the agent's own: TLS 1.3 with certificates, over a relay that the client talks to (`gatestamp::io::mqtt::wire`). A
+//! fresh event loop for each connection: a reused one may hold on to packets of its past. Publishes are acknowledged by hand, after
 //! the commit, and no more of them than [`UNACKNOWLEDGED_MAX`] are on the way: the broker keeps the rest.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use gatestamp::besttime::{BestTime, TimeSource};
+use gatestamp::config::TlsFiles;
+use gatestamp::io::mqtt::tls::Credentials;
+use gatestamp::io::mqtt::wire::{Target, Wire};
+use geofence::UnixMillis;
+use rumqttc::Transport;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{Filter, LastWill, Packet};
 use rumqttc::v5::{AsyncClient, Event, EventLoop, MqttOptions};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+
+use crate::clock::wall_ms;
 
 /// Publishes that the broker may send ahead of their acknowledgement: two batches. 1,024 events of 16 KiB are 16 MiB at worst.
 pub const UNACKNOWLEDGED_MAX: u16 = 1_024;
@@ -36,6 +46,8 @@ pub struct Broker {
     pub host: String,
     /// TCP port.
     pub port: u16,
+    /// The certificates; `None`: plain TCP.
+    pub tls: Option<TlsFiles>,
     /// This receiver's name at the broker; two of one name throw each other out.
     pub client_id: String,
     /// Receivers of one group share the events between them.
@@ -50,6 +62,15 @@ pub struct Connection {
     /// What comes from the broker; an error is the end.
     pub packets: mpsc::Receiver<Result<Packet, String>>,
     polling: JoinHandle<()>,
+    wire: Wire,
+}
+
+impl Connection {
+    /// What the way to the broker knows about its end, which the client does not.
+    #[must_use]
+    pub fn ended(&self) -> Option<String> {
+        self.wire.ended()
+    }
 }
 
 impl Drop for Connection {
@@ -59,10 +80,19 @@ impl Drop for Connection {
 }
 
 impl Broker {
-    /// Begins to connect; the first packet says that it worked.
-    #[must_use]
-    pub fn connect(&self) -> Connection {
-        let mut options = MqttOptions::new(&self.client_id, &self.host, self.port);
+    /// Opens the way to the broker; the first packet says that it took us. The certificates are read again each time, so that new
+    /// ones count from the next connection on.
+    ///
+    /// # Errors
+    /// In words: which file is wrong, or why the broker cannot be reached.
+    pub async fn connect(&self) -> Result<Connection, String> {
+        let time = BestTime { utc: UnixMillis(wall_ms()), source: TimeSource::System };
+        let tls = self.tls.as_ref().map(|files| credentials(files, time)).transpose()?;
+        let tls = tls.map(|credentials| (credentials.client(time), time));
+        let target = Target { host: &self.host, port: self.port, tls, unacknowledged_max: SILENCE_MAX };
+        let wire = Wire::open(&target, Arc::default()).await?;
+        let mut options = MqttOptions::new(&self.client_id, wire.address(), self.port);
+        options.set_transport(Transport::unix());
         options
             .set_keep_alive(KEEP_ALIVE)
             .set_clean_start(false)
@@ -75,7 +105,7 @@ impl Broker {
         options.set_max_packet_size(Some(INCOMING_MAX));
         let (client, events) = AsyncClient::new(options, REQUESTS_MAX);
         let (sender, packets) = mpsc::channel(PACKETS_MAX);
-        Connection { client, packets, polling: tokio::spawn(poll(events, sender)) }
+        Ok(Connection { client, packets, polling: tokio::spawn(poll(events, sender)), wire })
     }
 
     /// Where this receiver says that it is there, retained.
@@ -94,6 +124,20 @@ impl Broker {
         let all = [events, own("state"), own("health"), own("reply")];
         all.iter().map(|path| Filter::new(path.as_str(), QoS::AtLeastOnce)).collect()
     }
+}
+
+/// The certificates, as they are now; a key that others can read too is used, and said.
+///
+/// # Errors
+/// The faults, each with its file and remedy.
+pub fn credentials(files: &TlsFiles, time: BestTime) -> Result<Credentials, String> {
+    let told =
+        |faults: &[gatestamp::fault::Fault]| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    let credentials = Credentials::read(files, time).map_err(|faults| told(&faults))?;
+    if !credentials.doubts.is_empty() {
+        tracing::warn!("{}", told(&credentials.doubts));
+    }
+    Ok(credentials)
 }
 
 /// Polls in a task of its own: a poll that is cancelled while connecting never connects.

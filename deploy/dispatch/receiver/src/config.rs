@@ -4,12 +4,14 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use gatestamp::config::TlsFiles;
 use serde::Deserialize;
 
 use crate::broker::Broker;
 use crate::store::Place;
 
-const PORT: u16 = 1883;
+const PORT: u16 = 1_883;
+const TLS_PORT: u16 = 8_883;
 const HOLE_PATIENCE_S: (u64, u64) = (1, 86_400);
 const ACK_EVERY_MS: (u64, u64) = (10, 60_000);
 const CLIENT_ID_MAX: usize = 64;
@@ -78,6 +80,12 @@ struct Raw {
 #[serde(deny_unknown_fields)]
 struct RawBroker {
     url: String,
+    #[serde(default)]
+    ca: PathBuf,
+    #[serde(default)]
+    cert: PathBuf,
+    #[serde(default)]
+    key: PathBuf,
     client_id: Option<String>,
     #[serde(default)]
     group: String,
@@ -151,7 +159,7 @@ fn parse(text: &str, file: &Path) -> Result<Config, Fault> {
         if good { Ok(value) } else { Err(at(section, key, format!("{value} is not within {low} to {high}"))) }
     };
     let place = place(&raw.store, &at, &beside)?;
-    let broker = broker(&raw.broker, &place, &at)?;
+    let broker = broker(&raw.broker, &place, &at, &some)?;
     let patience = within(raw.commands.hole_patience_s, 300, HOLE_PATIENCE_S, "commands", "hole_patience_s")?;
     let every = within(raw.ack.every_ms, 1_000, ACK_EVERY_MS, "ack", "every_ms")?;
     let level = raw.log.level.as_deref().unwrap_or("info");
@@ -195,20 +203,49 @@ fn place(
     }
 }
 
-fn broker(raw: &RawBroker, place: &Place, at: &impl Fn(&str, &str, String) -> Fault) -> Result<Broker, Fault> {
+/// With TLS or not, host and port.
+fn address(url: &str) -> Option<(bool, String, u16)> {
+    let (secured, rest, usual) = match (url.strip_prefix("mqtts://"), url.strip_prefix("mqtt://")) {
+        (Some(rest), _) => (true, rest, TLS_PORT),
+        (None, Some(rest)) => (false, rest, PORT),
+        (None, None) => return None,
+    };
+    let (host, port) = match rest.rsplit_once(':') {
+        Some((host, port)) => (host, port.parse().ok()?),
+        None => (rest, usual),
+    };
+    (port > 0 && !host.is_empty() && !host.contains('/')).then(|| (secured, host.to_owned(), port))
+}
+
+fn broker(
+    raw: &RawBroker,
+    place: &Place,
+    at: &impl Fn(&str, &str, String) -> Fault,
+    some: &impl Fn(&Path) -> Option<PathBuf>,
+) -> Result<Broker, Fault> {
     let is_name = |text: &str| {
         let allowed = |c: u8| c.is_ascii_alphanumeric() || b"-_.".contains(&c);
         (1..=CLIENT_ID_MAX).contains(&text.len()) && text.bytes().all(allowed)
     };
-    let whole = "is not \"mqtt://HOST\" or \"mqtt://HOST:PORT\"";
-    let rest = raw.url.strip_prefix("mqtt://").filter(|rest| !rest.is_empty());
-    let rest = rest.ok_or_else(|| at("broker", "url", format!("`{}` {whole}", raw.url)))?;
-    let (host, port) = match rest.rsplit_once(':') {
-        None => (rest, Some(PORT)),
-        Some((host, port)) => (host, port.parse().ok()),
+    let (secured, host, port) = address(&raw.url).ok_or_else(|| {
+        at(
+            "broker",
+            "url",
+            format!("`{}` is not \"mqtts://HOST\", \"mqtts://HOST:PORT\" or mqtt:// without TLS", raw.url),
+        )
+    })?;
+    let tls = match (secured, some(&raw.ca), some(&raw.cert), some(&raw.key)) {
+        (true, Some(ca), Some(cert), Some(key)) => Some(TlsFiles { ca, cert, key }),
+        (true, ..) => return Err(at("broker", "url", "mqtts needs ca, cert and key: name the PEM files".to_owned())),
+        (false, None, None, None) => None,
+        (false, ..) => {
+            return Err(at(
+                "broker",
+                "url",
+                "sends everything in the clear: write mqtts://, or remove ca, cert, key".to_owned(),
+            ));
+        }
     };
-    let port = port.filter(|port| *port > 0 && !host.is_empty() && !host.contains('/'));
-    let port = port.ok_or_else(|| at("broker", "url", format!("`{}` {whole}", raw.url)))?;
     let client_id = raw.client_id.clone().unwrap_or_else(|| "gatestamp-dispatch".to_owned());
     if !is_name(&client_id) {
         return Err(at(
@@ -225,7 +262,7 @@ fn broker(raw: &RawBroker, place: &Place, at: &impl Fn(&str, &str, String) -> Fa
         let what = "several receivers share a fleet over PostgreSQL only: set store.kind = \"postgres\", or remove it";
         return Err(at("broker", "group", what.to_owned()));
     }
-    Ok(Broker { host: host.to_owned(), port, client_id, group })
+    Ok(Broker { host, port, tls, client_id, group })
 }
 
 fn webhook(
@@ -274,9 +311,11 @@ mod tests {
         assert!(told("[broker]\nurl = 7\n").starts_with("r.toml:2:"));
         assert!(told("[broker]\nurl = \"mqtt://h\"\ncolour = 1\n").starts_with("r.toml:3:"));
         assert!(
-            told("[broker]\nurl = \"http://h\"\n").contains("r.toml:2: broker.url: `http://h` is not \"mqtt://HOST\"")
+            told("[broker]\nurl = \"http://h\"\n").contains("r.toml:2: broker.url: `http://h` is not \"mqtts://HOST\"")
         );
         assert!(told("[broker]\nurl = \"mqtt://h:0\"\n").contains("r.toml:2"));
+        assert!(told("[broker]\nurl = \"mqtts://h\"\nca = \"c\"\n").contains("mqtts needs ca, cert and key"));
+        assert!(told("[broker]\nurl = \"mqtt://h\"\nca = \"c\"\n").contains("in the clear"));
         let shared = told("[broker]\nurl = \"mqtt://h\"\ngroup = \"g\"\n");
         assert!(shared.contains("r.toml:3") && shared.contains("PostgreSQL only"), "{shared}");
         assert!(told("[broker]\nurl = \"mqtt://h\"\n[ack]\nevery_ms = 1\n").contains("r.toml:4: ack.every_ms"));

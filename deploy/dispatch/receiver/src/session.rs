@@ -59,11 +59,17 @@ pub async fn run(options: &Options, ready: impl Fn()) -> Result<(), StoreError> 
             Err(StoreError::Refused(why)) => return Err(StoreError::Refused(why)),
             Err(fault) => fault.to_string(),
             Ok(desk) => loop {
-                let mut session = Session::begin(options, &desk);
-                let ended = session.serve(&ready).await;
-                if session.served {
-                    wait = BACK_OFF;
-                }
+                let ended = match options.broker.connect().await {
+                    Err(why) => Ended::Link(why),
+                    Ok(connection) => {
+                        let mut session = Session::begin(options, &desk, connection);
+                        let ended = session.serve(&ready).await;
+                        if session.served {
+                            wait = BACK_OFF;
+                        }
+                        ended
+                    }
+                };
                 match ended {
                     Ended::Store(fault) => break fault.to_string(),
                     Ended::Link(why) => {
@@ -107,8 +113,7 @@ struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    fn begin(options: &'a Options, desk: &'a Desk) -> Self {
-        let connection = options.broker.connect();
+    fn begin(options: &'a Options, desk: &'a Desk, connection: Connection) -> Self {
         Self { options, desk, connection, owed: BTreeSet::new(), served: false }
     }
 
@@ -125,7 +130,7 @@ impl<'a> Session<'a> {
                     silence.as_mut().reset(deadline(SILENCE_MAX));
                     match packet {
                         Some(Ok(packet)) => self.packets(packet, ready).await,
-                        Some(Err(why)) => Err(Ended::Link(why)),
+                        Some(Err(why)) => Err(Ended::Link(self.connection.ended().unwrap_or(why))),
                         None => Err(Ended::Link("the client ended".to_owned())),
                     }
                 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use gatestamp::version::released;
 
 use super::{Failure, exit, say};
-use crate::installation::{self, LOCAL_PORT, PORT, Plan, Truck};
+use crate::installation::{self, PORT, Plan, Truck};
 
 /// Arguments of `init`.
 #[derive(clap::Args)]
@@ -16,12 +16,9 @@ pub(super) struct InitArguments {
     /// A name or IPv4 address under which trucks reach the broker; the first one is written into their configuration
     #[arg(long = "host", value_name = "HOST", required = true)]
     hosts: Vec<String>,
-    /// The broker's port for trucks
+    /// The broker's port
     #[arg(long, value_name = "PORT", default_value_t = PORT)]
     port: u16,
-    /// The broker's port for the receiver, on this machine only
-    #[arg(long, value_name = "PORT", default_value_t = LOCAL_PORT)]
-    local_port: u16,
 }
 
 /// Arguments of `add-truck` and `remove-truck`.
@@ -39,12 +36,7 @@ pub(super) struct TruckArguments {
 }
 
 pub(super) fn init(arguments: &InitArguments) -> Result<(), Failure> {
-    let plan = Plan {
-        dir: arguments.dir.clone(),
-        hosts: arguments.hosts.clone(),
-        port: arguments.port,
-        local_port: arguments.local_port,
-    };
+    let plan = Plan { dir: arguments.dir.clone(), hosts: arguments.hosts.clone(), port: arguments.port };
     installation::init(&plan, day()).map_err(failed)?;
     let dir = plan.dir.display();
     say(&format!(

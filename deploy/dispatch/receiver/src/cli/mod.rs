@@ -8,8 +8,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use gatestamp::besttime::{BestTime, TimeSource};
+use geofence::UnixMillis;
 
 use crate::backup;
+use crate::broker;
+use crate::clock::wall_ms;
 use crate::config::{self, Config};
 use crate::store::{Place, StoreError};
 
@@ -127,6 +131,10 @@ fn backup(
 fn check(path: &Path) -> Result<(), Failure> {
     let config = configuration(path)?;
     run::signer(&config)?;
+    if let Some(files) = &config.broker.tls {
+        let time = BestTime { utc: UnixMillis(wall_ms()), source: TimeSource::System };
+        broker::credentials(files, time).map_err(|why| Failure(exit::CONFIGURATION, why))?;
+    }
     let place = match &config.place {
         Place::Sqlite(file) => format!("SQLite in {}", file.display()),
         Place::Postgres { ca, .. } => {

@@ -3,7 +3,7 @@
 //! ```text
 //!  DIR/ca/        ca.crt, ca.key          signs certificates; ca.key is needed for nothing else and may be kept elsewhere
 //!  DIR/broker/    mosquitto.conf, acl, broker.crt, broker.key, ca.crt, data/
-//!  DIR/receiver/  receiver.toml, dispatch.key, dispatch.pub, dispatch.db
+//!  DIR/receiver/  receiver.toml, ca.crt, receiver.crt, receiver.key, dispatch.key, dispatch.pub, dispatch.db
 //!  DIR/trucks/    FLEET.TRUCK/            one claim bundle each: gatestamp.toml, ca.crt, truck.crt, truck.key
 //! ```
 //!
@@ -27,8 +27,10 @@ pub use truck::{Truck, add, remove};
 
 /// Where trucks reach the broker, unless told otherwise: the port that IANA has for MQTT over TLS.
 pub const PORT: u16 = 8883;
-/// Where the receiver reaches it, on the same machine only.
-pub const LOCAL_PORT: u16 = 1883;
+/// Where the receiver reaches it: on the same machine, whatever the trucks call that.
+const HERE: [&str; 2] = ["localhost", "127.0.0.1"];
+/// The receiver's name at the broker.
+const DISPATCH: &str = "dispatch";
 
 /// What `init` is told.
 #[derive(Debug, Clone)]
@@ -37,10 +39,8 @@ pub struct Plan {
     pub dir: PathBuf,
     /// Names and addresses under which trucks reach the broker; the first stands in their configuration.
     pub hosts: Vec<String>,
-    /// The port for trucks.
+    /// The broker's port.
     pub port: u16,
-    /// The port for the receiver.
-    pub local_port: u16,
 }
 
 /// Makes the folder.
@@ -65,17 +65,23 @@ pub fn init(plan: &Plan, day: (i32, u8, u8)) -> Result<(), String> {
     let authority = Authority::make(day)?;
     secret(&dir.join("ca/ca.key"), &authority.key_pem())?;
     write(&dir.join("ca/ca.crt"), authority.certificate())?;
-    let broker = authority.broker(&plan.hosts, day)?;
+    let mut hosts = plan.hosts.clone();
+    hosts
+        .extend(HERE.iter().filter(|here| !plan.hosts.iter().any(|host| host == *here)).map(|here| (*here).to_owned()));
+    let broker = authority.broker(&hosts, day)?;
     write(&dir.join("broker/ca.crt"), authority.certificate())?;
     write(&dir.join("broker/broker.crt"), &broker.certificate)?;
     secret(&dir.join("broker/broker.key"), &broker.key)?;
-    write(&dir.join("broker/mosquitto.conf"), &mosquitto(&dir, plan))?;
-    write(&dir.join("broker/acl.dispatch"), ACL_DISPATCH)?;
+    write(&dir.join("broker/mosquitto.conf"), &mosquitto(&dir, plan.port))?;
     write(&dir.join("trucks/broker-url"), &format!("mqtts://{host}:{}\n", plan.port))?;
     truck::write_acl(&dir)?;
     let signer = dispatch_key(&dir)?;
     write(&dir.join("receiver/dispatch.pub"), &format!("{}\n", signer.public()))?;
-    write(&dir.join("receiver/receiver.toml"), &receiver(plan))
+    let receiver = authority.client(DISPATCH, day)?;
+    write(&dir.join("receiver/ca.crt"), authority.certificate())?;
+    write(&dir.join("receiver/receiver.crt"), &receiver.certificate)?;
+    secret(&dir.join("receiver/receiver.key"), &receiver.key)?;
+    write(&dir.join("receiver/receiver.toml"), &configuration(plan.port))
 }
 
 /// A host of a certificate and of a URL.
@@ -94,18 +100,12 @@ fn dispatch_key(dir: &Path) -> Result<Signer, String> {
     Ok(Signer::new(&bytes))
 }
 
-/// Everything over the loopback is the receiver's, or somebody's who is on this machine anyway.
-const ACL_DISPATCH: &str = "# Who connects on the loopback: dispatch.\ntopic readwrite gatestamp/#\n";
-
-fn mosquitto(dir: &Path, plan: &Plan) -> String {
-    let (broker, port, local) = (dir.join("broker"), plan.port, plan.local_port);
+fn mosquitto(dir: &Path, port: u16) -> String {
+    let broker = dir.join("broker");
     let broker = broker.display();
     format!(
         "# Mosquitto 2 for Gatestamp: the whole configuration, in place of /etc/mosquitto/mosquitto.conf.
 # The user that Mosquitto runs as must own this folder: chown -R mosquitto: {broker}
-
-# Each listener has its own rules.
-per_listener_settings true
 
 # What is on the way outlives a restart of the broker; what does not is sent again by the trucks.
 persistence true
@@ -119,7 +119,7 @@ max_packet_size 65536
 persistent_client_expiration 14d
 log_dest stderr
 
-# The trucks: TLS, and a certificate of our CA instead of a password. The certificate's name is the user of the ACL.
+# TLS, and a certificate of our CA instead of a password. The certificate's name is the user of the ACL.
 listener {port}
 cafile {broker}/ca.crt
 certfile {broker}/broker.crt
@@ -128,17 +128,12 @@ require_certificate true
 use_identity_as_username true
 allow_anonymous false
 acl_file {broker}/acl
-
-# The receiver, on this machine.
-listener {local} 127.0.0.1
-allow_anonymous true
-acl_file {broker}/acl.dispatch
 "
     )
 }
 
-fn receiver(plan: &Plan) -> String {
+fn configuration(port: u16) -> String {
     include_str!("../../receiver.toml")
-        .replace("mqtt://127.0.0.1:1883", &format!("mqtt://127.0.0.1:{}", plan.local_port))
+        .replace("mqtts://localhost", &format!("mqtts://localhost:{port}"))
         .replace("#key = \"dispatch.key\"", "key = \"dispatch.key\"")
 }

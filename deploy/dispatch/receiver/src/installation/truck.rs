@@ -10,6 +10,13 @@ use super::files::{fault, folder, replace, secret, write};
 
 /// The truck's configuration, as the agent ships it.
 const SHIPPED: &str = include_str!("../../../../gatestamp.toml");
+/// Dispatch's name has no dot, so no truck can have it.
+const ACL_BEGIN: &str =
+    "# Who may do what at the broker. Written from the folders in trucks/: change those, not this file.
+
+user dispatch
+topic readwrite gatestamp/#
+";
 /// What a truck writes.
 const WRITES: [&str; 6] = ["events", "position", "state", "health", "checkpoint", "reply"];
 
@@ -109,9 +116,7 @@ pub(super) fn write_acl(dir: &Path) -> Result<(), String> {
     let names = folders.filter_map(|entry| entry.file_name().into_string().ok());
     let mut all: Vec<Truck> = names.filter_map(|name| Truck::of_folder(&name)).collect();
     all.sort();
-    let mut text =
-        "# What each truck may do at the broker. Written from the folders in trucks/: change those, not this file.\n"
-            .to_owned();
+    let mut text = ACL_BEGIN.to_owned();
     for truck in &all {
         let topics = format!("{PREFIX}{}/{}", truck.fleet, truck.id);
         text.push_str(&format!("\nuser {}\n", truck.user()));
@@ -134,20 +139,33 @@ fn configuration(truck: &Truck, url: &str, key: &str) -> String {
         ("mqtt", "key", "\"truck.key\"".to_owned()),
         ("dispatch", "keys", format!("[\"{key}\"]")),
     ];
-    let mut section = String::new();
     let mut text = String::new();
-    for line in SHIPPED.lines() {
-        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            section = name.to_owned();
+    for section in SHIPPED.split_inclusive('\n').fold(Vec::<String>::new(), sections) {
+        let name = section.strip_prefix('[').and_then(|rest| rest.split_once(']')).map_or("", |(name, _)| name);
+        let mut wanted: Vec<_> = values.iter().filter(|(table, ..)| *table == name).collect();
+        for line in section.lines() {
+            let key = line.strip_prefix('#').unwrap_or(line).split_once(" = ").map(|(key, _)| key);
+            match wanted.iter().position(|(_, name, _)| Some(*name) == key) {
+                Some(at) => text.push_str(&assigned(wanted.remove(at))),
+                None => text.push_str(&format!("{line}\n")),
+            }
         }
-        let key = line.strip_prefix('#').unwrap_or(line).split_once(" = ").map(|(key, _)| key);
-        let value = values.iter().find(|(table, name, _)| *table == section && Some(*name) == key);
-        match value {
-            Some((_, name, value)) => text.push_str(&format!("{name} = {value}\n")),
-            None => text.push_str(&format!("{line}\n")),
-        }
+        wanted.into_iter().for_each(|value| text.push_str(&assigned(value)));
     }
     text
+}
+
+fn assigned((_, name, value): &(&str, &str, String)) -> String {
+    format!("{name} = {value}\n")
+}
+
+/// Collects lines into sections, each from its heading on.
+fn sections(mut all: Vec<String>, line: &str) -> Vec<String> {
+    match all.last_mut() {
+        Some(last) if !line.starts_with('[') => last.push_str(line),
+        _ => all.push(line.to_owned()),
+    }
+    all
 }
 
 #[cfg(test)]

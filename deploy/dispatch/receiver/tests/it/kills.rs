@@ -83,7 +83,7 @@ fn survives(mut database: Database, dir: &std::path::Path, receivers: &[&str], m
     let mut broker = Mosquitto::start(dir).expect("a broker");
     let start = |name: &&str| Receiver::start(&configure(dir, name, broker.port(), &database.place(), more));
     let mut receivers: Vec<Receiver> = receivers.iter().map(start).collect();
-    let trucks = TRUCKS.map(|name| Truck::start(broker.port(), name, total));
+    let trucks = TRUCKS.map(|name| Truck::start(broker.port(), name, total, None));
     rage(&mut broker, &mut receivers, &mut database, kills, seed);
     let done = await_condition(PATIENCE, || trucks.iter().all(|truck| truck.thru() == total));
     let reached: Vec<u64> = trucks.iter().map(Truck::thru).collect();

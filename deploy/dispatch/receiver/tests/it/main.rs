@@ -1,5 +1,8 @@
 //! The receiver from outside: the real binary, a real Mosquitto, and both real databases.
 
+mod backup;
+mod installation;
 mod kills;
 mod rig;
 mod store;
+mod webhook;

@@ -1,5 +1,6 @@
 //! What do the receiver's tests stand on?
 
+pub(crate) mod broker;
 pub(crate) mod event;
 pub(crate) mod postgres;
 pub(crate) mod process;

@@ -2,10 +2,11 @@
 //! whenever nothing moved for a while. What it sends is made up; how it is owed is as in the agent.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use gatestamp::downlink::{Keys, PublicKey, open};
 use hil_tests::background::Background;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::Packet;
@@ -25,7 +26,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 pub(crate) struct Seen {
     thru: AtomicU64,
     published: AtomicU64,
-    commands: Mutex<Vec<Vec<u8>>>,
+    commands: AtomicU64,
 }
 
 /// A truck on the road; dropping it ends it.
@@ -35,11 +36,12 @@ pub(crate) struct Truck {
 }
 
 impl Truck {
-    /// Makes events 1 to `total`.
-    pub(crate) fn start(port: u16, name: &str, total: u64) -> Self {
+    /// Makes events 1 to `total`; does what the owner of `key` commands.
+    pub(crate) fn start(port: u16, name: &str, total: u64, key: Option<PublicKey>) -> Self {
         let seen = Arc::new(Seen::default());
         let (shared, name) = (Arc::clone(&seen), name.to_owned());
-        let driving = Background::spawn("truck", move || drive(port, name, total, shared)).expect("a thread");
+        let keys = Keys::new(key.into_iter().collect()).expect("one key");
+        let driving = Background::spawn("truck", move || drive(port, name, total, keys, shared)).expect("a thread");
         Self { seen, _driving: driving }
     }
 
@@ -53,17 +55,17 @@ impl Truck {
         self.seen.published.load(Ordering::SeqCst)
     }
 
-    /// What came on `down/command`.
-    pub(crate) fn commands(&self) -> Vec<Vec<u8>> {
-        self.seen.commands.lock().expect("no panic elsewhere").clone()
+    /// How often dispatch asked for events again, in a way that this truck believes.
+    pub(crate) fn commands(&self) -> u64 {
+        self.seen.commands.load(Ordering::SeqCst)
     }
 }
 
-async fn drive(port: u16, name: String, total: u64, seen: Arc<Seen>) {
+async fn drive(port: u16, name: String, total: u64, keys: Keys, seen: Arc<Seen>) {
     let mut journal: BTreeMap<u64, Vec<u8>> = BTreeMap::new();
     let mut made = 0;
     loop {
-        connection(port, &name, total, &seen, &mut journal, &mut made).await;
+        connection(port, &name, total, &keys, &seen, &mut journal, &mut made).await;
         sleep(Duration::from_millis(50)).await;
     }
 }
@@ -73,6 +75,7 @@ async fn connection(
     port: u16,
     name: &str,
     total: u64,
+    keys: &Keys,
     seen: &Seen,
     journal: &mut BTreeMap<u64, Vec<u8>>,
     made: &mut u64,
@@ -102,10 +105,15 @@ async fn connection(
                     let thru = ack["thru"].as_u64().expect("thru");
                     assert!(thru <= *made, "an acknowledgement of what was never made");
                     seen.thru.fetch_max(thru, Ordering::SeqCst);
-                    journal.retain(|sequence, _| *sequence > thru);
                 }
                 Some(Packet::Publish(down)) => {
-                    seen.commands.lock().expect("no panic elsewhere").push(down.payload.to_vec());
+                    let Ok(command) = open(&down.payload, keys) else { continue };
+                    let body: serde_json::Value = serde_json::from_str(command.body.get()).expect("JSON");
+                    for sequence in body["sequence"].as_u64().expect("a sequence")..=*made {
+                        let body = journal.get(&sequence).expect("the journal keeps what it was").clone();
+                        let _ = client.try_publish(event::topic(name, "events"), QoS::AtLeastOnce, false, body);
+                    }
+                    seen.commands.fetch_add(1, Ordering::SeqCst);
                 }
                 Some(_) => {}
             },
@@ -117,6 +125,8 @@ async fn connection(
                 let thru = seen.thru.load(Ordering::SeqCst);
                 if thru == thru_then { next = thru + 1 }
                 thru_then = thru;
+                let state = format!("{{\"complete_thru\":{}}}", next - 1);
+                let _ = client.try_publish(event::topic(name, "state"), QoS::AtMostOnce, true, state);
             }
         }
         let thru = seen.thru.load(Ordering::SeqCst);
