@@ -259,14 +259,14 @@ mod tests {
     fn why(topic: &[u8], body: &[u8]) -> String {
         match read(topic, body) {
             Message::Refused { why, .. } => why,
-            taken => panic!("taken: {taken:?}"),
+            taken @ (Message::Event(_) | Message::Notice { .. }) => panic!("taken: {taken:?}"),
         }
     }
 
     fn taken(body: &[u8]) -> Event {
         match read(TOPIC, body) {
             Message::Event(event) => *event,
-            other => panic!("not taken: {other:?}"),
+            other @ (Message::Notice { .. } | Message::Refused { .. }) => panic!("not taken: {other:?}"),
         }
     }
 

@@ -163,7 +163,13 @@ impl<'a> Session<'a> {
                 Packet::Publish(publish) => publishes.push(publish),
                 Packet::Disconnect(goodbye) => return Err(Ended::Link(format!("{:?}", goodbye.reason_code))),
                 // The rest is the client's own business: acknowledgements of what is said again at the next start anyway, and pings.
-                _ => {}
+                Packet::Connect(..)
+                | Packet::Subscribe(_)
+                | Packet::Unsubscribe(_)
+                | Packet::PingReq(_)
+                | Packet::Auth(_) => {}
+                Packet::PubAck(_) | Packet::PubRec(_) | Packet::PubRel(_) | Packet::PubComp(_) => {}
+                Packet::UnsubAck(_) | Packet::PingResp(_) => {}
             }
             if publishes.len() < BATCH_MAX {
                 next = self.connection.packets.try_recv().ok();

@@ -25,6 +25,9 @@ const DEVICES_MAX: i64 = 32;
 /// The longest wait between two requests for one hole is the first, doubled this often: 5 min becomes 85 min.
 const DOUBLINGS_MAX: i64 = 4;
 
+/// The newest body, and what it says that the broker has.
+type Notice<'a> = (&'a [u8], Option<i64>);
+
 /// A device's row.
 pub type Key = i64;
 
@@ -117,7 +120,7 @@ impl Ledger {
     fn take_all(&mut self, batch: &[Message], at_ms: i64) -> Result<Outcome, StoreError> {
         let mut outcome = Outcome::default();
         let mut events: BTreeMap<(&Truck, &str), Vec<&Event>> = BTreeMap::new();
-        let mut notices: BTreeMap<(&Truck, &str), (&[u8], Option<i64>)> = BTreeMap::new();
+        let mut notices: BTreeMap<(&Truck, &str), Notice<'_>> = BTreeMap::new();
         for message in batch {
             match message {
                 Message::Event(event) => events.entry((&event.truck, &event.device)).or_default().push(event),

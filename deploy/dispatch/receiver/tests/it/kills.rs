@@ -50,9 +50,10 @@ fn rage(broker: &mut Mosquitto, receivers: &mut [Receiver], database: &mut Datab
             }
             (other, _) => {
                 let index = usize::try_from(other.saturating_sub(2)).expect("small") % receivers.len();
-                receivers[index].kill();
+                let receiver = receivers.get_mut(index).expect("one of them");
+                receiver.kill();
                 moment(&mut dice, 200);
-                receivers[index].restart();
+                receiver.restart();
             }
         }
     }
@@ -67,9 +68,10 @@ fn verify(place: &Place, total: u64) {
         let rows = store.query(sql, &[truck.into()]).expect("asked");
         assert_eq!(rows.len() as u64, total, "{truck}: events");
         for (row, sequence) in rows.iter().zip(1..) {
-            assert_eq!(row[0].int(), Some(i64::try_from(sequence).expect("small")), "{truck}: gap-free");
-            assert_eq!(row[1].text(), Some(format!("{}-{truck}-{sequence}", event::FLEET).as_str()));
-            assert_eq!(row[2].bytes(), Some(event::arrival(truck, sequence).as_slice()), "{truck}: bytes");
+            let [found, id, body] = row.as_slice() else { panic!("three columns: {row:?}") };
+            assert_eq!(found.int(), Some(i64::try_from(sequence).expect("small")), "{truck}: gap-free");
+            assert_eq!(id.text(), Some(format!("{}-{truck}-{sequence}", event::FLEET).as_str()));
+            assert_eq!(body.bytes(), Some(event::arrival(truck, sequence).as_slice()), "{truck}: bytes");
         }
     }
     let strange =
@@ -77,6 +79,7 @@ fn verify(place: &Place, total: u64) {
     assert_eq!(store.query(strange, &[]).expect("asked"), [[Value::Int(0)]]);
 }
 
+#[expect(clippy::print_stdout, reason = "the figures of a long run")]
 fn survives(mut database: Database, dir: &std::path::Path, receivers: &[&str], more: &str) {
     let (kills, seed) = (setting("GATESTAMP_RECEIVER_KILLS", 10), setting("GATESTAMP_RECEIVER_SEED", 7));
     let total = 200 + kills * 60;

@@ -102,14 +102,15 @@ async fn connection(
                 }
                 Some(Packet::Publish(down)) if down.topic.ends_with(b"/ack") => {
                     let ack: serde_json::Value = serde_json::from_slice(&down.payload).expect("an acknowledgement");
-                    let thru = ack["thru"].as_u64().expect("thru");
+                    let thru = ack.get("thru").and_then(serde_json::Value::as_u64).expect("thru");
                     assert!(thru <= *made, "an acknowledgement of what was never made");
                     seen.thru.fetch_max(thru, Ordering::SeqCst);
                 }
                 Some(Packet::Publish(down)) => {
                     let Ok(command) = open(&down.payload, keys) else { continue };
                     let body: serde_json::Value = serde_json::from_str(command.body.get()).expect("JSON");
-                    for sequence in body["sequence"].as_u64().expect("a sequence")..=*made {
+                    let from = body.get("sequence").and_then(serde_json::Value::as_u64).expect("a sequence");
+                    for sequence in from..=*made {
                         let body = journal.get(&sequence).expect("the journal keeps what it was").clone();
                         let _ = client.try_publish(event::topic(name, "events"), QoS::AtLeastOnce, false, body);
                     }
