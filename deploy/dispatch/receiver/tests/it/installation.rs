@@ -12,8 +12,8 @@ use rumqttc::v5::mqttbytes::v5::{Packet, PubAckReason};
 use tempfile::TempDir;
 
 use crate::rig::broker::{Client, Secured, free_port};
-use crate::rig::event;
 use crate::rig::process::{PROGRAM, Receiver};
+use crate::rig::{block_on, event};
 
 fn call(arguments: &[&str]) -> Output {
     Command::new(PROGRAM).args(arguments).output().expect("the program runs")
@@ -40,10 +40,6 @@ fn installation(port: u16) -> (TempDir, String) {
         good(&["add-truck", &place, event::FLEET, truck]);
     }
     (dir, place)
-}
-
-fn block_on<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(work)
 }
 
 async fn truck(port: u16, place: &str, name: &str) -> Result<Client, String> {

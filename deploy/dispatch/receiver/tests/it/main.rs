@@ -4,5 +4,6 @@ mod backup;
 mod installation;
 mod kills;
 mod rig;
+mod session;
 mod store;
 mod webhook;

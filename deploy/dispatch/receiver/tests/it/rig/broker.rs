@@ -4,6 +4,7 @@ use std::fs;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use gatestamp::besttime::{BestTime, TimeSource};
@@ -16,6 +17,7 @@ use rumqttc::Transport;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{Packet, PubAckReason};
 use rumqttc::v5::{AsyncClient, Event, EventLoop, MqttOptions};
+use rustls::ClientConfig;
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -77,9 +79,17 @@ impl Client {
         let now = gatestamp_receiver::clock::wall_ms();
         let time = BestTime { utc: UnixMillis(now), source: TimeSource::System };
         let credentials = Credentials::read(&files, time).map_err(|faults| format!("{faults:?}"))?;
-        let tls = Some((credentials.client(time), time));
+        Self::open(port, id, Some((credentials.client(time), time))).await
+    }
+
+    /// Connects to a broker that asks for nothing.
+    pub(crate) async fn plain(port: u16, id: &str) -> Result<Self, String> {
+        Self::open(port, id, None).await
+    }
+
+    async fn open(port: u16, id: &str, tls: Option<(Arc<ClientConfig>, BestTime)>) -> Result<Self, String> {
         let target = Target { host: "localhost", port, tls, unacknowledged_max: PATIENCE };
-        let wire = Wire::open(&target, std::sync::Arc::default()).await?;
+        let wire = Wire::open(&target, Arc::default()).await?;
         let mut options = MqttOptions::new(id, wire.address(), port);
         options.set_transport(Transport::unix()).set_clean_start(true);
         let (client, events) = AsyncClient::new(options, 64);

@@ -11,6 +11,11 @@ use std::path::Path;
 use gatestamp_receiver::store::Place;
 use postgres::Server;
 
+/// Runs what waits for packets.
+pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(work)
+}
+
 /// A database of each kind; tests that hold for dispatch hold on both.
 pub(crate) enum Database {
     /// A file in the folder.
