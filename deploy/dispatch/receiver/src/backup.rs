@@ -1,0 +1,111 @@
+//! How is what dispatch has kept twice, and brought back?
+//!
+//! A copy is older than what was acknowledged since, and trucks ignore an acknowledgement that goes back. So after a restore the holes
+//! are filled as any other: the trucks' `state` says what they had delivered, and what is missing below it is asked for by a signed
+//! `replay_from` after `commands.hole_patience_s`. What a truck no longer keeps is named lost by it.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::store::{self, Place, Sqlite, StoreError};
+
+/// Writes a backup while the receiver runs; says what was checked.
+///
+/// # Errors
+/// When it cannot be written, is there already, or does not read back.
+pub fn save(place: &Place, to: &Path) -> Result<String, StoreError> {
+    if to.exists() {
+        return Err(StoreError::Refused(format!("{} is there already: nothing is written over", to.display())));
+    }
+    let partial = with_ending(to, ".partial");
+    // A leaving of a run that was killed.
+    let _ = fs::remove_file(&partial);
+    match place {
+        Place::Sqlite(file) => {
+            Sqlite::beside(file)?.copy_to(&partial)?;
+            whole(&partial)?;
+        }
+        Place::Postgres { url, .. } => {
+            let file = partial.to_string_lossy().into_owned();
+            tool("pg_dump", &["--format=custom", "--no-owner", "--file", &file, "--dbname", url])?;
+            // Reads the whole archive back without touching any database.
+            tool("pg_restore", &["--file=/dev/null", &file])?;
+            sync(&partial)?;
+        }
+    }
+    fs::rename(&partial, to).map_err(|fault| failed(to, &fault))?;
+    Ok(format!("{} is written and reads back whole", to.display()))
+}
+
+/// Puts a backup in the place of a database that is not there.
+///
+/// # Errors
+/// When there is one, when a receiver runs, or when the backup is damaged.
+pub fn bring_back(place: &Place, from: &Path) -> Result<String, StoreError> {
+    if !from.exists() {
+        return Err(StoreError::Refused(format!("{} is not there", from.display())));
+    }
+    match place {
+        Place::Sqlite(file) => {
+            let log = with_ending(file, "-wal");
+            if let Some(there) = [file, &log].into_iter().find(|path| path.exists()) {
+                let name = there.display();
+                return Err(StoreError::Refused(format!(
+                    "{name} is there: stop the receiver and move it, and what begins with its name, somewhere else first"
+                )));
+            }
+            let new = with_ending(file, ".new");
+            fs::copy(from, &new).map_err(|fault| failed(&new, &fault))?;
+            whole(&new)?;
+            fs::rename(&new, file).map_err(|fault| failed(file, &fault))?;
+        }
+        Place::Postgres { url, .. } => {
+            let file = from.to_string_lossy().into_owned();
+            // In one transaction: an existing table ends it, and nothing has changed.
+            let strict = ["--exit-on-error", "--single-transaction", "--no-owner", "--dbname", url, &file];
+            tool("pg_restore", &strict)?;
+        }
+    }
+    // Opens with this release, or says why not.
+    drop(store::beside(place)?);
+    Ok("restored; start the receiver: what trucks delivered since is asked for again".to_owned())
+}
+
+fn whole(copy: &Path) -> Result<(), StoreError> {
+    let found = Sqlite::beside(copy)?.integrity()?;
+    // Opening it made these; closing removes them unless the disk is full.
+    let _ = [fs::remove_file(with_ending(copy, "-wal")), fs::remove_file(with_ending(copy, "-shm"))];
+    if found != "ok" {
+        return Err(StoreError::Refused(format!("{} is damaged: {found}", copy.display())));
+    }
+    sync(copy)
+}
+
+fn sync(file: &Path) -> Result<(), StoreError> {
+    File::open(file).and_then(|file| file.sync_all()).map_err(|fault| failed(file, &fault))
+}
+
+fn with_ending(file: &Path, ending: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
+}
+
+fn failed(file: &Path, fault: &io::Error) -> StoreError {
+    StoreError::Failed(format!("{}: {fault}", file.display()))
+}
+
+/// PostgreSQL's own programs know its own formats.
+fn tool(program: &str, arguments: &[&str]) -> Result<(), StoreError> {
+    let done = Command::new(program)
+        .args(arguments)
+        .output()
+        .map_err(|fault| StoreError::Failed(format!("{program}: {fault} (Debian: apt install postgresql-client)")))?;
+    if done.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&done.stderr);
+    Err(StoreError::Refused(format!("{program}: {}", said.trim())))
+}

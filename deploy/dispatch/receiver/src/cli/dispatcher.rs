@@ -1,0 +1,79 @@
+//! `init`, `add-truck`, `remove-truck`: what a dispatcher has on disk.
+
+use std::path::PathBuf;
+
+use gatestamp::version::released;
+
+use super::{Failure, exit, say};
+use crate::installation::{self, PORT, Plan, Truck};
+
+/// Arguments of `init`.
+#[derive(clap::Args)]
+pub(super) struct InitArguments {
+    /// A new folder, such as /etc/gatestamp-dispatch
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+    /// A name or IPv4 address under which trucks reach the broker; the first one is written into their configuration
+    #[arg(long = "host", value_name = "HOST", required = true)]
+    hosts: Vec<String>,
+    /// The broker's port
+    #[arg(long, value_name = "PORT", default_value_t = PORT)]
+    port: u16,
+}
+
+/// Arguments of `add-truck` and `remove-truck`.
+#[derive(clap::Args)]
+pub(super) struct TruckArguments {
+    /// The folder that `init` made
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+    /// The fleet: 1 to 32 of A-Z a-z 0-9 - _
+    #[arg(value_name = "FLEET")]
+    fleet: String,
+    /// The truck: as the fleet, unique within it
+    #[arg(value_name = "TRUCK")]
+    truck: String,
+}
+
+pub(super) fn init(arguments: &InitArguments) -> Result<(), Failure> {
+    let plan = Plan { dir: arguments.dir.clone(), hosts: arguments.hosts.clone(), port: arguments.port };
+    installation::init(&plan, day()).map_err(failed)?;
+    let dir = plan.dir.display();
+    say(&format!(
+        "made {dir}. Next: give {dir}/broker to the broker's user, start Mosquitto with {dir}/broker/mosquitto.conf, start\n\
+         `gatestamp-receiver run --config {dir}/receiver/receiver.toml`, then `gatestamp-receiver add-truck {dir} FLEET TRUCK`.\n\
+         {dir}/ca/ca.key can make itself a truck: keep a copy where nobody else gets at it."
+    ));
+    Ok(())
+}
+
+pub(super) fn add_truck(arguments: &TruckArguments) -> Result<(), Failure> {
+    let bundle = installation::add(&arguments.dir, &truck(arguments)?, day()).map_err(failed)?;
+    say(&format!(
+        "made {}: copy its files to /etc/gatestamp in the truck, and nowhere else.\n\
+         The broker reads its ACL again after: systemctl reload mosquitto",
+        bundle.display()
+    ));
+    Ok(())
+}
+
+pub(super) fn remove_truck(arguments: &TruckArguments) -> Result<(), Failure> {
+    installation::remove(&arguments.dir, &truck(arguments)?).map_err(failed)?;
+    say("its rights are gone when the broker has read its ACL again: systemctl reload mosquitto");
+    Ok(())
+}
+
+fn truck(arguments: &TruckArguments) -> Result<Truck, Failure> {
+    Truck::new(&arguments.fleet, &arguments.truck).map_err(failed)
+}
+
+fn failed(why: String) -> Failure {
+    Failure(exit::FAILED, why)
+}
+
+/// The day from which certificates hold: that of this release. A truck whose clock has stood still believes no earlier date than its own
+/// release, so that it can connect before it has the time.
+fn day() -> (i32, u8, u8) {
+    let day = jiff::Timestamp::from_millisecond(released().0).unwrap_or_default().to_zoned(jiff::tz::TimeZone::UTC);
+    (i32::from(day.year()), day.month().unsigned_abs(), day.day().unsigned_abs())
+}

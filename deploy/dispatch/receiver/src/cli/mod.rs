@@ -1,0 +1,157 @@
+//! The commands. One file each; this one has what they share: arguments, exit codes, reading the configuration.
+
+mod dispatcher;
+mod run;
+mod status;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use gatestamp::besttime::{BestTime, TimeSource};
+use geofence::UnixMillis;
+
+use crate::backup;
+use crate::broker;
+use crate::clock::wall_ms;
+use crate::config::{self, Config};
+use crate::store::{Place, StoreError};
+
+/// Exit codes, as in sysexits.h and in the truck's agent. Usage errors are clap's 2.
+mod exit {
+    /// What was asked for did not work.
+    pub(super) const FAILED: u8 = 1;
+    /// Something it needs is not there.
+    pub(super) const UNAVAILABLE: u8 = 69;
+    /// Reading or writing failed.
+    pub(super) const IO: u8 = 74;
+    /// The configuration is at fault.
+    pub(super) const CONFIGURATION: u8 = 78;
+}
+
+/// What ends a command: an exit code and what to say on stderr.
+struct Failure(u8, String);
+
+impl From<StoreError> for Failure {
+    fn from(fault: StoreError) -> Self {
+        match fault {
+            StoreError::Refused(why) => Self(exit::CONFIGURATION, why),
+            StoreError::Failed(why) => Self(exit::UNAVAILABLE, why),
+        }
+    }
+}
+
+/// The dispatcher's side of Gatestamp: takes the trucks' events from an MQTT 5 broker, keeps each once in SQLite or PostgreSQL, and
+/// acknowledges to each truck what is committed. Until then the truck keeps it, so nothing is lost when this, the broker or the
+/// database dies.
+#[derive(Parser)]
+#[command(name = "gatestamp-receiver", version, about, long_about = None, after_help = AFTER_HELP)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "Exit codes: 0 ok, 1 failed, 2 usage, 69 unavailable, 74 input/output, 78 configuration.\n\
+From nothing to the first truck: deploy/dispatch/README.md (/usr/share/doc/gatestamp-receiver in the package).";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Receive: the service of the dispatcher's side
+    Run(ConfigFile),
+    /// Validate the configuration
+    Check(ConfigFile),
+    /// Make the folder of a dispatcher: CA, broker, receiver
+    Init(dispatcher::InitArguments),
+    /// Make a truck's claim bundle, and give the truck its rights at the broker
+    AddTruck(dispatcher::TruckArguments),
+    /// Take a truck's rights at the broker away
+    RemoveTruck(dispatcher::TruckArguments),
+    /// Show each truck: what is received, missing, lost, and when it was heard last
+    Status(ConfigFile),
+    /// Write a copy of the database while the receiver runs
+    Backup(BackupArguments),
+    /// Put a copy in the place of a lost database
+    Restore(BackupArguments),
+}
+
+/// Arguments of commands that need the configuration and nothing else.
+#[derive(clap::Args)]
+struct ConfigFile {
+    /// The configuration, such as /etc/gatestamp-receiver/receiver.toml
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+/// Arguments of `backup` and `restore`.
+#[derive(clap::Args)]
+struct BackupArguments {
+    /// The receiver's configuration
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// The copy: a SQLite file, or an archive of pg_dump
+    #[arg(value_name = "COPY")]
+    copy: PathBuf,
+}
+
+/// The program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Run(arguments) => run::run(&arguments.config),
+        Command::Check(arguments) => check(&arguments.config),
+        Command::Init(arguments) => dispatcher::init(&arguments),
+        Command::AddTruck(arguments) => dispatcher::add_truck(&arguments),
+        Command::RemoveTruck(arguments) => dispatcher::remove_truck(&arguments),
+        Command::Status(arguments) => status::status(&arguments.config),
+        Command::Backup(arguments) => backup(&arguments, backup::save),
+        Command::Restore(arguments) => backup(&arguments, backup::bring_back),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure(code, why)) => {
+            complain(&why);
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn configuration(path: &Path) -> Result<Config, Failure> {
+    config::read(path).map_err(|fault| Failure(exit::CONFIGURATION, fault.to_string()))
+}
+
+fn backup(
+    arguments: &BackupArguments,
+    work: impl Fn(&Place, &Path) -> Result<String, StoreError>,
+) -> Result<(), Failure> {
+    let config = configuration(&arguments.config)?;
+    say(&work(&config.place, &arguments.copy)?);
+    Ok(())
+}
+
+fn check(path: &Path) -> Result<(), Failure> {
+    let config = configuration(path)?;
+    run::signer(&config)?;
+    if let Some(files) = &config.broker.tls {
+        let time = BestTime { utc: UnixMillis(wall_ms()), source: TimeSource::System };
+        broker::credentials(files, time).map_err(|why| Failure(exit::CONFIGURATION, why))?;
+    }
+    let place = match &config.place {
+        Place::Sqlite(file) => format!("SQLite in {}", file.display()),
+        Place::Postgres { ca, .. } => {
+            format!("PostgreSQL, {}", if ca.is_some() { "encrypted" } else { "plain" })
+        }
+    };
+    let broker = &config.broker;
+    say(&format!("good: broker {}:{} as {}, {place}", broker.host, broker.port, broker.client_id));
+    Ok(())
+}
+
+#[expect(clippy::print_stderr, reason = "what a person needs to know when a command fails")]
+fn complain(why: &str) {
+    eprintln!("gatestamp-receiver: {why}");
+}
+
+#[expect(clippy::print_stdout, reason = "what a person asked for")]
+fn say(what: &str) {
+    println!("{what}");
+}

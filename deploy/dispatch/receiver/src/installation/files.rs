@@ -1,0 +1,41 @@
+//! How is a file written that must not write over another one, and a secret that nobody else may read?
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+/// What went wrong with a file, in words.
+pub(super) fn fault(path: &Path, found: &io::Error) -> String {
+    format!("{}: {found}", path.display())
+}
+
+/// A folder; one that is there stays as it is.
+pub(super) fn folder(path: &Path, mode: u32) -> Result<(), String> {
+    fs::DirBuilder::new().recursive(true).mode(mode).create(path).map_err(|found| fault(path, &found))
+}
+
+/// A new file that everybody may read.
+pub(super) fn write(path: &Path, text: &str) -> Result<(), String> {
+    create(path, text, 0o644)
+}
+
+/// A new file that its owner may read, from its first byte on.
+pub(super) fn secret(path: &Path, text: &str) -> Result<(), String> {
+    create(path, text, 0o600)
+}
+
+fn create(path: &Path, text: &str, mode: u32) -> Result<(), String> {
+    let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
+    let written = file.and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
+    written.map_err(|found| fault(path, &found))
+}
+
+/// Puts a file in the place of another, whole or not at all.
+pub(super) fn replace(path: &Path, text: &str) -> Result<(), String> {
+    let new = path.with_extension("new");
+    // A leaving of a run that was killed.
+    let _ = fs::remove_file(&new);
+    create(&new, text, 0o644)?;
+    fs::rename(&new, path).map_err(|found| fault(path, &found))
+}

@@ -1,0 +1,139 @@
+//! What does a dispatcher need on his disk before the first truck reports? One folder, made by `init` and added to by `add-truck`.
+//!
+//! ```text
+//!  DIR/ca/        ca.crt, ca.key          signs certificates; ca.key is needed for nothing else and may be kept elsewhere
+//!  DIR/broker/    mosquitto.conf, acl, broker.crt, broker.key, ca.crt, data/
+//!  DIR/receiver/  receiver.toml, ca.crt, receiver.crt, receiver.key, dispatch.key, dispatch.pub, dispatch.db
+//!  DIR/trucks/    FLEET.TRUCK/            one claim bundle each: gatestamp.toml, ca.crt, truck.crt, truck.key
+//! ```
+//!
+//! Nothing that is there is ever written over, except the ACL, which follows from the folders in `trucks/`.
+
+pub mod authority;
+mod files;
+mod truck;
+
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use gatestamp::downlink::keys::KEY_BYTES;
+
+use crate::command::Signer;
+use authority::Authority;
+use files::{fault, folder, secret, write};
+
+pub use truck::{Truck, add, remove};
+
+/// Where trucks reach the broker, unless told otherwise: the port that IANA has for MQTT over TLS.
+pub const PORT: u16 = 8883;
+/// Where the receiver reaches it: on the same machine, whatever the trucks call that.
+const HERE: [&str; 2] = ["localhost", "127.0.0.1"];
+/// The receiver's name at the broker.
+const DISPATCH: &str = "dispatch";
+
+/// What `init` is told.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The folder.
+    pub dir: PathBuf,
+    /// Names and addresses under which trucks reach the broker; the first stands in their configuration.
+    pub hosts: Vec<String>,
+    /// The broker's port.
+    pub port: u16,
+}
+
+/// Makes the folder.
+///
+/// # Errors
+/// In words: what is there already, or cannot be made.
+pub fn init(plan: &Plan, day: (i32, u8, u8)) -> Result<(), String> {
+    let host = plan.hosts.first().ok_or("no host: trucks must know where the broker is")?;
+    if let Some(wrong) = plan.hosts.iter().find(|host| !is_host(host)) {
+        return Err(format!("`{wrong}` is no host: write a name such as dispatch.example.com, or an IPv4 address"));
+    }
+    if fs::read_dir(&plan.dir).is_ok_and(|mut entries| entries.next().is_some()) {
+        return Err(format!("{} is not empty: nothing is written over; name a new folder", plan.dir.display()));
+    }
+    folder(&plan.dir, 0o755)?;
+    let dir = fs::canonicalize(&plan.dir).map_err(|found| fault(&plan.dir, &found))?;
+    for (name, mode) in
+        [("ca", 0o700), ("broker", 0o755), ("broker/data", 0o700), ("receiver", 0o750), ("trucks", 0o700)]
+    {
+        folder(&dir.join(name), mode)?;
+    }
+    let authority = Authority::make(day)?;
+    secret(&dir.join("ca/ca.key"), &authority.key_pem())?;
+    write(&dir.join("ca/ca.crt"), authority.certificate())?;
+    let mut hosts = plan.hosts.clone();
+    hosts
+        .extend(HERE.iter().filter(|here| !plan.hosts.iter().any(|host| host == *here)).map(|here| (*here).to_owned()));
+    let broker = authority.broker(&hosts, day)?;
+    write(&dir.join("broker/ca.crt"), authority.certificate())?;
+    write(&dir.join("broker/broker.crt"), &broker.certificate)?;
+    secret(&dir.join("broker/broker.key"), &broker.key)?;
+    write(&dir.join("broker/mosquitto.conf"), &mosquitto(&dir, plan.port))?;
+    write(&dir.join("trucks/broker-url"), &format!("mqtts://{host}:{}\n", plan.port))?;
+    truck::write_acl(&dir)?;
+    let signer = dispatch_key(&dir)?;
+    write(&dir.join("receiver/dispatch.pub"), &format!("{}\n", signer.public()))?;
+    let receiver = authority.client(DISPATCH, day)?;
+    write(&dir.join("receiver/ca.crt"), authority.certificate())?;
+    write(&dir.join("receiver/receiver.crt"), &receiver.certificate)?;
+    secret(&dir.join("receiver/receiver.key"), &receiver.key)?;
+    write(&dir.join("receiver/receiver.toml"), &configuration(plan.port))
+}
+
+/// A host of a certificate and of a URL.
+fn is_host(text: &str) -> bool {
+    let allowed = |c: u8| c.is_ascii_alphanumeric() || b"-.".contains(&c);
+    (1..=253).contains(&text.len()) && text.bytes().all(allowed) && !text.starts_with(['-', '.'])
+}
+
+fn dispatch_key(dir: &Path) -> Result<Signer, String> {
+    let source = Path::new("/dev/urandom");
+    let mut bytes = [0; KEY_BYTES];
+    let random = fs::File::open(source).and_then(|mut random| random.read_exact(&mut bytes));
+    random.map_err(|found| fault(source, &found))?;
+    let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    secret(&dir.join("receiver/dispatch.key"), &format!("{text}\n"))?;
+    Ok(Signer::new(&bytes))
+}
+
+fn mosquitto(dir: &Path, port: u16) -> String {
+    let broker = dir.join("broker");
+    let broker = broker.display();
+    format!(
+        "# Mosquitto 2 for Gatestamp: the whole configuration, in place of /etc/mosquitto/mosquitto.conf.
+# The user that Mosquitto runs as must own this folder: chown -R mosquitto: {broker}
+
+# What is on the way outlives a restart of the broker; what does not is sent again by the trucks.
+persistence true
+persistence_location {broker}/data/
+autosave_interval 60
+# The receiver may be away for a night: a fleet of a hundred trucks makes some 3,000 events a day.
+max_queued_messages 100000
+max_inflight_messages 1000
+# An event has at most 16 KiB.
+max_packet_size 65536
+persistent_client_expiration 14d
+log_dest stderr
+
+# TLS, and a certificate of our CA instead of a password. The certificate's name is the user of the ACL.
+listener {port}
+cafile {broker}/ca.crt
+certfile {broker}/broker.crt
+keyfile {broker}/broker.key
+require_certificate true
+use_identity_as_username true
+allow_anonymous false
+acl_file {broker}/acl
+"
+    )
+}
+
+fn configuration(port: u16) -> String {
+    include_str!("../../receiver.toml")
+        .replace("mqtts://localhost", &format!("mqtts://localhost:{port}"))
+        .replace("#key = \"dispatch.key\"", "key = \"dispatch.key\"")
+}

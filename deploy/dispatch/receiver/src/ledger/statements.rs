@@ -1,0 +1,46 @@
+//! The ledger's statements, the same for both databases.
+
+/// Locks a device's row for this transaction.
+pub(super) const LOCK_DEVICE: &str =
+    "UPDATE device SET last_ms = $1 WHERE fleet = $2 AND truck = $3 AND device = $4 RETURNING key, thru";
+pub(super) const COUNT_DEVICES: &str = "SELECT count(*) FROM device WHERE fleet = $1 AND truck = $2";
+/// Another receiver may have made it between.
+pub(super) const NEW_DEVICE: &str = "INSERT INTO device (first_ms, last_ms, fleet, truck, device)
+    VALUES ($1, $1, $2, $3, $4) ON CONFLICT (fleet, truck, device) DO NOTHING";
+pub(super) const NEW_EVENT: &str = "INSERT INTO event (device_key, sequence, received_ms, id, type, subject, time_ms, visit,
+    revision, status, facility_name, zone, phase, at_lo_ms, at_hi_ms, decided_ms, method, confidence, latitude, longitude, trip,
+    stop, verdict, by_seconds, body)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
+    ON CONFLICT (device_key, sequence) DO NOTHING";
+pub(super) const NEW_LOSS: &str = "INSERT INTO lost (device_key, first, last, named_by) VALUES ($1, $2, $3, $4)
+    ON CONFLICT (device_key, first, last) DO NOTHING";
+pub(super) const BODY: &str = "SELECT body FROM event WHERE device_key = $1 AND sequence = $2";
+/// At most 100 for a device: more prove nothing new.
+pub(super) const NEW_CONFLICT: &str = "INSERT INTO conflict (device_key, sequence, sha256, received_ms, body)
+    SELECT $1, $2, $3, $4, $5 WHERE (SELECT count(*) FROM conflict WHERE device_key = $1) < 100
+    ON CONFLICT (device_key, sequence, sha256) DO NOTHING";
+pub(super) const SEQUENCES_ABOVE: &str = "SELECT sequence, sequence FROM event
+    WHERE device_key = $1 AND sequence > $2 ORDER BY sequence LIMIT $3";
+pub(super) const LOSSES_ABOVE: &str = "SELECT first, last FROM lost
+    WHERE device_key = $1 AND last > $2 ORDER BY first LIMIT $3";
+/// A hole that gets smaller is being filled: patience begins anew.
+pub(super) const MOVE_THRU: &str = "UPDATE device SET thru = $1, asked = 0,
+    hole_ms = CASE WHEN complete_thru > $1 THEN CAST($2 AS BIGINT) ELSE NULL END WHERE key = $3 AND thru < $1";
+pub(super) const NOTE: &str = "INSERT INTO notice (fleet, truck, topic, received_ms, body) VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (fleet, truck, topic) DO UPDATE SET received_ms = excluded.received_ms, body = excluded.body";
+/// A state names no device: it is of the one that reported last.
+pub(super) const COMPLETE_THRU: &str = "UPDATE device SET complete_thru = $1,
+    hole_ms = CASE WHEN $1 <= thru THEN NULL WHEN hole_ms IS NULL THEN CAST($2 AS BIGINT) ELSE hole_ms END
+    WHERE key = (SELECT key FROM device WHERE fleet = $3 AND truck = $4 ORDER BY last_ms DESC, key DESC LIMIT 1)
+    AND complete_thru <> $1";
+pub(super) const REFUSE: &str = "INSERT INTO refused (received_ms, topic, why, body) VALUES ($1, $2, $3, $4)";
+pub(super) const FORGET_REFUSED: &str = "DELETE FROM refused WHERE number <= (SELECT max(number) FROM refused) - 10000";
+pub(super) const NEWEST_DEVICES: &str = "SELECT d.key FROM device d WHERE NOT EXISTS (
+    SELECT 1 FROM device o WHERE o.fleet = d.fleet AND o.truck = d.truck
+        AND (o.last_ms > d.last_ms OR (o.last_ms = d.last_ms AND o.key > d.key)))";
+pub(super) const DEVICE: &str = "SELECT fleet, truck, device, thru FROM device WHERE key = $1";
+pub(super) const HOLES: &str = "SELECT key, fleet, truck, device, thru, hole_ms, asked, counter FROM device
+    WHERE complete_thru > thru AND hole_ms IS NOT NULL ORDER BY key";
+/// Only if nobody else has just asked.
+pub(super) const ASK: &str =
+    "UPDATE device SET asked = asked + 1, hole_ms = $1, counter = $2 WHERE key = $3 AND asked = $4";

@@ -1,0 +1,258 @@
+//! What does the receiver do with a connection, in which order, and what when it breaks?
+//!
+//! ```text
+//!   broker --publish--> batch --transaction--> committed --PUBACK--> broker
+//!                                                  \--down/ack (retained, at most once a second)--> truck
+//! ```
+//!
+//! A fault of the database ends the connection, so that the broker gives what was not acknowledged to somebody else or again to us.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use rumqttc::v5::mqttbytes::QoS;
+use rumqttc::v5::mqttbytes::v5::{ConnectReturnCode, Packet, Publish, SubscribeReasonCode};
+use tokio::time::{Instant as Deadline, MissedTickBehavior, interval};
+use tracing::{error, info, warn};
+
+use crate::broker::{Broker, Connection, SILENCE_MAX};
+use crate::clock;
+use crate::command::Signer;
+use crate::desk::Desk;
+use crate::ledger::{Key, Outcome};
+use crate::message;
+use crate::store::{Place, StoreError};
+
+/// Events in one transaction: enough that its sync costs little each, few enough that a truck does not wait for strangers.
+const BATCH_MAX: usize = 512;
+/// Wait before connecting again, doubling up to the maximum; in between at random.
+const BACK_OFF: Duration = Duration::from_millis(500);
+const BACK_OFF_MAX: Duration = Duration::from_secs(30);
+/// How often holes are looked for.
+const HOLES_EVERY: Duration = Duration::from_secs(10);
+/// Acknowledgements handed over between two looks at what came in. The rest has its turn after it.
+const ACKS_AT_ONCE: usize = 128;
+
+/// What the receiver runs on.
+#[derive(Debug)]
+pub struct Options {
+    /// The broker.
+    pub broker: Broker,
+    /// The database.
+    pub place: Place,
+    /// The least time between two acknowledgements to one truck.
+    pub ack_every: Duration,
+    /// How long a hole may stand before it is asked for.
+    pub hole_patience: Duration,
+    /// Who signs commands; without him nothing is asked for.
+    pub signer: Option<Signer>,
+}
+
+/// Runs until the process ends, through lost brokers and databases.
+///
+/// # Errors
+/// [`StoreError::Refused`]: nothing here can mend it.
+pub async fn run(options: &Options, ready: impl Fn()) -> Result<(), StoreError> {
+    let mut wait = BACK_OFF;
+    loop {
+        let why = match Desk::open(options.place.clone()).await {
+            Err(StoreError::Refused(why)) => return Err(StoreError::Refused(why)),
+            Err(fault) => fault.to_string(),
+            Ok(desk) => loop {
+                let ended = match options.broker.connect().await {
+                    Err(why) => Ended::Link(why),
+                    Ok(connection) => {
+                        let mut session = Session::begin(options, &desk, connection);
+                        let ended = session.serve(&ready).await;
+                        if session.served {
+                            wait = BACK_OFF;
+                        }
+                        ended
+                    }
+                };
+                match ended {
+                    Ended::Store(fault) => break fault.to_string(),
+                    Ended::Link(why) => {
+                        warn!("the broker: {why}");
+                        pause(&mut wait).await;
+                    }
+                }
+            },
+        };
+        error!("the database: {why}");
+        pause(&mut wait).await;
+    }
+}
+
+async fn pause(wait: &mut Duration) {
+    tokio::time::sleep(clock::jittered(*wait)).await;
+    *wait = (*wait * 2).min(BACK_OFF_MAX);
+}
+
+/// Why a session ended.
+enum Ended {
+    Link(String),
+    Store(StoreError),
+}
+
+impl From<StoreError> for Ended {
+    fn from(fault: StoreError) -> Self {
+        Self::Store(fault)
+    }
+}
+
+/// One connection and what is owed over it.
+struct Session<'a> {
+    options: &'a Options,
+    desk: &'a Desk,
+    connection: Connection,
+    /// Devices that are owed an acknowledgement.
+    owed: BTreeSet<Key>,
+    /// A connection that led somewhere.
+    served: bool,
+}
+
+impl<'a> Session<'a> {
+    fn begin(options: &'a Options, desk: &'a Desk, connection: Connection) -> Self {
+        Self { options, desk, connection, owed: BTreeSet::new(), served: false }
+    }
+
+    async fn serve(&mut self, ready: &impl Fn()) -> Ended {
+        let mut pace = interval(self.options.ack_every);
+        let mut look = interval(HOLES_EVERY.min(self.options.hole_patience));
+        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let silence = tokio::time::sleep(SILENCE_MAX);
+        tokio::pin!(silence);
+        loop {
+            let done = tokio::select! {
+                packet = self.connection.packets.recv() => {
+                    silence.as_mut().reset(deadline(SILENCE_MAX));
+                    match packet {
+                        Some(Ok(packet)) => self.packets(packet, ready).await,
+                        Some(Err(why)) => Err(Ended::Link(self.connection.ended().unwrap_or(why))),
+                        None => Err(Ended::Link("the client ended".to_owned())),
+                    }
+                }
+                _ = pace.tick(), if !self.owed.is_empty() => self.acknowledge().await,
+                _ = look.tick(), if self.served => self.ask_for_holes().await,
+                () = &mut silence => Err(Ended::Link("nothing heard from it for too long".to_owned())),
+            };
+            if let Err(ended) = done {
+                return ended;
+            }
+        }
+    }
+
+    /// A packet, and those that came behind it: publishes that are there already share a transaction.
+    async fn packets(&mut self, first: Packet, ready: &impl Fn()) -> Result<(), Ended> {
+        let mut publishes = Vec::new();
+        let mut next = Some(Ok(first));
+        while let Some(packet) = next.take() {
+            match packet.map_err(Ended::Link)? {
+                Packet::ConnAck(answer) if answer.code == ConnectReturnCode::Success => self.connected().await?,
+                Packet::ConnAck(answer) => return Err(Ended::Link(format!("refuses us: {:?}", answer.code))),
+                Packet::SubAck(answer) => {
+                    let denied = |code: &SubscribeReasonCode| !matches!(code, SubscribeReasonCode::Success(_));
+                    if let Some(code) = answer.return_codes.iter().find(|code| denied(code)) {
+                        return Err(Ended::Link(format!("refuses a subscription: {code:?}")));
+                    }
+                    self.served = true;
+                    ready();
+                }
+                Packet::Publish(publish) => publishes.push(publish),
+                Packet::Disconnect(goodbye) => return Err(Ended::Link(format!("{:?}", goodbye.reason_code))),
+                // The rest is the client's own business: acknowledgements of what is said again at the next start anyway, and pings.
+                Packet::Connect(..)
+                | Packet::Subscribe(_)
+                | Packet::Unsubscribe(_)
+                | Packet::PingReq(_)
+                | Packet::Auth(_) => {}
+                Packet::PubAck(_) | Packet::PubRec(_) | Packet::PubRel(_) | Packet::PubComp(_) => {}
+                Packet::UnsubAck(_) | Packet::PingResp(_) => {}
+            }
+            if publishes.len() < BATCH_MAX {
+                next = self.connection.packets.try_recv().ok();
+            }
+        }
+        if publishes.is_empty() { Ok(()) } else { self.take(publishes).await }
+    }
+
+    async fn connected(&mut self) -> Result<(), Ended> {
+        let broker = &self.options.broker;
+        info!("connected to {}:{} as {}", broker.host, broker.port, broker.client_id);
+        let lost = |_| Ended::Link("the client takes nothing more".to_owned());
+        self.connection.client.try_subscribe_many(broker.filters()).map_err(lost)?;
+        let there = "{\"status\":\"online\"}";
+        self.connection.client.try_publish(broker.presence(), QoS::AtLeastOnce, true, there).map_err(lost)?;
+        // The broker may have forgotten what is retained, and a truck may have missed it.
+        self.owed = self.desk.ask(|ledger| ledger.devices()).await?;
+        Ok(())
+    }
+
+    /// Commits, then acknowledges to the broker. The trucks' acknowledgements follow at their pace.
+    async fn take(&mut self, publishes: Vec<Publish>) -> Result<(), Ended> {
+        let batch: Vec<_> = publishes.iter().map(|publish| message::read(&publish.topic, &publish.payload)).collect();
+        let at_ms = clock::wall_ms();
+        let outcome = self.desk.ask(move |ledger| ledger.take(&batch, at_ms)).await?;
+        for publish in &publishes {
+            // Never full: it has room for all that may be unacknowledged.
+            let lost = |_| Ended::Link("the client takes no acknowledgement".to_owned());
+            self.connection.client.try_ack(publish).map_err(lost)?;
+        }
+        report(&outcome);
+        self.owed.extend(outcome.devices);
+        Ok(())
+    }
+
+    async fn acknowledge(&mut self) -> Result<(), Ended> {
+        let now: BTreeSet<Key> = self.owed.iter().take(ACKS_AT_ONCE).copied().collect();
+        let keys = now.clone();
+        let acks = self.desk.ask(move |ledger| keys.into_iter().map(|key| ledger.ack(key)).collect()).await;
+        let acks: Vec<_> = acks?;
+        let at_ms = clock::wall_ms();
+        for ack in acks.into_iter().flatten() {
+            let (topic, text) = (ack.truck.topic("down/ack"), ack.text(at_ms));
+            if self.connection.client.try_publish(topic, QoS::AtLeastOnce, true, text).is_err() {
+                // Full: all of them stay owed, and the next turn says them again.
+                return Ok(());
+            }
+        }
+        self.owed.retain(|key| !now.contains(key));
+        Ok(())
+    }
+
+    async fn ask_for_holes(&mut self) -> Result<(), Ended> {
+        let Some(signer) = &self.options.signer else { return Ok(()) };
+        let (at_ms, patience) = (clock::wall_ms(), self.options.hole_patience.as_millis());
+        let patience = i64::try_from(patience).unwrap_or(i64::MAX);
+        for request in self.desk.ask(move |ledger| ledger.requests(at_ms, patience)).await? {
+            let topic = request.truck.topic("down/command");
+            warn!("{topic}: a hole from sequence {} on: asked for", request.from);
+            let command = signer.replay_from(&request, at_ms);
+            // Full, or not delivered: it is asked for again when it has not been filled.
+            let _ = self.connection.client.try_publish(topic, QoS::AtLeastOnce, false, command);
+        }
+        Ok(())
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a deadline of the runtime's own timer, compared with nothing else")]
+fn deadline(after: Duration) -> Deadline {
+    Deadline::now() + after
+}
+
+fn report(outcome: &Outcome) {
+    if outcome.conflicts > 0 {
+        error!(
+            "{} known ids came with other bytes: kept in the table conflict; two devices use one name",
+            outcome.conflicts
+        );
+    }
+    if outcome.losses > 0 {
+        warn!("{} losses were declared: see the view losses", outcome.losses);
+    }
+    if outcome.refused > 0 {
+        warn!("{} messages are no events of their truck: kept in the table refused", outcome.refused);
+    }
+}

@@ -1,0 +1,222 @@
+//! How does somebody else's system learn of events? Each is posted, in the order of receipt, and the next one of the same device
+//! only when this one was accepted and that is committed.
+//!
+//! What the other side does not take because it is away, overloaded or wrongly set up is tried again for ever, ever more rarely. What it
+//! refuses as wrong ([`is_refusal`]) is tried [`ATTEMPTS_MAX`] times, noted in the table `unhooked`, and passed over: one event must
+//! not stop all those behind it. A copy may be posted when this process dies between the answer and its commit: the id tells.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+use tracing::{error, info, warn};
+use ureq::Agent;
+use ureq::tls::{RootCerts, TlsConfig, parse_pem};
+
+use crate::clock;
+use crate::config::Webhook;
+use crate::ledger::{int, text};
+use crate::store::{self, Place, Row, Store, StoreError, Value};
+
+/// Devices looked at in one round: each gets one event a round, so that one with a backlog does not hold up the others.
+const DEVICES_MAX: usize = 100;
+/// How often to look for new events when there were none.
+const IDLE: Duration = Duration::from_millis(500);
+const BACK_OFF: Duration = Duration::from_secs(1);
+const BACK_OFF_MAX: Duration = Duration::from_secs(300);
+/// Refusals of one event before it is passed over.
+const ATTEMPTS_MAX: u32 = 5;
+/// For one event, from the name's look-up to the answer's last byte.
+const POST_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The devices' next events that are of a wanted type; a device's cursor is `hooked`.
+const NEXT: &str = "SELECT d.key, e.arrival, e.id, e.type, e.body FROM device d
+    JOIN event e ON e.device_key = d.key AND e.arrival =
+        (SELECT min(n.arrival) FROM event n WHERE n.device_key = d.key AND n.arrival > d.hooked)
+    ORDER BY e.arrival LIMIT $1";
+const PASSED: &str = "UPDATE device SET hooked = $1 WHERE key = $2 AND hooked < $1";
+const REFUSED: &str = "INSERT INTO unhooked (arrival, at_ms, why) VALUES ($1, $2, $3) ON CONFLICT (arrival) DO NOTHING";
+/// One receiver of several posts; `SQLite` has one receiver anyway.
+const LEASE: &str = "SELECT CASE WHEN pg_try_advisory_lock(7284301563) THEN 1::bigint ELSE 0::bigint END";
+
+/// Posts for ever, on the thread that calls it.
+pub fn run(place: &Place, webhook: &Webhook) {
+    let mut wait = BACK_OFF;
+    loop {
+        let mut hook = match Hook::new(webhook) {
+            Ok(hook) => hook,
+            Err(why) => {
+                error!("webhook: {why}");
+                return;
+            }
+        };
+        match store::beside(place).and_then(|mut store| hook.serve(place, store.as_mut())) {
+            Ok(never) => match never {},
+            Err(fault) => warn!("webhook: the database: {fault}"),
+        }
+        std::thread::sleep(clock::jittered(wait));
+        wait = (wait * 2).min(BACK_OFF_MAX);
+    }
+}
+
+/// What became of a post.
+#[derive(Debug, PartialEq, Eq)]
+enum Posted {
+    Accepted,
+    /// The other side is not able to at the moment.
+    Later(String),
+    /// It will not have this one.
+    Refused(String),
+}
+
+struct Hook<'a> {
+    webhook: &'a Webhook,
+    agent: Agent,
+    secret: Option<Vec<u8>>,
+    /// The event that is being refused, and how often it was.
+    refusals: (i64, u32),
+    wait: Duration,
+}
+
+impl<'a> Hook<'a> {
+    fn new(webhook: &'a Webhook) -> Result<Self, String> {
+        let secret = webhook.secret.as_deref().map(read_secret).transpose()?;
+        let mut config = Agent::config_builder()
+            .timeout_global(Some(POST_TIMEOUT))
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .user_agent(concat!("gatestamp-receiver/", env!("CARGO_PKG_VERSION")));
+        if webhook.url.starts_with("https://") {
+            config = config.tls_config(tls(&webhook.ca)?);
+        }
+        Ok(Self { webhook, agent: config.build().into(), secret, refusals: (0, 0), wait: BACK_OFF })
+    }
+
+    fn serve(&mut self, place: &Place, store: &mut dyn Store) -> Result<std::convert::Infallible, StoreError> {
+        if matches!(place, Place::Postgres { .. }) {
+            // Held by the connection: when this receiver dies, the server gives it to the next.
+            while store.query(LEASE, &[])?.first().and_then(|row| row.first()?.int()) != Some(1) {
+                std::thread::sleep(Duration::from_secs(5));
+            }
+        }
+        info!("webhook: posting to {}", self.webhook.url);
+        let limit = Value::Int(i64::try_from(DEVICES_MAX).unwrap_or(i64::MAX));
+        loop {
+            let round = store.query(NEXT, std::slice::from_ref(&limit))?;
+            let found = !round.is_empty();
+            for row in &round {
+                self.pass(store, row)?;
+            }
+            if !found {
+                std::thread::sleep(IDLE);
+            }
+        }
+    }
+
+    /// Posts one event; its cursor moves when it is done with.
+    fn pass(&mut self, store: &mut dyn Store, row: &Row) -> Result<(), StoreError> {
+        let (key, arrival, id, kind) = (int(row, 0)?, int(row, 1)?, text(row, 2)?, text(row, 3)?);
+        let wanted = self.webhook.types.is_empty() || self.webhook.types.iter().any(|start| kind.starts_with(start));
+        let body = row.get(4).and_then(Value::bytes).unwrap_or_default();
+        let posted = if wanted { self.post(&id, body, clock::wall_ms() / 1_000) } else { Posted::Accepted };
+        match posted {
+            Posted::Accepted => self.wait = BACK_OFF,
+            Posted::Refused(why) if self.has_had_enough(arrival) => {
+                error!("webhook: {id} is refused for good: {why}");
+                store.execute(REFUSED, &[arrival.into(), clock::wall_ms().into(), why.as_str().into()])?;
+            }
+            Posted::Refused(why) | Posted::Later(why) => {
+                warn!("webhook: {id}: {why}; again in {:?}", self.wait);
+                std::thread::sleep(clock::jittered(self.wait));
+                self.wait = (self.wait * 2).min(BACK_OFF_MAX);
+                return Ok(());
+            }
+        }
+        store.execute(PASSED, &[arrival.into(), key.into()])?;
+        Ok(())
+    }
+
+    fn has_had_enough(&mut self, arrival: i64) -> bool {
+        let (event, count) = self.refusals;
+        self.refusals = (arrival, if event == arrival { count + 1 } else { 1 });
+        self.refusals.1 >= ATTEMPTS_MAX
+    }
+
+    fn post(&self, id: &str, body: &[u8], at_s: i64) -> Posted {
+        let mut request = self.agent.post(&self.webhook.url).header("Content-Type", "application/cloudevents+json");
+        request = request.header("X-Gatestamp-Id", id);
+        if let Some(secret) = &self.secret {
+            request = request.header("X-Gatestamp-Signature", signature(secret, at_s, body));
+        }
+        match request.send(body) {
+            Ok(answer) if answer.status().is_success() => Posted::Accepted,
+            Ok(answer) if is_refusal(answer.status().as_u16()) => {
+                Posted::Refused(format!("answer {}", answer.status()))
+            }
+            Ok(answer) => Posted::Later(format!("answer {}", answer.status())),
+            Err(fault) => Posted::Later(fault.to_string()),
+        }
+    }
+}
+
+/// Answers that speak about this event and would be the same tomorrow. Missing rights (401, 403), a wrong address (404, 405) and
+/// haste (408, 425, 429) are about us, and somebody mends them.
+#[must_use]
+pub fn is_refusal(status: u16) -> bool {
+    (400..500).contains(&status) && ![401, 403, 404, 405, 407, 408, 425, 429].contains(&status)
+}
+
+/// `t=SECONDS,v1=HEX`: HMAC-SHA-256 of the seconds, a dot and the body. The time is signed too, so that an old post cannot be sent again.
+#[must_use]
+pub fn signature(secret: &[u8], at_s: i64, body: &[u8]) -> String {
+    // HMAC takes a key of any length (RFC 2104); the fault cannot arise.
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret) else { return String::new() };
+    mac.update(format!("{at_s}.").as_bytes());
+    mac.update(body);
+    let hex: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("t={at_s},v1={hex}")
+}
+
+fn read_secret(file: &Path) -> Result<Vec<u8>, String> {
+    let text = std::fs::read_to_string(file).map_err(|fault| format!("{}: {fault}", file.display()))?;
+    let secret = text.lines().next().unwrap_or_default().trim();
+    if secret.len() < 16 {
+        return Err(format!("{}: its first line has fewer than 16 characters, which can be guessed", file.display()));
+    }
+    Ok(secret.as_bytes().to_vec())
+}
+
+fn tls(ca: &Path) -> Result<TlsConfig, String> {
+    let pem = std::fs::read(ca)
+        .map_err(|fault| format!("{}: {fault} (Debian: apt install ca-certificates)", ca.display()))?;
+    let certificates: Vec<_> = parse_pem(&pem)
+        .filter_map(Result::ok)
+        .filter_map(|item| if let ureq::tls::PemItem::Certificate(found) = item { Some(found) } else { None })
+        .collect();
+    if certificates.is_empty() {
+        return Err(format!("{}: no certificate in it: PEM is wanted", ca.display()));
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = TlsConfig::builder().unversioned_rustls_crypto_provider(provider);
+    Ok(config.root_certs(RootCerts::new_with_certs(&certificates)).build())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The reference is `printf '7.{}' | openssl dgst -sha256 -hmac 0123456789abcdef`.
+    #[test]
+    fn the_signature_is_what_openssl_says() {
+        let signed = signature(b"0123456789abcdef", 7, b"{}");
+        assert_eq!(signed, "t=7,v1=3cd0ad802237a2c96b7ee3b06705b7350cc8cf0ba4123033d13eda91ad9c4ec2");
+    }
+
+    #[test]
+    fn a_mistake_that_somebody_mends_is_no_refusal_of_the_event() {
+        assert!([400, 409, 410, 413, 415, 422].into_iter().all(is_refusal));
+        assert!(![200, 301, 401, 404, 429, 500, 503].into_iter().any(is_refusal));
+    }
+}

@@ -1,0 +1,108 @@
+//! Is a backup whole, and does what came after it come back?
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use gatestamp::downlink::PublicKey;
+use gatestamp_receiver::command::Signer;
+use gatestamp_receiver::store::{self, Place, Value};
+use hil_tests::clock::await_condition;
+use hil_tests::mosquitto::Mosquitto;
+
+use crate::rig::process::{PROGRAM, Receiver, configure};
+use crate::rig::truck::Truck;
+use crate::rig::{Database, postgres};
+
+const TOTAL: u64 = 300;
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn call(command: &str, config: &Path, copy: &Path) -> Result<String, String> {
+    // PostgreSQL's programs of the server's own version.
+    let folder = postgres::program("pg_dump").parent().map(Path::to_owned).unwrap_or_default();
+    let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap_or_default());
+    let done = Command::new(PROGRAM).env("PATH", path).arg(command).arg("--config").arg(config).arg(copy).output();
+    let done = done.expect("the program runs");
+    let [out, err] = [done.stdout, done.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    if done.status.success() { Ok(out) } else { Err(err) }
+}
+
+fn events(place: &Place) -> i64 {
+    let count = store::beside(place).and_then(|mut store| store.query("SELECT count(*) FROM event", &[]));
+    count.ok().and_then(|rows| rows.first()?.first().and_then(Value::int)).unwrap_or(0)
+}
+
+/// Loses the database.
+fn lose(database: &Database) {
+    match database.place() {
+        Place::Sqlite(file) => {
+            for ending in ["", "-wal", "-shm"] {
+                let _ = fs::remove_file(format!("{}{ending}", file.display()));
+            }
+        }
+        Place::Postgres { url, .. } => {
+            let mut client = ::postgres::Client::connect(&url, ::postgres::NoTls).expect("connects");
+            client.batch_execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public").expect("dropped");
+        }
+    }
+}
+
+/// The backup is from the middle; the receiver dies with its database at the end; what came between is asked for and comes again.
+fn dispatch_restored_from_backup(database: &Database, dir: &Path) {
+    let key = dir.join("dispatch.key");
+    fs::write(&key, "07".repeat(32)).expect("written");
+    let public = PublicKey::read(&Signer::read(&key).expect("a key").public()).expect("a key");
+    let broker = Mosquitto::start(dir).expect("a broker");
+    let more = "[commands]\nkey = \"dispatch.key\"\nhole_patience_s = 1";
+    let config = configure(dir, "receiver", broker.port(), &database.place(), more);
+    let mut receiver = Receiver::start(&config);
+    let truck = Truck::start(broker.port(), "t1", TOTAL, Some(public));
+    assert!(await_condition(PATIENCE, || truck.thru() >= TOTAL / 3), "{}", receiver.log());
+    let copy = dir.join("copy");
+    call("backup", &config, &copy).expect("a backup beside a running receiver");
+    assert!(call("backup", &config, &copy).expect_err("twice").contains("is there already"));
+    assert!(call("restore", &config, &copy).is_err(), "over a database that is there");
+    assert!(await_condition(PATIENCE, || truck.thru() == TOTAL), "{}", receiver.log());
+
+    receiver.kill();
+    lose(database);
+    call("restore", &config, &copy).expect("restored");
+    let then = events(&database.place());
+    assert!(then >= i64::try_from(TOTAL / 3).expect("small"), "{then}");
+    assert!(then < i64::try_from(TOTAL).expect("small"), "the backup is from before the end: {then}");
+    receiver.restart();
+    let filled = || events(&database.place()) == i64::try_from(TOTAL).expect("small");
+    assert!(await_condition(PATIENCE, filled), "{}", receiver.log());
+    assert!(truck.commands() >= 1);
+}
+
+#[test]
+fn dispatch_restored_from_backup_in_sqlite() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    dispatch_restored_from_backup(&Database::sqlite(dir.path()), dir.path());
+}
+
+#[test]
+fn dispatch_restored_from_backup_in_postgres() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    dispatch_restored_from_backup(&Database::postgres(dir.path()), dir.path());
+}
+
+#[test]
+fn a_damaged_backup_is_refused() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let database = Database::sqlite(dir.path());
+    let config = configure(dir.path(), "receiver", 1, &database.place(), "");
+    drop(store::open(&database.place()).expect("made"));
+    let copy = dir.path().join("copy");
+    call("backup", &config, &copy).expect("a backup");
+    let mut bytes = fs::read(&copy).expect("read");
+    let middle = bytes.len() / 2;
+    bytes[middle..].fill(0xA5);
+    fs::write(&copy, bytes).expect("written");
+    lose(&database);
+    call("restore", &config, &copy).expect_err("restored what is damaged");
+    let Place::Sqlite(file) = database.place() else { panic!("SQLite") };
+    assert!(!file.exists(), "a damaged backup is in place");
+}

@@ -1,0 +1,186 @@
+//! Does what `init` and `add-truck` make work as it is, and keep each truck to its own topics?
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use gatestamp::besttime::{BestTime, TimeSource};
+use gatestamp::io::mqtt::tls::Credentials;
+use geofence::UnixMillis;
+use rumqttc::v5::mqttbytes::v5::{Packet, PubAckReason};
+use tempfile::TempDir;
+
+use crate::rig::broker::{Client, Secured, free_port};
+use crate::rig::process::{PROGRAM, Receiver};
+use crate::rig::{block_on, event};
+
+fn call(arguments: &[&str]) -> Output {
+    Command::new(PROGRAM).args(arguments).output().expect("the program runs")
+}
+
+fn good(arguments: &[&str]) -> String {
+    let done = call(arguments);
+    assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8(done.stdout).expect("UTF-8")
+}
+
+fn refused(arguments: &[&str]) -> String {
+    let done = call(arguments);
+    assert_eq!(done.status.code(), Some(1), "{arguments:?}");
+    String::from_utf8(done.stderr).expect("UTF-8")
+}
+
+/// An installation with the trucks t1 and t2.
+fn installation(port: u16) -> (TempDir, String) {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let place = dir.path().join("dispatch").display().to_string();
+    good(&["init", &place, "--host", "dispatch.example.com", "--port", &port.to_string()]);
+    for truck in ["t1", "t2"] {
+        good(&["add-truck", &place, event::FLEET, truck]);
+    }
+    (dir, place)
+}
+
+async fn truck(port: u16, place: &str, name: &str) -> Result<Client, String> {
+    let folder = Path::new(place).join("trucks").join(format!("{}.{name}", event::FLEET));
+    Client::connect(port, &folder, "truck", &format!("{}-{name}", event::FLEET)).await
+}
+
+#[test]
+fn a_truck_delivers_with_its_bundle_and_the_receiver_acknowledges() {
+    let port = free_port();
+    let (_dir, place) = installation(port);
+    let _broker = Secured::start(Path::new(&place), port);
+    let config = Path::new(&place).join("receiver/receiver.toml");
+    good(&["check", "--config", config.to_str().expect("UTF-8")]);
+    let receiver = Receiver::start(&config);
+    let done = block_on(async {
+        let mut truck = truck(port, &place, "t1").await?;
+        truck.subscribe(&event::topic("t1", "down/ack")).await?;
+        // Nobody may be listening yet; the receiver's session does not exist before its first connection.
+        loop {
+            let answer = truck.publish(&event::topic("t1", "events"), event::arrival("t1", 1)).await?;
+            if answer == PubAckReason::Success {
+                break;
+            }
+        }
+        truck.until(|packet| if let Packet::Publish(ack) = packet { Some(ack.payload.clone()) } else { None }).await
+    });
+    let ack: serde_json::Value =
+        serde_json::from_slice(&done.unwrap_or_else(|why| panic!("{why}: {}", receiver.log())))
+            .expect("an acknowledgement");
+    assert_eq!((ack["device"].as_str(), ack["thru"].as_u64()), (Some("acme-t1"), Some(1)));
+    let status = good(&["status", "--config", config.to_str().expect("UTF-8")]);
+    assert!(status.starts_with("acme/t1 (acme-t1): complete to 1, last event"), "{status}");
+}
+
+#[test]
+fn a_truck_may_neither_write_nor_read_what_is_another_trucks() {
+    let port = free_port();
+    let (_dir, place) = installation(port);
+    let broker = Secured::start(Path::new(&place), port);
+    block_on(async {
+        let mut first = truck(port, &place, "t1").await.expect("connects");
+        let mut second = truck(port, &place, "t2").await.expect("connects");
+        let mut dispatch =
+            Client::connect(port, &Path::new(&place).join("receiver"), "receiver", "d").await.expect("connects");
+        for topic in
+            [event::topic("t2", "events"), event::topic("t1", "down/ack"), "gatestamp/v1/other/t1/events".to_owned()]
+        {
+            let answer = first.publish(&topic, b"{}".to_vec()).await.expect("answered");
+            assert_eq!(answer, PubAckReason::NotAuthorized, "{topic}");
+        }
+        // What it is not meant to hear does not reach it, however it asks.
+        for filter in ["gatestamp/#", "#"] {
+            first.subscribe(filter).await.expect("answered");
+        }
+        first.subscribe(&event::topic("t2", "down/#")).await.expect("answered");
+        second.subscribe(&event::topic("t2", "down/#")).await.expect("answered");
+        second.publish(&event::topic("t2", "events"), event::arrival("t2", 1)).await.expect("answered");
+        dispatch.publish(&event::topic("t2", "down/command"), b"for t2".to_vec()).await.expect("answered");
+        dispatch.publish(&event::topic("t1", "down/command"), b"for t1".to_vec()).await.expect("answered");
+        let body = |packet: &Packet| if let Packet::Publish(got) = packet { Some(got.payload.to_vec()) } else { None };
+        assert_eq!(second.until(body).await.expect("came"), b"for t2");
+        assert_eq!(first.until(body).await.expect("came"), b"for t1", "its own, and nothing before it");
+        good(&["remove-truck", &place, event::FLEET, "t1"]);
+        broker.reload();
+        let own = event::topic("t1", "events");
+        // The broker reads its ACL when it gets to it.
+        for _ in 0..100 {
+            if first.publish(&own, b"{}".to_vec()).await == Ok(PubAckReason::NotAuthorized) {
+                return;
+            }
+        }
+        panic!("a truck that was removed still writes");
+    });
+}
+
+#[test]
+fn a_certificate_of_another_authority_does_not_get_in() {
+    let port = free_port();
+    let (_dir, place) = installation(port);
+    let (_other_dir, other) = installation(free_port());
+    let _broker = Secured::start(Path::new(&place), port);
+    let own = Path::new(&place).join("trucks/acme.t1");
+    // It believes our broker, and shows the certificate of somebody else.
+    fs::copy(own.join("ca.crt"), Path::new(&other).join("trucks/acme.t1/ca.crt")).expect("copied");
+    let connected = block_on(truck(port, &other, "t1"));
+    assert!(connected.is_err(), "got in");
+    assert!(block_on(truck(port, &place, "t1")).is_ok());
+}
+
+#[test]
+fn a_bundle_is_what_the_agent_takes() {
+    let (_dir, place) = installation(free_port());
+    let bundle = Path::new(&place).join("trucks/acme.t1");
+    let text = fs::read_to_string(bundle.join("gatestamp.toml")).expect("read");
+    let config = gatestamp::config::read("gatestamp.toml", &text).expect("accepted");
+    assert_eq!(config.truck.device(), "acme-t1");
+    let mqtt = config.mqtt.expect("a broker");
+    assert_eq!(mqtt.host, "dispatch.example.com");
+    let mut files = mqtt.tls.expect("certificates");
+    for file in [&mut files.ca, &mut files.cert, &mut files.key] {
+        *file = bundle.join(&*file);
+    }
+    let released = BestTime { utc: gatestamp::version::released(), source: TimeSource::Release };
+    let later = BestTime { utc: UnixMillis(released.utc.0 + 10 * 365 * 86_400_000), source: TimeSource::Gnss };
+    for time in [released, later] {
+        let credentials = Credentials::read(&files, time).expect("good");
+        assert_eq!(credentials.doubts, vec![]);
+    }
+    let key = fs::read_to_string(Path::new(&place).join("receiver/dispatch.pub")).expect("read");
+    assert!(text.contains(&format!("keys = [\"{}\"]", key.trim())), "{text}");
+    assert!(!config.dispatch.keys.is_empty());
+}
+
+#[test]
+fn nothing_is_written_over_and_keys_are_the_owners_alone() {
+    let (_dir, place) = installation(free_port());
+    let mode = |name: &str| {
+        let found = fs::metadata(Path::new(&place).join(name)).expect("is there");
+        found.permissions().mode() & 0o777
+    };
+    for key in
+        ["ca/ca.key", "broker/broker.key", "receiver/receiver.key", "receiver/dispatch.key", "trucks/acme.t1/truck.key"]
+    {
+        assert_eq!(mode(key), 0o600, "{key}");
+    }
+    let before = fs::read(Path::new(&place).join("trucks/acme.t1/truck.key")).expect("read");
+    assert!(refused(&["add-truck", &place, "acme", "t1"]).contains("is there already"));
+    assert_eq!(fs::read(Path::new(&place).join("trucks/acme.t1/truck.key")).expect("read"), before);
+    assert!(refused(&["init", &place, "--host", "x"]).contains("not empty"));
+    assert!(refused(&["add-truck", &place, "acme", "a/b"]).contains("A-Z a-z 0-9"));
+    assert!(refused(&["add-truck", &place, &"f".repeat(32), &"t".repeat(32)]).contains("longer than"));
+    assert!(refused(&["remove-truck", &place, "acme", "t9"]).contains("is not there"));
+}
+
+#[test]
+fn the_help_names_each_command_and_where_to_read_on() {
+    let help = good(&["--help"]);
+    for word in
+        ["run", "check", "init", "add-truck", "remove-truck", "status", "backup", "restore", "README.md", "Exit codes"]
+    {
+        assert!(help.contains(word), "{word}: {help}");
+    }
+}

@@ -1,0 +1,9 @@
+//! The receiver from outside: the real binary, a real Mosquitto, and both real databases.
+
+mod backup;
+mod installation;
+mod kills;
+mod rig;
+mod session;
+mod store;
+mod webhook;

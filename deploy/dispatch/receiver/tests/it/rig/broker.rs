@@ -1,0 +1,126 @@
+//! A real Mosquitto with the configuration that `init` made, and whoever connects to it with a certificate.
+
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use gatestamp::besttime::{BestTime, TimeSource};
+use gatestamp::config::TlsFiles;
+use gatestamp::io::mqtt::tls::Credentials;
+use gatestamp::io::mqtt::wire::{Target, Wire};
+use geofence::UnixMillis;
+use hil_tests::clock::await_condition;
+use rumqttc::Transport;
+use rumqttc::v5::mqttbytes::QoS;
+use rumqttc::v5::mqttbytes::v5::{Packet, PubAckReason};
+use rumqttc::v5::{AsyncClient, Event, EventLoop, MqttOptions};
+use rustls::ClientConfig;
+
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A port that is free now.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|bound| bound.local_addr()).expect("a port").port()
+}
+
+/// The broker of an installation; dropping it kills it.
+pub(crate) struct Secured(Child);
+
+impl Secured {
+    pub(crate) fn start(installation: &Path, port: u16) -> Self {
+        let made = installation.join("broker/mosquitto.conf");
+        let config = installation.join("broker/as-root.conf");
+        // A broker started by root would become `mosquitto`, to whom these files do not belong. Others ignore the line.
+        fs::write(&config, fs::read_to_string(made).expect("made by init") + "\nuser root\n").expect("written");
+        let log = fs::File::create(installation.join("broker/log")).expect("a log");
+        let spawn = |program: &str| {
+            let mut command = Command::new(program);
+            command.arg("-c").arg(&config).stdin(Stdio::null()).stdout(Stdio::null());
+            command.stderr(log.try_clone().expect("a log")).spawn()
+        };
+        let process = spawn("mosquitto").or_else(|_| spawn("/usr/sbin/mosquitto"));
+        let broker = Self(process.expect("mosquitto is installed (Debian: apt install mosquitto)"));
+        let listens = || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok();
+        let told = || fs::read_to_string(installation.join("broker/log")).unwrap_or_default();
+        assert!(await_condition(PATIENCE, listens), "mosquitto does not listen: {}", told());
+        broker
+    }
+
+    /// What `systemctl reload mosquitto` does.
+    pub(crate) fn reload(&self) {
+        let done = Command::new("kill").arg("-HUP").arg(self.0.id().to_string()).status();
+        assert!(done.expect("kill is there").success());
+    }
+}
+
+impl Drop for Secured {
+    fn drop(&mut self) {
+        // Both fail only if it is dead already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Somebody at the broker.
+pub(crate) struct Client {
+    pub(crate) client: AsyncClient,
+    events: EventLoop,
+    _wire: Wire,
+}
+
+impl Client {
+    /// Connects with the certificate and key in `folder`, whose files begin with `name`.
+    pub(crate) async fn connect(port: u16, folder: &Path, name: &str, id: &str) -> Result<Self, String> {
+        let [cert, key] = ["crt", "key"].map(|ending| folder.join(format!("{name}.{ending}")));
+        let files = TlsFiles { ca: folder.join("ca.crt"), cert, key };
+        let now = gatestamp_receiver::clock::wall_ms();
+        let time = BestTime { utc: UnixMillis(now), source: TimeSource::System };
+        let credentials = Credentials::read(&files, time).map_err(|faults| format!("{faults:?}"))?;
+        Self::open(port, id, Some((credentials.client(time), time))).await
+    }
+
+    /// Connects to a broker that asks for nothing.
+    pub(crate) async fn plain(port: u16, id: &str) -> Result<Self, String> {
+        Self::open(port, id, None).await
+    }
+
+    async fn open(port: u16, id: &str, tls: Option<(Arc<ClientConfig>, BestTime)>) -> Result<Self, String> {
+        let target = Target { host: "localhost", port, tls, unacknowledged_max: PATIENCE };
+        let wire = Wire::open(&target, Arc::default()).await?;
+        let mut options = MqttOptions::new(id, wire.address(), port);
+        options.set_transport(Transport::unix()).set_clean_start(true);
+        let (client, events) = AsyncClient::new(options, 64);
+        let mut client = Self { client, events, _wire: wire };
+        client.until(|packet| matches!(packet, Packet::ConnAck(_)).then_some(())).await?;
+        Ok(client)
+    }
+
+    /// Waits for a packet that `wanted` knows what to do with.
+    pub(crate) async fn until<T>(&mut self, mut wanted: impl FnMut(&Packet) -> Option<T>) -> Result<T, String> {
+        let found = async {
+            loop {
+                if let Event::Incoming(packet) = self.events.poll().await.map_err(|fault| fault.to_string())?
+                    && let Some(found) = wanted(&packet)
+                {
+                    return Ok(found);
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, found).await.map_err(|_| "nothing came".to_owned())?
+    }
+
+    /// Publishes, and gives the broker's answer.
+    pub(crate) async fn publish(&mut self, topic: &str, body: Vec<u8>) -> Result<PubAckReason, String> {
+        self.client.try_publish(topic, QoS::AtLeastOnce, false, body).map_err(|fault| fault.to_string())?;
+        self.until(|packet| if let Packet::PubAck(answer) = packet { Some(answer.reason) } else { None }).await
+    }
+
+    /// Subscribes and waits for the answer.
+    pub(crate) async fn subscribe(&mut self, filter: &str) -> Result<(), String> {
+        self.client.try_subscribe(filter, QoS::AtLeastOnce).map_err(|fault| fault.to_string())?;
+        self.until(|packet| matches!(packet, Packet::SubAck(_)).then_some(())).await
+    }
+}

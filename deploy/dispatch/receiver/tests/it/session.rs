@@ -1,0 +1,138 @@
+//! What does the receiver say, to whom, and when?
+
+use std::process::Command;
+
+use gatestamp_receiver::ledger::Ledger;
+use gatestamp_receiver::message::read;
+use gatestamp_receiver::store::{self, Value};
+use hil_tests::clock::await_condition;
+use hil_tests::mosquitto::Mosquitto;
+use rumqttc::v5::mqttbytes::v5::{Packet, PubAckReason};
+use serde_json::Value as Json;
+
+use crate::rig::broker::{Client, PATIENCE};
+use crate::rig::process::{PROGRAM, Receiver, configure};
+use crate::rig::{Database, block_on, event};
+
+/// The next acknowledgement to the truck t1.
+async fn ack(client: &mut Client) -> Result<Json, String> {
+    let body = |packet: &Packet| {
+        let Packet::Publish(got) = packet else { return None };
+        got.topic.ends_with(b"down/ack").then(|| got.payload.clone())
+    };
+    serde_json::from_slice(&client.until(body).await?).map_err(|fault| fault.to_string())
+}
+
+/// Publishes until somebody listens: a receiver that was just started has no session yet.
+async fn publish(client: &mut Client, body: Vec<u8>) -> Result<(), String> {
+    while client.publish(&event::topic("t1", "events"), body.clone()).await? != PubAckReason::Success {}
+    Ok(())
+}
+
+#[test]
+fn every_start_and_every_connection_acknowledges_again() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let place = Database::sqlite(dir.path()).place();
+    {
+        let mut ledger = Ledger::new(store::open(&place).expect("opens"));
+        let topic = event::topic("t1", "events");
+        let batch: Vec<_> = (1..=3).map(|n| read(topic.as_bytes(), &event::arrival("t1", n))).collect();
+        ledger.take(&batch, 0).expect("taken");
+    }
+    let mut broker = Mosquitto::start(dir.path()).expect("a broker");
+    let receiver = Receiver::start(&configure(dir.path(), "receiver", broker.port(), &place, ""));
+    for _ in 0..2 {
+        let acked = block_on(async {
+            let mut truck = Client::plain(broker.port(), "acme-t1").await?;
+            truck.subscribe(&event::topic("t1", "down/ack")).await?;
+            ack(&mut truck).await
+        });
+        let acked = acked.unwrap_or_else(|why| panic!("{why}: {}", receiver.log()));
+        assert_eq!((acked["thru"].as_u64(), acked["device"].as_str()), (Some(3), Some("acme-t1")));
+        // With the broker dies what it had retained.
+        broker.restart().expect("a broker");
+    }
+}
+
+#[test]
+fn a_hole_is_named_above_and_what_is_no_event_is_kept_and_not_asked_for_again() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let place = Database::sqlite(dir.path()).place();
+    let broker = Mosquitto::start(dir.path()).expect("a broker");
+    let receiver = Receiver::start(&configure(dir.path(), "receiver", broker.port(), &place, ""));
+    let acked = block_on(async {
+        let mut truck = Client::plain(broker.port(), "acme-t1").await?;
+        truck.subscribe(&event::topic("t1", "down/ack")).await?;
+        publish(&mut truck, b"not an event".to_vec()).await?;
+        publish(&mut truck, event::arrival("t2", 1)).await?;
+        for sequence in [1, 3, 4] {
+            publish(&mut truck, event::arrival("t1", sequence)).await?;
+        }
+        loop {
+            let acked = ack(&mut truck).await?;
+            if acked["have"] == serde_json::json!([[3, 4]]) {
+                return Ok::<Json, String>(acked);
+            }
+        }
+    });
+    let acked = acked.unwrap_or_else(|why| panic!("{why}: {}", receiver.log()));
+    assert_eq!(acked["thru"].as_u64(), Some(1));
+    let kept =
+        store::beside(&place).expect("opens").query("SELECT why FROM refused ORDER BY number", &[]).expect("asked");
+    let why: Vec<&str> = kept.iter().filter_map(|row| row[0].text()).collect();
+    assert!(why.len() == 2 && why[0].starts_with("not JSON") && why[1].contains("whose topic this is"), "{why:?}");
+}
+
+#[test]
+fn its_presence_is_retained_and_its_death_is_told_by_the_broker() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let broker = Mosquitto::start(dir.path()).expect("a broker");
+    let place = Database::sqlite(dir.path()).place();
+    let mut receiver = Receiver::start(&configure(dir.path(), "receiver", broker.port(), &place, ""));
+    let said = |packet: &Packet| if let Packet::Publish(got) = packet { Some(got.payload.to_vec()) } else { None };
+    block_on(async {
+        let mut watcher = Client::plain(broker.port(), "watcher").await.expect("connects");
+        watcher.subscribe("gatestamp/v1/dispatch/receiver").await.expect("answered");
+        assert_eq!(watcher.until(said).await.expect("told"), b"{\"status\":\"online\"}");
+        receiver.kill();
+        assert_eq!(watcher.until(said).await.expect("told"), b"{\"status\":\"offline\"}");
+    });
+}
+
+#[test]
+fn a_second_receiver_over_sqlite_refuses_to_start_and_says_why() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let place = Database::sqlite(dir.path()).place();
+    let _first = store::open(&place).expect("opens");
+    let config = configure(dir.path(), "second", 1, &place, "");
+    let done = Command::new(PROGRAM).arg("run").arg("--config").arg(&config).output().expect("runs");
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert_eq!(done.status.code(), Some(78), "{said}");
+    assert!(said.contains("another receiver has this database open"), "{said}");
+}
+
+#[test]
+fn while_the_database_is_away_nothing_is_acknowledged_and_then_everything() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let Database::Postgres(mut server) = Database::postgres(dir.path()) else { panic!("PostgreSQL") };
+    let broker = Mosquitto::start(dir.path()).expect("a broker");
+    let receiver = Receiver::start(&configure(dir.path(), "receiver", broker.port(), &server.place(), ""));
+    block_on(async {
+        let mut truck = Client::plain(broker.port(), "acme-t1").await.expect("connects");
+        truck.subscribe(&event::topic("t1", "down/ack")).await.expect("answered");
+        publish(&mut truck, event::arrival("t1", 1)).await.expect("taken");
+        assert_eq!(ack(&mut truck).await.expect("acknowledged")["thru"].as_u64(), Some(1));
+        server.kill();
+        publish(&mut truck, event::arrival("t1", 2)).await.expect("the broker takes it");
+        assert!(await_condition(PATIENCE, || receiver.log().contains("the database:")), "{}", receiver.log());
+    });
+    server.restart();
+    block_on(async {
+        let mut truck = Client::plain(broker.port(), "acme-t1").await.expect("connects");
+        truck.subscribe(&event::topic("t1", "down/ack")).await.expect("answered");
+        // What is retained is 1; then comes 2, which the broker has kept meanwhile.
+        while ack(&mut truck).await.expect("acknowledged")["thru"].as_u64() != Some(2) {}
+    });
+    let rows = store::beside(&server.place()).expect("opens").query("SELECT count(*) FROM event", &[]).expect("asked");
+    assert_eq!(rows, [[Value::Int(2)]]);
+}

@@ -1,0 +1,183 @@
+//! What is true of the ledger, on both real databases.
+
+use gatestamp_receiver::ledger::Ledger;
+use gatestamp_receiver::message::{Message, read};
+use gatestamp_receiver::store::{self, Place, StoreError, Value};
+
+use crate::rig::{Database, event};
+
+const T0: i64 = 1_795_305_600_000;
+const PATIENCE: i64 = 300_000;
+
+/// One story on both databases.
+fn on_both(story: impl Fn(&Place, &mut Ledger)) {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    for database in [Database::sqlite(dir.path()), Database::postgres(dir.path())] {
+        let place = database.place();
+        let mut ledger = open(&place);
+        story(&place, &mut ledger);
+    }
+}
+
+fn open(place: &Place) -> Ledger {
+    Ledger::new(store::open(place).expect("the database opens"))
+}
+
+fn ask(place: &Place, sql: &'static str) -> Vec<Vec<Value>> {
+    store::beside(place).expect("opens").query(sql, &[]).expect("asked")
+}
+
+fn arrivals(sequences: impl IntoIterator<Item = u64>) -> Vec<Message> {
+    sequences.into_iter().map(|sequence| message(&event::arrival("t1", sequence))).collect()
+}
+
+fn message(body: &[u8]) -> Message {
+    read(event::topic("t1", "events").as_bytes(), body)
+}
+
+fn state(complete_thru: i64) -> Message {
+    read(event::topic("t1", "state").as_bytes(), format!("{{\"complete_thru\":{complete_thru}}}").as_bytes())
+}
+
+/// `thru` and `have` of the one truck.
+fn acked(ledger: &mut Ledger) -> (i64, Vec<(i64, i64)>) {
+    let key = ledger.devices().expect("asked").into_iter().next().expect("a device");
+    ledger.ack(key).expect("asked").map_or((0, Vec::new()), |ack| (ack.thru, ack.have))
+}
+
+#[test]
+fn the_acknowledgement_is_contiguous_and_outlives_the_receiver() {
+    on_both(|place, ledger| {
+        ledger.take(&arrivals([1, 2, 4, 5, 8]), T0).expect("taken");
+        assert_eq!(acked(ledger), (2, vec![(4, 5), (8, 8)]));
+        // A connection beside stands for the next receiver: this one still holds the file.
+        let mut next = Ledger::new(store::beside(place).expect("opens"));
+        assert_eq!(acked(&mut next), (2, vec![(4, 5), (8, 8)]));
+        ledger.take(&arrivals([3]), T0).expect("taken");
+        assert_eq!(acked(&mut next), (5, vec![(8, 8)]));
+    });
+}
+
+#[test]
+fn a_history_longer_than_one_stride_is_followed_to_its_end() {
+    on_both(|_, ledger| {
+        ledger.take(&arrivals(2..=2_500), T0).expect("taken");
+        assert_eq!(acked(ledger).0, 0);
+        ledger.take(&arrivals([1]), T0).expect("taken");
+        assert_eq!(acked(ledger), (2_500, vec![]));
+    });
+}
+
+#[test]
+fn a_copy_is_dropped_and_other_bytes_under_a_known_id_are_kept_beside() {
+    on_both(|place, ledger| {
+        let mut other = event::arrival("t1", 1);
+        other.push(b' ');
+        let taken = ledger.take(&arrivals([1, 1]), T0).expect("taken");
+        assert_eq!((taken.new, taken.copies, taken.conflicts), (1, 1, 0));
+        for _ in 0..2 {
+            let taken = ledger.take(&[message(&other)], T0).expect("taken");
+            assert_eq!((taken.new, taken.copies, taken.conflicts), (0, 0, 1));
+        }
+        assert_eq!(ask(place, "SELECT body FROM event"), [[Value::Bytes(event::arrival("t1", 1))]]);
+        assert_eq!(ask(place, "SELECT body FROM conflict"), [[Value::Bytes(other)]]);
+        assert_eq!(acked(ledger).0, 1);
+    });
+}
+
+#[test]
+fn a_range_declared_lost_counts_as_received_and_is_shown_as_a_loss() {
+    on_both(|place, ledger| {
+        ledger.take(&arrivals([1, 2]), T0).expect("taken");
+        let taken = ledger.take(&[message(&event::lost("t1", 10, 3, 9))], T0).expect("taken");
+        assert_eq!((taken.new, taken.losses, acked(ledger)), (1, 1, (10, vec![])));
+        let shown = ask(place, "SELECT first, last, count, named_by FROM losses");
+        assert_eq!(shown, [[Value::Int(3), Value::Int(9), Value::Int(7), Value::Int(10)]]);
+    });
+}
+
+#[test]
+fn what_is_refused_is_kept_with_its_reason() {
+    on_both(|place, ledger| {
+        let taken = ledger.take(&[message(b"\xff\0{")], T0).expect("taken");
+        assert_eq!(taken.refused, 1);
+        let kept = ask(place, "SELECT why, body FROM refused");
+        assert_eq!(kept[0][1], Value::Bytes(b"\xff\0{".to_vec()));
+        assert!(kept[0][0].text().is_some_and(|why| why.starts_with("not JSON")));
+    });
+}
+
+#[test]
+fn a_truck_cannot_fill_the_table_with_names() {
+    on_both(|place, ledger| {
+        for n in 0..40 {
+            let text = String::from_utf8(event::arrival("t1", 1)).expect("UTF-8");
+            let other = text.replace("\"acme-t1-1\"", &format!("\"gateway{n}-1\""));
+            ledger.take(&[message(other.as_bytes())], T0).expect("taken");
+        }
+        assert_eq!(ask(place, "SELECT count(*) FROM device"), [[Value::Int(32)]]);
+        assert_eq!(ask(place, "SELECT count(*) FROM refused"), [[Value::Int(8)]]);
+    });
+}
+
+#[test]
+fn a_hole_that_the_broker_was_given_is_asked_for_after_minutes_and_then_more_rarely() {
+    on_both(|_, ledger| {
+        ledger.take(&arrivals([1, 4]), T0).expect("taken");
+        ledger.take(&[state(0)], T0).expect("taken");
+        assert_eq!(ledger.requests(T0 + 10 * PATIENCE, PATIENCE).expect("asked"), [], "sent by no means yet");
+        ledger.take(&[state(4)], T0).expect("taken");
+        assert_eq!(ledger.requests(T0 + PATIENCE - 1, PATIENCE).expect("asked"), []);
+        let asked = ledger.requests(T0 + PATIENCE, PATIENCE).expect("asked");
+        assert_eq!((asked.len(), asked[0].from, asked[0].device.as_str()), (1, 2, "acme-t1"));
+        assert_eq!(ledger.requests(T0 + 2 * PATIENCE, PATIENCE).expect("asked"), []);
+        let again = ledger.requests(T0 + 3 * PATIENCE, PATIENCE).expect("asked");
+        assert!(again[0].counter > asked[0].counter);
+        ledger.take(&arrivals([2, 3]), T0 + 3 * PATIENCE).expect("taken");
+        assert_eq!(ledger.requests(T0 + 99 * PATIENCE, PATIENCE).expect("asked"), []);
+    });
+}
+
+#[test]
+fn the_view_shows_typed_columns() {
+    on_both(|place, ledger| {
+        ledger.take(&arrivals([1]), T0).expect("taken");
+        let sql = "SELECT fleet, truck, sequence, type, facility, visit, revision, latitude, json FROM events";
+        let row = &ask(place, sql)[0];
+        assert_eq!((row[0].text(), row[1].text(), row[2].int()), (Some("acme"), Some("t1"), Some(1)));
+        assert_eq!((row[4].text(), row[5].text(), row[6].int()), (Some("hub"), Some("v1"), Some(1)));
+        assert_eq!(row[7], Value::Real(48.1));
+        assert_eq!(row[8].text().map(str::as_bytes), Some(event::arrival("t1", 1).as_slice()));
+        let times = "SELECT CAST(time AS TEXT), CAST(at_hi AS TEXT) FROM events";
+        let times = &ask(place, times)[0];
+        assert!(
+            times[0].text().is_some_and(|time| time.starts_with("2026-11-22") && time.contains("36:01.25")),
+            "{times:?}"
+        );
+    });
+}
+
+#[test]
+fn a_database_of_a_later_release_is_refused_by_name() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    for database in [Database::sqlite(dir.path()), Database::postgres(dir.path())] {
+        let place = database.place();
+        drop(open(&place));
+        let mut store = store::beside(&place).expect("opens");
+        store.execute("UPDATE meta SET value = '7'", &[]).expect("changed");
+        drop(store);
+        for opened in [store::open(&place), store::beside(&place)] {
+            let Err(StoreError::Refused(why)) = opened else { panic!("opened, or failed otherwise") };
+            assert!(why.contains("version 7"), "{why}");
+        }
+    }
+}
+
+#[test]
+fn a_second_receiver_over_one_file_is_refused_in_plain_words() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let place = Database::sqlite(dir.path()).place();
+    let _first = open(&place);
+    let Err(StoreError::Refused(why)) = store::open(&place) else { panic!("opened twice") };
+    assert!(why.contains("another receiver") && why.contains("PostgreSQL"), "{why}");
+}

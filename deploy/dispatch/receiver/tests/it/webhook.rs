@@ -1,0 +1,119 @@
+//! Does somebody else's system get every event, in order, whatever it answers?
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use gatestamp_receiver::ledger::Ledger;
+use gatestamp_receiver::message::read;
+use gatestamp_receiver::store::{self, Value};
+use gatestamp_receiver::webhook::signature;
+use hil_tests::clock::await_condition;
+
+use crate::rig::process::{Receiver, configure};
+use crate::rig::{Database, event};
+
+const SECRET: &str = "0123456789abcdef";
+const PATIENCE: Duration = Duration::from_secs(60);
+/// What the other side refuses for good.
+const POISON: &str = "acme-t1-3";
+
+/// The accepted bodies of each truck, in the order of their posts.
+type Accepted = Arc<Mutex<BTreeMap<String, Vec<u64>>>>;
+
+/// Somebody else's system: overloaded every fifth time, and it will not have the poisoned event.
+fn listen(listener: TcpListener, accepted: &Accepted) {
+    for (number, stream) in listener.incoming().enumerate() {
+        let Ok(stream) = stream else { continue };
+        let Some((headers, body)) = request(&stream) else { continue };
+        let json: serde_json::Value = serde_json::from_slice(&body).expect("a CloudEvent");
+        let id = json.get("id").and_then(serde_json::Value::as_str).expect("an id");
+        assert_eq!(headers.get("x-gatestamp-id").map(String::as_str), Some(id));
+        let given = headers.get("x-gatestamp-signature").expect("signed");
+        let at = given.strip_prefix("t=").and_then(|rest| rest.split(',').next()?.parse().ok()).expect("a time");
+        assert_eq!(*given, signature(SECRET.as_bytes(), at, &body));
+        let status = match (id, number % 5) {
+            (_, 4) => "503 Service Unavailable",
+            (POISON, _) => "422 Unprocessable Content",
+            _ => {
+                let (truck, sequence) = id.rsplit_once('-').expect("device and sequence");
+                let sequence = sequence.parse().expect("a number");
+                accepted.lock().expect("no panic").entry(truck.to_owned()).or_default().push(sequence);
+                "204 No Content"
+            }
+        };
+        // The receiver may have been killed meanwhile.
+        let _ = (&stream)
+            .write_all(format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").as_bytes());
+    }
+}
+
+fn request(stream: &TcpStream) -> Option<(BTreeMap<String, String>, Vec<u8>)> {
+    let mut reader = BufReader::new(stream);
+    let mut headers = BTreeMap::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok().filter(|read| *read > 0)?;
+        if line.trim().is_empty() {
+            break;
+        }
+        if let Some((name, value)) = line.split_once(':') {
+            headers.insert(name.to_lowercase(), value.trim().to_owned());
+        }
+    }
+    let mut body = vec![0; headers.get("content-length")?.parse().ok()?];
+    reader.read_exact(&mut body).ok()?;
+    Some((headers, body))
+}
+
+fn delivers(database: &Database, dir: &Path) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let port = listener.local_addr().expect("bound").port();
+    let accepted = Accepted::default();
+    let shared = Arc::clone(&accepted);
+    std::thread::spawn(move || listen(listener, &shared));
+    std::fs::write(dir.join("webhook.secret"), SECRET).expect("written");
+    {
+        let mut ledger = Ledger::new(store::open(&database.place()).expect("opens"));
+        let all = ["t1", "t2"].into_iter().flat_map(|truck| (1..=6).map(move |n| (truck, n)));
+        let batch: Vec<_> =
+            all.map(|(truck, n)| read(event::topic(truck, "events").as_bytes(), &event::arrival(truck, n))).collect();
+        ledger.take(&batch, 0).expect("taken");
+    }
+    let more = format!("[webhook]\nurl = \"http://127.0.0.1:{port}/hook\"\nsecret = \"webhook.secret\"");
+    // No broker there: the webhook does not depend on it.
+    let config = configure(dir, "receiver", 1, &database.place(), &more);
+    let mut receiver = Receiver::start(&config);
+    let some = || !accepted.lock().expect("no panic").is_empty();
+    assert!(await_condition(PATIENCE, some), "{}", receiver.log());
+    receiver.restart();
+    let done = || {
+        let accepted = accepted.lock().expect("no panic");
+        ["acme-t1", "acme-t2"].iter().all(|truck| accepted.get(*truck).is_some_and(|got| got.last() == Some(&6)))
+    };
+    assert!(await_condition(PATIENCE, done), "{:?}\n{}", accepted.lock(), receiver.log());
+    for (truck, got) in accepted.lock().expect("no panic").iter() {
+        let mut once = got.clone();
+        once.dedup();
+        let wanted: Vec<u64> = (1..=6).filter(|n| format!("{truck}-{n}") != POISON).collect();
+        assert_eq!(once, wanted, "{truck}: in order, a copy at most beside itself");
+    }
+    let noted = "SELECT e.id FROM unhooked u JOIN event e ON e.arrival = u.arrival";
+    let noted = store::beside(&database.place()).expect("opens").query(noted, &[]).expect("asked");
+    assert_eq!(noted, [[Value::from(POISON)]]);
+}
+
+#[test]
+fn each_event_is_posted_in_order_across_refusals_and_kills_from_sqlite() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    delivers(&Database::sqlite(dir.path()), dir.path());
+}
+
+#[test]
+fn each_event_is_posted_in_order_across_refusals_and_kills_from_postgres() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    delivers(&Database::postgres(dir.path()), dir.path());
+}
