@@ -225,16 +225,14 @@ impl Outbox {
             self.ignored_acks += 1;
             return;
         }
-        if thru < self.thru {
-            return;
-        }
+        // Also where dispatch lacks what the journal no longer has: what is above counts all the same.
         self.have = have
             .iter()
             .filter(|(first, last)| first <= last && *last <= self.highest)
             .take(HAVE_MAX)
             .copied()
             .collect();
-        if thru == self.thru {
+        if thru <= self.thru {
             return;
         }
         self.moved_to(thru);

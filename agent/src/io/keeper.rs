@@ -2,7 +2,7 @@
 //! goes on: deciding never stops, and what is held is journaled in order as soon as there is room.
 
 use super::blackbox::Blackbox;
-use super::journal::{Journal, Position};
+use super::journal::{Journal, JournalError, Position};
 use crate::engine::State;
 use crate::event::Event;
 use crate::recording::{Head, Recorded};
@@ -168,6 +168,11 @@ impl Keeper {
         // Plain data into memory: cannot fail.
         self.held.state = serde_json::to_vec(state).unwrap_or_default();
         self.dirty = true;
+    }
+
+    /// The journal could not be read: if it is damaged, only a start that sets it aside mends it.
+    pub fn read_failed(&mut self, error: &JournalError) {
+        self.damaged |= error.is_damage();
     }
 
     fn commit(&mut self, at: Mono) {

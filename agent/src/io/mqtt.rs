@@ -121,7 +121,7 @@ pub(super) async fn run(uplink: Uplink, mut from: Receiver<Outgoing>, to: Sender
                 } else if session.was_put_out() {
                     lasted > STEADY
                 } else {
-                    session.delivered_anything() || (session.was_connected() && lasted > wait)
+                    session.delivered_anything() || (session.was_idle() && lasted > STEADY)
                 };
                 gone
             }

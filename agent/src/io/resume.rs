@@ -109,6 +109,17 @@ fn feed(
             let full = !unsaved.events.is_empty()
                 || match journal.save(&events, &state, position) {
                     Err(JournalError::Full) => true,
+                    // Another release made these, and they may be at dispatch already: they stay as they are.
+                    Err(JournalError::Taken(sequence)) => {
+                        tracing::warn!(
+                            sequence,
+                            "this release derives another event than the journaled one, which stays"
+                        );
+                        let highest = journal.highest()?;
+                        let new: Vec<_> = events.iter().filter(|event| event.sequence > highest).cloned().collect();
+                        journal.save(&new, &state, position)?;
+                        false
+                    }
                     saved => saved.map(|()| false)?,
                 };
             if full {

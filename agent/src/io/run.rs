@@ -6,8 +6,8 @@ use super::clock::{Clock, kernel_boot, wall_clock};
 use super::commands::Commands;
 use super::diagnosis::{View, diagnose};
 use super::health::{Part, Parts, Uplinked};
-use super::journal::JournalError;
-use super::keeper::Keeper;
+use super::journal::{Journal, JournalError};
+use super::keeper::{Held, Keeper};
 use super::mqtt::wire::Traffic;
 use super::mqtt::{self, Identity, LinkEvent, Outgoing, Uplink};
 use super::resume::{open_journal, resume};
@@ -161,12 +161,14 @@ impl Daemon {
         let blackbox = Blackbox::new(&recording, config.recording_quota).map_err(dir_error)?;
 
         let profile = config.mqtt.as_ref().map_or(Profile::Normal, |mqtt| mqtt.profile);
-        let outbox = Outbox::new(config.dispatch.acks, journal.thru()?, journal.lowest()?, journal.highest()?);
+        let outbox = Outbox::new(config.dispatch.acks, journal.thru()?, 1, 0);
         let mut parts = Parts::new(wall_clock());
         parts.facilities(&in_use, wall_clock());
         let facilities = in_use.facilities;
         let mut engine = Engine::new(config.truck.clone(), facilities, State::default(), outbox, Notices::new(profile));
         let unsaved = resume(&mut engine, &mut journal, &recording, &mut why)?;
+        // What was derived again is owed too, and what a new journal lacks at its beginning is not.
+        *engine.outbox_mut() = owed(config.dispatch.acks, &journal, &unsaved, engine.state().sequence())?;
 
         let now = clock.now();
         let commands = Commands::open(config.truck.device(), config.dispatch.keys.clone(), &journal)?;
@@ -402,18 +404,26 @@ impl Daemon {
     }
 
     fn send(&mut self, at: Mono, range: std::ops::RangeInclusive<u64>) {
-        let bodies = self.keeper.journal().bodies(&range).unwrap_or_else(|error| {
+        let read = self.keeper.journal().bodies(&range).and_then(|read| Ok((read, self.keeper.journal().highest()?)));
+        let (bodies, highest) = read.unwrap_or_else(|error| {
             tracing::error!(%error, "events cannot be read from the journal");
-            Vec::new()
+            self.keeper.read_failed(&error);
+            (Vec::new(), 0)
         });
         let mut missing = range;
         for (sequence, body) in bodies {
-            // Not in the journal yet: held while the disk refuses it. It must not be sent before it is durable.
-            (*missing.start()..sequence).for_each(|held| self.engine.outbox_mut().refused(at, held, Refusal::Local));
+            (*missing.start()..sequence).for_each(|absent| self.absent(at, absent, highest));
             missing = sequence + 1..=*missing.end();
             self.hand_over(Outgoing::Event(sequence, body));
         }
-        missing.for_each(|held| self.engine.outbox_mut().refused(at, held, Refusal::Local));
+        missing.for_each(|absent| self.absent(at, absent, highest));
+    }
+
+    /// Not in the journal yet: held while the disk refuses it, and not sent before it is durable. Or never again, where later
+    /// ones are: to wait for it would stop everything behind it.
+    fn absent(&mut self, at: Mono, sequence: u64, highest: u64) {
+        let refusal = if sequence < highest { Refusal::Unsendable } else { Refusal::Local };
+        self.engine.outbox_mut().refused(at, sequence, refusal);
     }
 
     fn hand_over(&mut self, outgoing: Outgoing) {
@@ -494,6 +504,15 @@ impl Engine {
             state: self.state().clone(),
         }
     }
+}
+
+/// What is owed after a start. `derived`: the last sequence that was given out; some may still be held for the journal.
+fn owed(acks: bool, journal: &Journal, held: &Held, derived: u64) -> Result<Outbox, JournalError> {
+    let begins = match (journal.highest()?, held.events.first()) {
+        (0, first) => first.map_or(derived + 1, |event| event.sequence),
+        _ => journal.lowest()?,
+    };
+    Ok(Outbox::new(acks, journal.thru()?, begins, derived))
 }
 
 fn lock(dir: &Path) -> Result<File, RunError> {

@@ -108,6 +108,15 @@ fn an_acknowledgement_from_the_future_or_of_nobody_changes_nothing() {
 }
 
 #[test]
+fn what_dispatch_has_counts_also_where_it_lacks_what_the_journal_no_longer_holds() {
+    // The journal begins at 41; dispatch waits for 10 and says that it has 41 and 42.
+    let mut outbox = Outbox::new(true, 0, 41, 43);
+    outbox.link_up(seconds(0), 20);
+    outbox.received(seconds(0), 9, &[(41, 42)]);
+    assert_eq!((outbox.thru(), outbox.poll(seconds(0))), (40, Some(43..=43)));
+}
+
+#[test]
 fn where_nobody_acknowledges_the_brokers_word_counts_in_order() {
     let mut outbox = Outbox::new(false, 0, 1, 3);
     outbox.link_up(seconds(0), 20);

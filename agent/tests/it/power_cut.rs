@@ -231,3 +231,23 @@ fn killed_while_nothing_could_be_recorded_the_sequence_goes_on() {
     let after = journaled(dir.path());
     assert!(after.starts_with(&before) && after.len() == before.len() + 1, "{} then {}", before.len(), after.len());
 }
+
+#[test]
+fn what_another_release_journaled_stays_when_this_one_derives_it_differently() {
+    let dir = tempfile::tempdir().unwrap();
+    live(dir.path(), &inputs());
+    let derived = journaled(dir.path());
+    let db = rusqlite::Connection::open(dir.path().join("journal.db")).unwrap();
+    // As of a release whose state this one cannot read, and the newest event of all not committed yet.
+    db.execute_batch(
+        "UPDATE state SET engine = x'00';
+         UPDATE event SET body = CAST(replace(CAST(body AS TEXT), '\"engine\":', '\"engine_of_another\":') AS BLOB) WHERE sequence = 2;
+         DELETE FROM event WHERE sequence = (SELECT max(sequence) FROM event);",
+    )
+    .unwrap();
+    drop(db);
+    live(dir.path(), &[]);
+    let kept = journaled(dir.path());
+    assert!(String::from_utf8_lossy(&kept[1]).contains("engine_of_another"));
+    assert_eq!((kept.len(), &kept[2..]), (derived.len(), &derived[2..]));
+}

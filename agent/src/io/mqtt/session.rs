@@ -121,8 +121,9 @@ impl Session {
         }
     }
 
-    pub(super) fn was_connected(&self) -> bool {
-        self.connected
+    /// Connected, and there was nothing that the broker owed an answer to: one that never gives it is no good connection.
+    pub(super) fn was_idle(&self) -> bool {
+        self.connected && self.on_the_way.is_empty()
     }
 
     pub(super) fn delivered_anything(&self) -> bool {
@@ -158,9 +159,7 @@ impl Session {
                         Some(Err(error)) => return Some(self.failed(&error)),
                         Some(Ok(event)) => event,
                     };
-                    if matches!(event, Event::Incoming(_)) {
-                        heard = deadline(self.silence_max);
-                    }
+                    let is_word = matches!(event, Event::Incoming(_));
                     if !waiting || matches!(event, Event::Incoming(Packet::PubAck(_))) {
                         acknowledged = deadline(PUBACK_PATIENCE);
                     }
@@ -173,6 +172,10 @@ impl Session {
                             to.send(event).await.ok()?;
                         }
                         Err(why) => return Some(why),
+                    }
+                    // After it was read: CONNACK says how long the broker may be silent.
+                    if is_word {
+                        heard = deadline(self.silence_max);
                     }
                 }
                 outgoing = from.recv() => {
@@ -239,6 +242,10 @@ impl Session {
         match packet {
             Packet::ConnAck(ack) => self.connected(&ack).map(|up| Some(LinkEvent::Engine(up))),
             Packet::PubAck(ack) => Ok(self.acknowledged(&ack).map(LinkEvent::Engine)),
+            // We allow none (MQTT 5.0, 3.3.2.3.4), and the client would keep the buffer of each for as long as it is connected.
+            Packet::Publish(publish) if publish.properties.as_ref().is_some_and(|p| p.topic_alias.is_some()) => {
+                Err("the broker uses topic aliases, which we do not allow".to_owned())
+            }
             Packet::Publish(publish) => Ok(self.received(&publish)),
             Packet::SubAck(ack)
                 if ack.return_codes.iter().any(|code| !matches!(code, SubscribeReasonCode::Success(_))) =>
@@ -270,6 +277,10 @@ impl Session {
         let announced = ack.properties.as_ref().and_then(|p| p.max_packet_size);
         self.packet_max =
             announced.map_or(PACKET_MAX, |max| usize::try_from(max).unwrap_or(PACKET_MAX).min(PACKET_MAX));
+        // The broker's keep-alive replaces ours (MQTT 5.0, 3.2.2.3.14), and the client pings by it.
+        if let Some(theirs_s) = ack.properties.as_ref().and_then(|p| p.server_keep_alive) {
+            self.silence_max = self.silence_max.max(2 * Duration::from_secs(u64::from(theirs_s)));
+        }
         let receive_max = ack.properties.as_ref().and_then(|p| p.receive_max);
         Ok(Link::Up(receive_max.unwrap_or(RECEIVE_MAX_DEFAULT)))
     }
