@@ -109,7 +109,7 @@ fn shard_of(options: &Options, mut from: u64, to: u64, add: &(dyn Fn(Tally) + Sy
     Ok(())
 }
 
-/// The child's side of [`ordeal`]: tallies of the cases from `first` to `options.mutations`, one line of JSON each.
+/// The child's side of [`ordeal()`]: tallies of the cases from `first` to `options.mutations`, one line of JSON each.
 ///
 /// # Errors
 /// A recording cannot be read, or nobody reads the lines.

@@ -2,7 +2,7 @@
 //! only when this one was accepted and that is committed.
 //!
 //! What the other side does not take because it is away, overloaded or wrongly set up is tried again for ever, ever more rarely. What it
-//! refuses as wrong ([`is_refusal`]) is tried [`ATTEMPTS_MAX`] times, noted in the table `unhooked`, and passed over: one event must
+//! refuses as wrong ([`is_refusal`]) is tried `ATTEMPTS_MAX` times, noted in the table `unhooked`, and passed over: one event must
 //! not stop all those behind it. A copy may be posted when this process dies between the answer and its commit: the id tells.
 
 use std::path::Path;
