@@ -226,6 +226,54 @@ fn while_it_stands_where_it_stood_a_truck_is_surely_on_its_side() {
 }
 
 #[test]
+fn certainty_has_a_bound_so_that_half_of_the_way_is_not_sure_at_once() {
+    // Log-odds of a probability of 1 are those of 1 - 1e-12: 27.631. From even odds they pass 3.664 after 13.26 % of a second.
+    let late = Observation { was_inside: 0.5, ..seen(1.0, -10.0, 1.0) };
+    let Presence::Entering(candidate) = step(OUTSIDE, &late).next else { panic!("on the way in") };
+    assert_eq!(candidate.sure_after, Some(UnixMillis(133)));
+}
+
+/// All eight answers to three questions.
+fn answers() -> impl Iterator<Item = [bool; 3]> {
+    (0..8).map(|number| [1, 2, 4].map(|bit| number & bit != 0))
+}
+
+#[test]
+fn a_position_is_drawn_over_the_line_only_where_a_parked_truck_stands_in_sight() {
+    for [parked, stands, in_sight] in answers() {
+        let gap = if in_sight { Break::None } else { Break::Silence };
+        let after = step(INSIDE, &Observation { parked, stands, gap, ..seen(1.0, 5.0, 0.3) }).next;
+        let Presence::Leaving(candidate) = after else { panic!("on the way out") };
+        assert_eq!(candidate.drifted, parked && stands && in_sight, "{parked} {stands} {in_sight}");
+    }
+}
+
+/// A parked truck's position is 5 m outside since 1 s, and this is seen at 9 s.
+fn drawn_out(next: &Observation) -> Candidate {
+    let parked = Observation { stands: true, parked: true, may_leave: false, ..seen(1.0, 5.0, 0.3) };
+    let Presence::Leaving(candidate) = step(step(INSIDE, &parked).next, next).next else { panic!("on the way out") };
+    candidate
+}
+
+#[test]
+fn a_drift_is_a_crossing_only_when_the_truck_is_parked_no_longer() {
+    for parked in [false, true] {
+        let next = Observation { parked, began: Some(UnixMillis(8_000)), ..seen(9.0, 5.0, 0.3) };
+        assert_eq!(drawn_out(&next).drifted, parked);
+    }
+}
+
+#[test]
+fn while_it_stands_where_it_was_drawn_and_cannot_have_left_it_is_surely_inside() {
+    for [drifted, stands, may_leave] in answers() {
+        let began = (!drifted).then_some(UnixMillis(8_000));
+        let next = Observation { stands, may_leave, parked: drifted, began, ..seen(9.0, 5.0, 0.3) };
+        let moved_on = drawn_out(&next).sure_before == UnixMillis(9_000);
+        assert_eq!(moved_on, drifted && stands && !may_leave, "{drifted} {stands} {may_leave}");
+    }
+}
+
+#[test]
 fn a_drift_becomes_a_crossing_when_the_truck_sets_off() {
     // The position is 5 m outside from 1 s on, the truck sets off at 20 s and is sure.
     let at = |t: f64| Observation {

@@ -185,4 +185,8 @@ fn a_wide_fence_and_a_far_truck_need_one_distance_only() {
     assert_eq!(inside(&strip, 0, &at), Some(probability_inside(-8.0, 20.0)));
     let far = Sample { distance_m: 90.0, sigma_m: 30.0, ..at };
     assert_eq!(inside(&strip, 0, &far), Some(probability_inside(90.0, 30.0)));
+    // Within three sigmas of a narrow one both boundaries are asked.
+    let strip = Strip { half_m: 10.0, normal: [1.0, 0.0] };
+    let near = Sample { distance_m: 20.0, sigma_m: 10.0, ..at };
+    assert_ne!(inside(&strip, 0, &near), Some(probability_inside(20.0, 10.0)));
 }
