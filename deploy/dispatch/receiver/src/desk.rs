@@ -4,6 +4,7 @@
 
 use std::io;
 use std::sync::mpsc;
+use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
 
@@ -16,6 +17,7 @@ type Job = Box<dyn FnOnce(&mut Ledger) + Send>;
 #[derive(Debug)]
 pub struct Desk {
     jobs: mpsc::SyncSender<Job>,
+    thread: JoinHandle<()>,
 }
 
 impl Desk {
@@ -38,9 +40,17 @@ impl Desk {
         };
         let thread = std::thread::Builder::new().name("ledger".to_owned());
         let failed = |fault: io::Error| StoreError::Failed(format!("no thread for the ledger: {fault}"));
-        thread.spawn(work).map_err(failed)?;
+        let thread = thread.spawn(work).map_err(failed)?;
         outcome.await.map_err(|_| ended())??;
-        Ok(Self { jobs })
+        Ok(Self { jobs, thread })
+    }
+
+    /// Closes the database, and returns when it is closed: only then can the same file be locked again.
+    pub async fn close(self) {
+        let Self { jobs, thread } = self;
+        drop(jobs);
+        // Fails when the ledger panicked: it is gone then, and its lock with it.
+        let _ = tokio::task::spawn_blocking(move || thread.join()).await;
     }
 
     /// Does `work` with the ledger and gives back what came of it.

@@ -51,36 +51,49 @@ pub struct Options {
 /// Runs until the process ends, through lost brokers and databases.
 ///
 /// # Errors
-/// [`StoreError::Refused`]: nothing here can mend it.
+/// [`StoreError::Refused`] by the first opening: nothing here can mend it. What was open once and is refused later, somebody is
+/// changing at that moment, and a service that ended for good would be found in the morning.
 pub async fn run(options: &Options, ready: impl Fn()) -> Result<(), StoreError> {
     let mut wait = BACK_OFF;
+    let mut was_open = false;
     loop {
-        let why = match Desk::open(options.place.clone()).await {
-            Err(StoreError::Refused(why)) => return Err(StoreError::Refused(why)),
-            Err(fault) => fault.to_string(),
-            Ok(desk) => loop {
-                let ended = match options.broker.connect().await {
-                    Err(why) => Ended::Link(why),
-                    Ok(connection) => {
-                        let mut session = Session::begin(options, &desk, connection);
-                        let ended = session.serve(&ready).await;
-                        if session.served {
-                            wait = BACK_OFF;
-                        }
-                        ended
-                    }
-                };
-                match ended {
-                    Ended::Store(fault) => break fault.to_string(),
-                    Ended::Link(why) => {
-                        warn!("the broker: {why}");
-                        pause(&mut wait).await;
-                    }
-                }
-            },
+        let fault = match Desk::open(options.place.clone()).await {
+            Err(StoreError::Refused(why)) if !was_open => return Err(StoreError::Refused(why)),
+            Err(fault) => fault,
+            Ok(desk) => {
+                was_open = true;
+                let fault = connections(options, &desk, &mut wait, &ready).await;
+                desk.close().await;
+                fault
+            }
         };
-        error!("the database: {why}");
+        error!("the database: {fault}");
         pause(&mut wait).await;
+    }
+}
+
+/// One connection after the other, until the database fails.
+async fn connections(options: &Options, desk: &Desk, wait: &mut Duration, ready: &impl Fn()) -> StoreError {
+    loop {
+        let ended = match options.broker.connect().await {
+            Err(why) => Ended::Link(why),
+            Ok(connection) => {
+                let mut session = Session::begin(options, desk, connection);
+                let ended = session.serve(ready).await;
+                // Subscribing proves nothing: over a full disk each round gets as far as that.
+                if session.took {
+                    *wait = BACK_OFF;
+                }
+                ended
+            }
+        };
+        match ended {
+            Ended::Store(fault) => return fault,
+            Ended::Link(why) => {
+                warn!("the broker: {why}");
+                pause(wait).await;
+            }
+        }
     }
 }
 
@@ -108,13 +121,15 @@ struct Session<'a> {
     connection: Connection,
     /// Devices that are owed an acknowledgement.
     owed: BTreeSet<Key>,
-    /// A connection that led somewhere.
+    /// Subscribed.
     served: bool,
+    /// Something that came was committed.
+    took: bool,
 }
 
 impl<'a> Session<'a> {
     fn begin(options: &'a Options, desk: &'a Desk, connection: Connection) -> Self {
-        Self { options, desk, connection, owed: BTreeSet::new(), served: false }
+        Self { options, desk, connection, owed: BTreeSet::new(), served: false, took: false }
     }
 
     async fn serve(&mut self, ready: &impl Fn()) -> Ended {
@@ -195,6 +210,7 @@ impl<'a> Session<'a> {
         let batch: Vec<_> = publishes.iter().map(|publish| message::read(&publish.topic, &publish.payload)).collect();
         let at_ms = clock::wall_ms();
         let outcome = self.desk.ask(move |ledger| ledger.take(&batch, at_ms)).await?;
+        self.took = true;
         for publish in &publishes {
             // Never full: it has room for all that may be unacknowledged.
             let lost = |_| Ended::Link("the client takes no acknowledgement".to_owned());

@@ -99,8 +99,9 @@ fn lock(file: &Path) -> Result<File, StoreError> {
     path.push(".lock");
     let path = PathBuf::from(path);
     let name = path.display();
+    // A full disk, or a mount that is not there yet, passes.
     let unusable = |fault: std::io::Error| {
-        StoreError::Refused(format!("{name}: {fault}: the receiver's user must be able to write there"))
+        StoreError::Failed(format!("{name}: {fault}: the receiver's user must be able to write there"))
     };
     let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(unusable)?;
     match lock.try_lock() {
@@ -119,7 +120,7 @@ fn lock(file: &Path) -> Result<File, StoreError> {
 fn connect(file: &Path, create: bool) -> Result<Connection, StoreError> {
     let create = if create { OpenFlags::SQLITE_OPEN_CREATE } else { OpenFlags::empty() };
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | create;
-    let named = |fault: rusqlite::Error| StoreError::Refused(format!("{}: {fault}", file.display()));
+    let named = |fault: rusqlite::Error| StoreError::Failed(format!("{}: {fault}", file.display()));
     let database = Connection::open_with_flags(file, flags).map_err(named)?;
     database.busy_timeout(PATIENCE).map_err(failed)?;
     database.set_prepared_statement_cache_capacity(STATEMENTS);

@@ -136,3 +136,41 @@ fn while_the_database_is_away_nothing_is_acknowledged_and_then_everything() {
     let rows = store::beside(&server.place()).expect("opens").query("SELECT count(*) FROM event", &[]).expect("asked");
     assert_eq!(rows, [[Value::Int(2)]]);
 }
+
+/// A session's fault is made by taking a table away; then the reopening is refused, as it is while somebody changes the database.
+#[test]
+fn a_database_that_was_open_once_is_tried_again_however_it_is_refused() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let place = Database::sqlite(dir.path()).place();
+    let broker = Mosquitto::start(dir.path()).expect("a broker");
+    let receiver = Receiver::start(&configure(dir.path(), "receiver", broker.port(), &place, ""));
+    block_on(async {
+        let mut truck = Client::plain(broker.port(), "acme-t1").await.expect("connects");
+        truck.subscribe(&event::topic("t1", "down/ack")).await.expect("answered");
+        publish(&mut truck, event::arrival("t1", 1)).await.expect("taken");
+        assert_eq!(ack(&mut truck).await.expect("acknowledged")["thru"].as_u64(), Some(1));
+    });
+    let mut beside = store::beside(&place).expect("opens");
+    let mut change = |sql| beside.execute(sql, &[]).expect("changed");
+    change("UPDATE meta SET value = '9'");
+    change("ALTER TABLE notice RENAME TO gone");
+    block_on(async {
+        let mut truck = Client::plain(broker.port(), "acme-t1").await.expect("connects");
+        truck
+            .publish(&event::topic("t1", "state"), b"{\"complete_thru\":1}".to_vec())
+            .await
+            .expect("the broker takes it");
+    });
+    let refused = || receiver.log().contains("has schema version 9");
+    assert!(await_condition(PATIENCE, refused), "{}", receiver.log());
+    change("ALTER TABLE gone RENAME TO notice");
+    change("UPDATE meta SET value = '1'");
+    block_on(async {
+        let mut truck = Client::plain(broker.port(), "acme-t1").await.expect("connects");
+        truck.subscribe(&event::topic("t1", "down/ack")).await.expect("answered");
+        publish(&mut truck, event::arrival("t1", 2)).await.unwrap_or_else(|why| panic!("{why}: {}", receiver.log()));
+        while ack(&mut truck).await.unwrap_or_else(|why| panic!("{why}: {}", receiver.log()))["thru"].as_u64()
+            != Some(2)
+        {}
+    });
+}

@@ -181,3 +181,15 @@ fn a_second_receiver_over_one_file_is_refused_in_plain_words() {
     let Err(StoreError::Refused(why)) = store::open(&place) else { panic!("opened twice") };
     assert!(why.contains("another receiver") && why.contains("PostgreSQL"), "{why}");
 }
+
+#[test]
+fn a_fault_of_the_disk_passes_and_is_no_refusal() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let folder = dir.path().join("folder");
+    std::fs::create_dir(&folder).expect("made");
+    // Neither can be opened: the one has no folder for its lock, the other is none that SQLite reads.
+    for file in [dir.path().join("unmounted/dispatch.db"), folder] {
+        let opened = store::open(&Place::Sqlite(file));
+        assert!(matches!(opened, Err(StoreError::Failed(_))), "{:?}", opened.err());
+    }
+}
