@@ -5,6 +5,7 @@
 //! refuses as wrong ([`is_refusal`]) is tried `ATTEMPTS_MAX` times, noted in the table `unhooked`, and passed over: one event must
 //! not stop all those behind it. A copy may be posted when this process dies between the answer and its commit: the id tells.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,8 +76,8 @@ struct Hook<'a> {
     webhook: &'a Webhook,
     agent: Agent,
     secret: Option<Vec<u8>>,
-    /// The event that is being refused, and how often it was.
-    refusals: (i64, u32),
+    /// How often each event was refused, by its arrival: at most one event of each device, since the next one waits for it.
+    refusals: BTreeMap<i64, u32>,
     wait: Duration,
 }
 
@@ -91,7 +92,7 @@ impl<'a> Hook<'a> {
         if webhook.url.starts_with("https://") {
             config = config.tls_config(tls(&webhook.ca)?);
         }
-        Ok(Self { webhook, agent: config.build().into(), secret, refusals: (0, 0), wait: BACK_OFF })
+        Ok(Self { webhook, agent: config.build().into(), secret, refusals: BTreeMap::new(), wait: BACK_OFF })
     }
 
     fn serve(&mut self, place: &Place, store: &mut dyn Store) -> Result<std::convert::Infallible, StoreError> {
@@ -135,13 +136,14 @@ impl<'a> Hook<'a> {
             }
         }
         store.execute(PASSED, &[arrival.into(), key.into()])?;
+        self.refusals.remove(&arrival);
         Ok(())
     }
 
     fn has_had_enough(&mut self, arrival: i64) -> bool {
-        let (event, count) = self.refusals;
-        self.refusals = (arrival, if event == arrival { count + 1 } else { 1 });
-        self.refusals.1 >= ATTEMPTS_MAX
+        let count = self.refusals.entry(arrival).or_default();
+        *count += 1;
+        *count >= ATTEMPTS_MAX
     }
 
     fn post(&self, id: &str, body: &[u8], at_s: i64) -> Posted {
@@ -212,6 +214,15 @@ mod tests {
     fn the_signature_is_what_openssl_says() {
         let signed = signature(b"0123456789abcdef", 7, b"{}");
         assert_eq!(signed, "t=7,v1=3cd0ad802237a2c96b7ee3b06705b7350cc8cf0ba4123033d13eda91ad9c4ec2");
+    }
+
+    #[test]
+    fn refused_events_of_two_devices_are_counted_apart() {
+        let webhook = Webhook { url: "http://x".to_owned(), secret: None, types: Vec::new(), ca: "none".into() };
+        let mut hook = Hook::new(&webhook).expect("a hook");
+        let enough: Vec<bool> = (0..ATTEMPTS_MAX).flat_map(|_| [7, 8]).map(|at| hook.has_had_enough(at)).collect();
+        let (before, last) = enough.split_at(enough.len() - 2);
+        assert!(!before.contains(&true) && last == [true, true], "{enough:?}");
     }
 
     #[test]
