@@ -4,12 +4,16 @@
 //! are filled as any other: the trucks' `state` says what they had delivered, and what is missing below it is asked for by a signed
 //! `replay_from` after `commands.hole_patience_s`. What a truck no longer keeps is named lost by it.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::store::{self, Place, Sqlite, StoreError};
+
+/// As the service's own umask makes the database.
+const MODE: u32 = 0o640;
 
 /// Writes a backup while the receiver runs; says what was checked.
 ///
@@ -35,7 +39,7 @@ pub fn save(place: &Place, to: &Path) -> Result<String, StoreError> {
             sync(&partial)?;
         }
     }
-    fs::rename(&partial, to).map_err(|fault| failed(to, &fault))?;
+    put(&partial, to)?;
     Ok(format!("{} is written and reads back whole", to.display()))
 }
 
@@ -49,6 +53,8 @@ pub fn bring_back(place: &Place, from: &Path) -> Result<String, StoreError> {
     }
     match place {
         Place::Sqlite(file) => {
+            let _lock = Sqlite::lock(file)?;
+            give_to_the_folder(&Sqlite::lock_path(file), file)?;
             let log = with_ending(file, "-wal");
             if let Some(there) = [file, &log].into_iter().find(|path| path.exists()) {
                 let name = there.display();
@@ -58,8 +64,10 @@ pub fn bring_back(place: &Place, from: &Path) -> Result<String, StoreError> {
             }
             let new = with_ending(file, ".new");
             fs::copy(from, &new).map_err(|fault| failed(&new, &fault))?;
+            fs::set_permissions(&new, Permissions::from_mode(MODE)).map_err(|fault| failed(&new, &fault))?;
             whole(&new)?;
-            fs::rename(&new, file).map_err(|fault| failed(file, &fault))?;
+            give_to_the_folder(&new, file)?;
+            put(&new, file)?;
         }
         Place::Postgres { url, .. } => {
             let file = from.to_string_lossy().into_owned();
@@ -81,6 +89,26 @@ fn whole(copy: &Path) -> Result<(), StoreError> {
         return Err(StoreError::Refused(format!("{} is damaged: {found}", copy.display())));
     }
     sync(copy)
+}
+
+/// Renames for good: a name outlives a power cut when its folder is on the disk.
+fn put(new: &Path, file: &Path) -> Result<(), StoreError> {
+    fs::rename(new, file).map_err(|fault| failed(file, &fault))?;
+    sync(folder_of(file))
+}
+
+/// Root restores, and the service, another user, has to write: what root made belongs to whom the database's folder belongs.
+fn give_to_the_folder(made: &Path, file: &Path) -> Result<(), StoreError> {
+    let owner = |path: &Path| fs::metadata(path).map_err(|fault| failed(path, &fault));
+    let folder = owner(folder_of(file))?;
+    if owner(made)?.uid() == 0 && folder.uid() != 0 {
+        chown(made, Some(folder.uid()), Some(folder.gid())).map_err(|fault| failed(made, &fault))?;
+    }
+    Ok(())
+}
+
+fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn sync(file: &Path) -> Result<(), StoreError> {

@@ -28,7 +28,7 @@ impl Sqlite {
     /// # Errors
     /// When another receiver has it, when a later release wrote it, or when `SQLite` says so.
     pub fn owned(file: &Path) -> Result<Self, StoreError> {
-        let lock = lock(file)?;
+        let lock = Self::lock(file)?;
         let mut store = Self { database: connect(file, true)?, _lock: Some(lock) };
         store.migrate(file)?;
         Ok(store)
@@ -52,6 +52,37 @@ impl Sqlite {
             "{}: start `gatestamp-receiver run` once: it has older tables",
             file.display()
         )))
+    }
+
+    /// Keeps every receiver away from the file, as long as what it gives back lives.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] when a receiver has it; [`StoreError::Failed`] when the lock's file cannot be made.
+    pub fn lock(file: &Path) -> Result<File, StoreError> {
+        let path = Self::lock_path(file);
+        let name = path.display();
+        // A full disk, or a mount that is not there yet, passes.
+        let unusable = |fault: std::io::Error| {
+            StoreError::Failed(format!("{name}: {fault}: the receiver's user must be able to write there"))
+        };
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(unusable)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(lock),
+            Err(TryLockError::WouldBlock) => Err(StoreError::Refused(format!(
+                "{}: another receiver has this database open. Over SQLite there is one receiver only; several share a fleet \
+                 over PostgreSQL (store = \"postgres\")",
+                file.display()
+            ))),
+            Err(TryLockError::Error(fault)) => Err(unusable(fault)),
+        }
+    }
+
+    /// The lock's file, beside the database.
+    #[must_use]
+    pub fn lock_path(file: &Path) -> PathBuf {
+        let mut path = file.as_os_str().to_owned();
+        path.push(".lock");
+        PathBuf::from(path)
     }
 
     /// Writes a copy of everything that is committed at this moment, while others go on.
@@ -91,27 +122,6 @@ impl Sqlite {
             transaction.commit().map_err(failed)?;
         }
         Ok(())
-    }
-}
-
-fn lock(file: &Path) -> Result<File, StoreError> {
-    let mut path = file.as_os_str().to_owned();
-    path.push(".lock");
-    let path = PathBuf::from(path);
-    let name = path.display();
-    // A full disk, or a mount that is not there yet, passes.
-    let unusable = |fault: std::io::Error| {
-        StoreError::Failed(format!("{name}: {fault}: the receiver's user must be able to write there"))
-    };
-    let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(unusable)?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(StoreError::Refused(format!(
-            "{}: another receiver has this database open. Over SQLite there is one receiver only; several share a fleet over \
-             PostgreSQL (store = \"postgres\")",
-            file.display()
-        ))),
-        Err(TryLockError::Error(fault)) => Err(unusable(fault)),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Is a backup whole, and does what came after it come back?
 
 use std::fs;
+use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -105,4 +106,30 @@ fn a_damaged_backup_is_refused() {
     call("restore", &config, &copy).expect_err("restored what is damaged");
     let Place::Sqlite(file) = database.place() else { panic!("SQLite") };
     assert!(!file.exists(), "a damaged backup is in place");
+}
+
+#[test]
+fn what_is_restored_belongs_to_the_service_and_not_under_a_running_receiver() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let home = dir.path().join("home");
+    fs::create_dir(&home).expect("made");
+    let database = Database::sqlite(&home);
+    let Place::Sqlite(file) = database.place() else { panic!("SQLite") };
+    let config = configure(dir.path(), "receiver", 1, &database.place(), "");
+    let running = store::open(&database.place()).expect("made");
+    let copy = dir.path().join("copy");
+    call("backup", &config, &copy).expect("a backup");
+    lose(&database);
+    let why = call("restore", &config, &copy).expect_err("beside a receiver that still has the lost file open");
+    assert!(why.contains("another receiver") && !file.exists(), "{why}");
+    drop(running);
+    fs::remove_file(format!("{}.lock", file.display())).expect("a new disk");
+    // As on a dispatcher's computer, where root restores and the service is somebody else. Only root can be asked to.
+    let owner =
+        if fs::metadata(&home).expect("there").uid() == 0 { 65_534 } else { fs::metadata(&home).expect("there").uid() };
+    chown(&home, Some(owner), None).expect("root gives its folder away");
+    call("restore", &config, &copy).expect("restored");
+    for entry in fs::read_dir(&home).expect("read").flatten() {
+        assert_eq!(entry.metadata().expect("there").uid(), owner, "{}", entry.path().display());
+    }
 }
