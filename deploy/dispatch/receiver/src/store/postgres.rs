@@ -20,6 +20,16 @@ use super::{Row, Store, StoreError, Value, schema};
 
 /// For a server that does not answer at all.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
+/// A server that vanishes without a word is noticed after 20 s + 3 * 5 s of silence, or 30 s after something was sent; the kernel's own
+/// patience is two hours.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(20);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+const KEEPALIVE_RETRIES: u32 = 3;
+const UNANSWERED_MAX: Duration = Duration::from_secs(30);
+/// The same on the server's side: a receiver that vanished in a transaction must not keep its rows from the others. Over a Unix socket
+/// the server takes the last three and ignores them.
+const LIMITS: &str = "SET idle_in_transaction_session_timeout = '30s'; SET lock_timeout = '30s';
+    SET tcp_keepalives_idle = 20; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3";
 /// Any number, the same in every receiver: who brings the tables forward does it alone.
 const MIGRATION_LOCK: &str = "SELECT pg_advisory_xact_lock(7284301562)";
 
@@ -41,6 +51,8 @@ impl Postgres {
             config.connect_timeout(CONNECT_PATIENCE);
         }
         config.application_name("gatestamp-receiver");
+        config.keepalives(true).keepalives_idle(KEEPALIVE_IDLE).keepalives_interval(KEEPALIVE_INTERVAL);
+        config.keepalives_retries(KEEPALIVE_RETRIES).tcp_user_timeout(UNANSWERED_MAX);
         let client = match ca {
             None => config.connect(NoTls),
             Some(ca) => {
@@ -49,6 +61,7 @@ impl Postgres {
             }
         };
         let mut store = Self { client: client.map_err(failed)?, statements: BTreeMap::new() };
+        store.client.batch_execute(LIMITS).map_err(failed)?;
         store.be_durable()?;
         store.migrate()?;
         Ok(store)
@@ -86,7 +99,7 @@ impl Postgres {
 }
 
 /// Trusts this CA and no other.
-fn tls(ca: &Path) -> Result<rustls::ClientConfig, StoreError> {
+pub(super) fn tls(ca: &Path) -> Result<rustls::ClientConfig, StoreError> {
     let name = ca.display();
     let refused = |what: String| StoreError::Refused(format!("store.ca: {name}: {what}"));
     let mut roots = rustls::RootCertStore::empty();

@@ -193,3 +193,11 @@ fn a_fault_of_the_disk_passes_and_is_no_refusal() {
         assert!(matches!(opened, Err(StoreError::Failed(_))), "{:?}", opened.err());
     }
 }
+
+#[test]
+fn the_server_gives_up_a_receiver_that_vanished() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let database = Database::postgres(dir.path());
+    let set = "SELECT current_setting('idle_in_transaction_session_timeout'), current_setting('lock_timeout')";
+    assert_eq!(ask(&database.place(), set), [[Value::from("30s"), Value::from("30s")]]);
+}
