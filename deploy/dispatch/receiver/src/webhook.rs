@@ -46,20 +46,30 @@ const LEASE: &str = "SELECT CASE WHEN pg_try_advisory_lock(7284301563) THEN 1::b
 pub fn run(place: &Place, webhook: &Webhook) {
     let mut wait = BACK_OFF;
     loop {
-        let mut hook = match Hook::new(webhook) {
-            Ok(hook) => hook,
-            Err(why) => {
-                error!("webhook: {why}");
-                return;
+        match Hook::new(webhook) {
+            // Somebody mends the file, as he mends a wrong address.
+            Err(why) => error!("{why}"),
+            Ok(mut hook) => {
+                match store::beside(place).and_then(|mut store| hook.serve(place, store.as_mut())) {
+                    Ok(never) => match never {},
+                    Err(fault) => warn!("webhook: the database: {fault}"),
+                }
+                if hook.served {
+                    wait = BACK_OFF;
+                }
             }
-        };
-        match store::beside(place).and_then(|mut store| hook.serve(place, store.as_mut())) {
-            Ok(never) => match never {},
-            Err(fault) => warn!("webhook: the database: {fault}"),
         }
         std::thread::sleep(clock::jittered(wait));
         wait = (wait * 2).min(BACK_OFF_MAX);
     }
+}
+
+/// Reads the files that the configuration names.
+///
+/// # Errors
+/// In words: the key, the file, and what is wrong in it.
+pub fn check(webhook: &Webhook) -> Result<(), String> {
+    Hook::new(webhook).map(drop)
 }
 
 /// What became of a post.
@@ -79,6 +89,8 @@ struct Hook<'a> {
     /// How often each event was refused, by its arrival: at most one event of each device, since the next one waits for it.
     refusals: BTreeMap<i64, u32>,
     wait: Duration,
+    /// The database answered a whole round.
+    served: bool,
 }
 
 impl<'a> Hook<'a> {
@@ -92,7 +104,14 @@ impl<'a> Hook<'a> {
         if webhook.url.starts_with("https://") {
             config = config.tls_config(tls(&webhook.ca)?);
         }
-        Ok(Self { webhook, agent: config.build().into(), secret, refusals: BTreeMap::new(), wait: BACK_OFF })
+        Ok(Self {
+            webhook,
+            agent: config.build().into(),
+            secret,
+            refusals: BTreeMap::new(),
+            wait: BACK_OFF,
+            served: false,
+        })
     }
 
     fn serve(&mut self, place: &Place, store: &mut dyn Store) -> Result<std::convert::Infallible, StoreError> {
@@ -110,6 +129,7 @@ impl<'a> Hook<'a> {
             for row in &round {
                 self.pass(store, row)?;
             }
+            self.served = true;
             if !found {
                 std::thread::sleep(IDLE);
             }
@@ -182,23 +202,26 @@ pub fn signature(secret: &[u8], at_s: i64, body: &[u8]) -> String {
 }
 
 fn read_secret(file: &Path) -> Result<Vec<u8>, String> {
-    let text = std::fs::read_to_string(file).map_err(|fault| format!("{}: {fault}", file.display()))?;
+    let text = std::fs::read_to_string(file).map_err(|fault| format!("webhook.secret: {}: {fault}", file.display()))?;
     let secret = text.lines().next().unwrap_or_default().trim();
     if secret.len() < 16 {
-        return Err(format!("{}: its first line has fewer than 16 characters, which can be guessed", file.display()));
+        return Err(format!(
+            "webhook.secret: {}: its first line has fewer than 16 characters, which can be guessed",
+            file.display()
+        ));
     }
     Ok(secret.as_bytes().to_vec())
 }
 
 fn tls(ca: &Path) -> Result<TlsConfig, String> {
     let pem = std::fs::read(ca)
-        .map_err(|fault| format!("{}: {fault} (Debian: apt install ca-certificates)", ca.display()))?;
+        .map_err(|fault| format!("webhook.ca: {}: {fault} (Debian: apt install ca-certificates)", ca.display()))?;
     let certificates: Vec<_> = parse_pem(&pem)
         .filter_map(Result::ok)
         .filter_map(|item| if let ureq::tls::PemItem::Certificate(found) = item { Some(found) } else { None })
         .collect();
     if certificates.is_empty() {
-        return Err(format!("{}: no certificate in it: PEM is wanted", ca.display()));
+        return Err(format!("webhook.ca: {}: no certificate in it: PEM is wanted", ca.display()));
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = TlsConfig::builder().unversioned_rustls_crypto_provider(provider);

@@ -15,7 +15,8 @@ use crate::backup;
 use crate::broker;
 use crate::clock::wall_ms;
 use crate::config::{self, Config};
-use crate::store::{Place, StoreError};
+use crate::store::{self, Place, StoreError};
+use crate::webhook;
 
 /// Exit codes, as in sysexits.h and in the truck's agent. Usage errors are clap's 2.
 mod exit {
@@ -134,6 +135,10 @@ fn check(path: &Path) -> Result<(), Failure> {
     if let Some(files) = &config.broker.tls {
         let time = BestTime { utc: UnixMillis(wall_ms()), source: TimeSource::System };
         broker::credentials(files, time).map_err(|why| Failure(exit::CONFIGURATION, why))?;
+    }
+    store::check(&config.place)?;
+    if let Some(hook) = &config.webhook {
+        webhook::check(hook).map_err(|why| Failure(exit::CONFIGURATION, why))?;
     }
     let place = match &config.place {
         Place::Sqlite(file) => format!("SQLite in {}", file.display()),

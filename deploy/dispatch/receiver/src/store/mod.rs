@@ -147,6 +147,17 @@ pub fn open(place: &Place) -> Result<Box<dyn Store>, StoreError> {
     }
 }
 
+/// Reads what the place names, without opening the database: it may be away, and that is no fault of the configuration.
+///
+/// # Errors
+/// [`StoreError::Refused`] with the file and what is wrong in it.
+pub fn check(place: &Place) -> Result<(), StoreError> {
+    match place {
+        Place::Sqlite(_) | Place::Postgres { ca: None, .. } => Ok(()),
+        Place::Postgres { ca: Some(ca), .. } => postgres::tls(ca).map(drop),
+    }
+}
+
 /// A further connection to a database that is open already, or that somebody else works on: to look at, and for the webhook's cursor.
 ///
 /// # Errors

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use gatestamp_receiver::store::{self, Value};
 use gatestamp_receiver::webhook::signature;
 use hil_tests::clock::await_condition;
 
-use crate::rig::process::{Receiver, configure};
+use crate::rig::process::{PROGRAM, Receiver, configure};
 use crate::rig::{Database, event};
 
 const SECRET: &str = "0123456789abcdef";
@@ -116,4 +117,43 @@ fn each_event_is_posted_in_order_across_refusals_and_kills_from_sqlite() {
 fn each_event_is_posted_in_order_across_refusals_and_kills_from_postgres() {
     let dir = tempfile::tempdir().expect("a temporary folder");
     delivers(&Database::postgres(dir.path()), dir.path());
+}
+
+fn check(config: &Path) -> Result<(), String> {
+    let done = Command::new(PROGRAM).arg("check").arg("--config").arg(config).output().expect("the program runs");
+    if done.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&done.stderr).into_owned()) }
+}
+
+#[test]
+fn a_file_that_is_not_there_yet_is_told_by_check_and_waited_for_by_the_service() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let port = listener.local_addr().expect("bound").port();
+    let accepted = Accepted::default();
+    let shared = Arc::clone(&accepted);
+    std::thread::spawn(move || listen(listener, &shared));
+    let database = Database::sqlite(dir.path());
+    let mut ledger = Ledger::new(store::open(&database.place()).expect("opens"));
+    ledger.take(&[read(event::topic("t1", "events").as_bytes(), &event::arrival("t1", 1))], 0).expect("taken");
+    drop(ledger);
+    let more = format!("[webhook]\nurl = \"http://127.0.0.1:{port}/\"\nsecret = \"webhook.secret\"");
+    let config = configure(dir.path(), "receiver", 1, &database.place(), &more);
+    assert!(check(&config).expect_err("no such file").contains("webhook.secret"));
+    let receiver = Receiver::start(&config);
+    assert!(await_condition(PATIENCE, || receiver.log().contains("webhook.secret")), "{}", receiver.log());
+    std::fs::write(dir.path().join("webhook.secret"), SECRET).expect("written");
+    check(&config).expect("good");
+    assert!(await_condition(PATIENCE, || !accepted.lock().expect("no panic").is_empty()), "{}", receiver.log());
+}
+
+#[test]
+fn check_looks_at_each_ca_that_is_named() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let database = Database::sqlite(dir.path());
+    let more = "[webhook]\nurl = \"https://localhost/\"\nca = \"none.pem\"";
+    let config = configure(dir.path(), "receiver", 1, &database.place(), more);
+    assert!(check(&config).expect_err("no such file").contains("webhook.ca"));
+    let text = "[broker]\nurl = \"mqtt://localhost\"\n[store]\nkind = \"postgres\"\nurl = \"host=localhost\"\nca = \"none.pem\"\n";
+    std::fs::write(&config, text).expect("written");
+    assert!(check(&config).expect_err("no such file").contains("store.ca"));
 }
