@@ -21,7 +21,8 @@ CREATE TABLE device (
     UNIQUE (fleet, truck, device)
 );
 
--- Each event once, with its bytes as they came. `arrival` rises in the order of receipt.
+-- Each event once, with its bytes as they came. `arrival` rises in the order of receipt, and no number comes twice: not after old
+-- events were deleted, and not after a restore.
 CREATE TABLE event (
     arrival       BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     device_key    BIGINT NOT NULL REFERENCES device (key),

@@ -21,9 +21,10 @@ CREATE TABLE device (
     UNIQUE (fleet, truck, device)
 ) STRICT;
 
--- Each event once, with its bytes as they came. `arrival` rises in the order of receipt.
+-- Each event once, with its bytes as they came. `arrival` rises in the order of receipt, and no number comes twice: not after old
+-- events were deleted, and not after a restore.
 CREATE TABLE event (
-    arrival       INTEGER PRIMARY KEY,
+    arrival       INTEGER PRIMARY KEY AUTOINCREMENT,
     device_key    INTEGER NOT NULL REFERENCES device (key),
     sequence      INTEGER NOT NULL,
     received_ms   INTEGER NOT NULL,

@@ -76,6 +76,10 @@ fn dispatch_restored_from_backup(database: &Database, dir: &Path) {
     let filled = || events(&database.place()) == i64::try_from(TOTAL).expect("small");
     assert!(await_condition(PATIENCE, filled), "{}", receiver.log());
     assert!(truck.commands() >= 1);
+    // What was given out after the backup is not given out again.
+    let twice = "SELECT count(*) FROM event WHERE arrival > 1000000000";
+    let new = store::beside(&database.place()).expect("opens").query(twice, &[]).expect("asked");
+    assert_eq!(new, [[Value::Int(i64::try_from(TOTAL).expect("small") - then)]]);
 }
 
 #[test]

@@ -201,3 +201,13 @@ fn the_server_gives_up_a_receiver_that_vanished() {
     let set = "SELECT current_setting('idle_in_transaction_session_timeout'), current_setting('lock_timeout')";
     assert_eq!(ask(&database.place(), set), [[Value::from("30s"), Value::from("30s")]]);
 }
+
+#[test]
+fn the_number_of_a_deleted_event_is_not_given_out_again() {
+    on_both(|place, ledger| {
+        ledger.take(&arrivals([1, 2]), T0).expect("taken");
+        store::beside(place).expect("opens").execute("DELETE FROM event WHERE sequence = 2", &[]).expect("deleted");
+        ledger.take(&arrivals([3]), T0).expect("taken");
+        assert_eq!(ask(place, "SELECT arrival FROM event WHERE sequence = 3"), [[Value::Int(3)]]);
+    });
+}
