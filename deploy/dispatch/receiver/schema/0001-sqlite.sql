@@ -1,6 +1,8 @@
 -- What dispatch has, in SQLite. Times are milliseconds since 1970, UTC; what people read are the views at the end.
 
--- One row per device that ever reported under a truck's name. A truck whose gateway was exchanged has two.
+-- One row per device that ever reported under a truck's name. The device's id comes from the truck's configuration: a gateway that
+-- was exchanged under the same name continues the same device, and if it has not got the old journal, it begins again at sequence 1
+-- and lands in `conflict`.
 CREATE TABLE device (
     key           INTEGER PRIMARY KEY,
     fleet         TEXT NOT NULL,
@@ -64,7 +66,7 @@ CREATE TABLE lost (
     PRIMARY KEY (device_key, first, last)
 ) STRICT;
 
--- A known id that came with other bytes: never right, so both are kept.
+-- A known id that came with other bytes: never right, so both are kept, however many come.
 CREATE TABLE conflict (
     device_key  INTEGER NOT NULL REFERENCES device (key),
     sequence    INTEGER NOT NULL,

@@ -211,3 +211,19 @@ fn the_number_of_a_deleted_event_is_not_given_out_again() {
         assert_eq!(ask(place, "SELECT arrival FROM event WHERE sequence = 3"), [[Value::Int(3)]]);
     });
 }
+
+/// A gateway that was exchanged without its journal sends its whole new history under known ids.
+#[test]
+fn what_is_acknowledged_is_kept_however_many_known_ids_come_with_other_bytes() {
+    on_both(|place, ledger| {
+        let again = |sequence| {
+            let mut other = event::arrival("t1", sequence);
+            other.push(b' ');
+            message(&other)
+        };
+        ledger.take(&arrivals(1..=150), T0).expect("taken");
+        let taken = ledger.take(&(1..=150).map(again).collect::<Vec<_>>(), T0).expect("taken");
+        assert_eq!(taken.conflicts, 150);
+        assert_eq!(ask(place, "SELECT count(*) FROM conflict"), [[Value::Int(150)]]);
+    });
+}
