@@ -4,11 +4,14 @@
 //! are filled as any other: the trucks' `state` says what they had delivered, and what is missing below it is asked for by a signed
 //! `replay_from` after `commands.hole_patience_s`. What a truck no longer keeps is named lost by it.
 
+mod server;
+
 use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+
+use server::Server;
 
 use crate::store::{self, Place, Sqlite, Store as _, StoreError};
 
@@ -43,11 +46,12 @@ pub fn save(place: &Place, to: &Path) -> Result<String, StoreError> {
             Sqlite::beside(file)?.copy_to(&partial)?;
             whole(&partial)?;
         }
-        Place::Postgres { url, .. } => {
+        Place::Postgres { url, ca } => {
             let file = partial.to_string_lossy().into_owned();
-            tool("pg_dump", &["--format=custom", "--no-owner", "--file", &file, "--dbname", url])?;
+            let server = Server::of(url, ca.as_deref())?;
+            server.tool("pg_dump", &["--format=custom", "--no-owner", "--file", &file, "--dbname", &server.name])?;
             // Reads the whole archive back without touching any database.
-            tool("pg_restore", &["--file=/dev/null", &file])?;
+            server.tool("pg_restore", &["--file=/dev/null", &file])?;
             sync(&partial)?;
         }
     }
@@ -82,11 +86,12 @@ pub fn bring_back(place: &Place, from: &Path) -> Result<String, StoreError> {
             give_to_the_folder(&new, file)?;
             put(&new, file)?;
         }
-        Place::Postgres { url, .. } => {
+        Place::Postgres { url, ca } => {
             let file = from.to_string_lossy().into_owned();
+            let server = Server::of(url, ca.as_deref())?;
             // In one transaction: an existing table ends it, and nothing has changed.
-            let strict = ["--exit-on-error", "--single-transaction", "--no-owner", "--dbname", url, &file];
-            tool("pg_restore", &strict)?;
+            let strict = ["--exit-on-error", "--single-transaction", "--no-owner", "--dbname", &server.name, &file];
+            server.tool("pg_restore", &strict)?;
         }
     }
     // Opens with this release, or says why not.
@@ -150,17 +155,4 @@ fn with_ending(file: &Path, ending: &str) -> PathBuf {
 
 fn failed(file: &Path, fault: &io::Error) -> StoreError {
     StoreError::Failed(format!("{}: {fault}", file.display()))
-}
-
-/// PostgreSQL's own programs know its own formats.
-fn tool(program: &str, arguments: &[&str]) -> Result<(), StoreError> {
-    let done = Command::new(program)
-        .args(arguments)
-        .output()
-        .map_err(|fault| StoreError::Failed(format!("{program}: {fault} (Debian: apt install postgresql-client)")))?;
-    if done.status.success() {
-        return Ok(());
-    }
-    let said = String::from_utf8_lossy(&done.stderr);
-    Err(StoreError::Refused(format!("{program}: {}", said.trim())))
 }
