@@ -8,6 +8,7 @@
 //! A fault of the database ends the connection, so that the broker gives what was not acknowledged to somebody else or again to us.
 
 use std::collections::BTreeSet;
+use std::ops::Bound;
 use std::time::Duration;
 
 use rumqttc::v5::mqttbytes::QoS;
@@ -121,6 +122,8 @@ struct Session<'a> {
     connection: Connection,
     /// Devices that are owed an acknowledgement.
     owed: BTreeSet<Key>,
+    /// The one that was told last.
+    told: Key,
     /// Subscribed.
     served: bool,
     /// Something that came was committed.
@@ -129,7 +132,7 @@ struct Session<'a> {
 
 impl<'a> Session<'a> {
     fn begin(options: &'a Options, desk: &'a Desk, connection: Connection) -> Self {
-        Self { options, desk, connection, owed: BTreeSet::new(), served: false, took: false }
+        Self { options, desk, connection, owed: BTreeSet::new(), told: 0, served: false, took: false }
     }
 
     async fn serve(&mut self, ready: &impl Fn()) -> Ended {
@@ -222,7 +225,8 @@ impl<'a> Session<'a> {
     }
 
     async fn acknowledge(&mut self) -> Result<(), Ended> {
-        let now: BTreeSet<Key> = self.owed.iter().take(ACKS_AT_ONCE).copied().collect();
+        // In turn: a fleet of which more report every second than are told at once must not always tell the same ones.
+        let now = in_turn(&self.owed, self.told);
         let keys = now.clone();
         let acks = self.desk.ask(move |ledger| keys.into_iter().map(|key| ledger.ack(key)).collect()).await;
         let acks: Vec<_> = acks?;
@@ -234,6 +238,7 @@ impl<'a> Session<'a> {
                 return Ok(());
             }
         }
+        self.told = now.last().copied().unwrap_or(0);
         self.owed.retain(|key| !now.contains(key));
         Ok(())
     }
@@ -253,6 +258,12 @@ impl<'a> Session<'a> {
     }
 }
 
+/// Those whose turn it is: above the last one told, then from the beginning.
+fn in_turn(owed: &BTreeSet<Key>, told: Key) -> Vec<Key> {
+    let above = (Bound::Excluded(told), Bound::Unbounded);
+    owed.range(above).chain(owed.range(..=told)).take(ACKS_AT_ONCE).copied().collect()
+}
+
 #[expect(clippy::disallowed_methods, reason = "a deadline of the runtime's own timer, compared with nothing else")]
 fn deadline(after: Duration) -> Deadline {
     Deadline::now() + after
@@ -270,5 +281,24 @@ fn report(outcome: &Outcome) {
     }
     if outcome.refused > 0 {
         warn!("{} messages are no events of their truck: kept in the table refused", outcome.refused);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn in_a_fleet_that_reports_without_a_pause_every_device_has_its_turn() {
+        let owed: BTreeSet<Key> = (1..=300).collect();
+        let (mut told, mut heard) = (0, BTreeSet::new());
+        for _ in 0..3 {
+            let now = in_turn(&owed, told);
+            assert_eq!(now.len(), ACKS_AT_ONCE);
+            told = *now.last().expect("some");
+            heard.extend(now);
+        }
+        assert_eq!(heard, owed);
+        assert_eq!(in_turn(&BTreeSet::from([7]), 7), [7]);
     }
 }

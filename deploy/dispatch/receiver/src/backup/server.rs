@@ -62,11 +62,10 @@ fn name(config: &Config) -> String {
         Host::Tcp(name) => name.clone(),
         Host::Unix(folder) => folder.to_string_lossy().into_owned(),
     };
-    let attributes = match config.get_target_session_attrs() {
-        TargetSessionAttrs::ReadWrite => Some("read-write"),
-        TargetSessionAttrs::ReadOnly => Some("read-only"),
-        _ => None,
-    };
+    let attributes = config.get_target_session_attrs();
+    let attributes = [(TargetSessionAttrs::ReadWrite, "read-write"), (TargetSessionAttrs::ReadOnly, "read-only")]
+        .into_iter()
+        .find_map(|(named, word)| (named == attributes).then(|| word.to_owned()));
     let words = [
         ("host", list(config.get_hosts().iter().map(host).collect())),
         ("hostaddr", list(config.get_hostaddrs().iter().map(ToString::to_string).collect())),
@@ -74,7 +73,7 @@ fn name(config: &Config) -> String {
         ("user", config.get_user().map(str::to_owned)),
         ("dbname", config.get_dbname().map(str::to_owned)),
         ("options", config.get_options().map(str::to_owned)),
-        ("target_session_attrs", attributes.map(str::to_owned)),
+        ("target_session_attrs", attributes),
     ];
     let said = words.into_iter().filter_map(|(word, value)| Some(format!("{word}={}", quoted(&value?))));
     said.collect::<Vec<_>>().join(" ")

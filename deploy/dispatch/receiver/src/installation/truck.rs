@@ -91,7 +91,8 @@ pub fn add(dir: &Path, truck: &Truck, day: (i32, u8, u8)) -> Result<std::path::P
     Ok(bundle)
 }
 
-/// Takes a truck's rights away. Its bundle goes to `removed/`; its certificate is worth nothing without an entry in the ACL.
+/// Takes a truck's rights away. Its bundle goes to `removed/`; without an entry in the ACL its
+/// certificate may publish and read nowhere.
 ///
 /// # Errors
 /// In words.

@@ -2,8 +2,10 @@
 //!
 //! **Commit first, acknowledge afterwards.** One transaction takes a batch: each event once, by device and sequence; what it declares
 //! lost; and how far the device's history reaches without a hole. A copy changes nothing. The same id with other bytes is kept apart.
-//! Devices are always touched in the same order, and each is locked by its own row, so that several receivers over one
-//! `PostgreSQL` neither wait for each other in a circle nor compute a `thru` from half of what is there.
+//! Each device is locked by its own row, so that several receivers over one `PostgreSQL` never compute a `thru` from half of what is
+//! there. Trucks are always touched in the same order, and what was refused after all of them, so that receivers do not wait for each
+//! other in a circle. Where two devices of one truck report at once they still may: the server ends one of the two transactions, and the
+//! broker gives its batch again.
 
 mod ranges;
 mod statements;
@@ -27,6 +29,13 @@ const DOUBLINGS_MAX: i64 = 4;
 
 /// The newest body, and what it says that the broker has.
 type Notice<'a> = (&'a [u8], Option<i64>);
+
+/// What one truck sent in a batch: events by device, notices by topic.
+#[derive(Default)]
+struct Post<'a> {
+    events: BTreeMap<&'a str, Vec<&'a Event>>,
+    notices: BTreeMap<&'a str, Notice<'a>>,
+}
 
 /// A device's row.
 pub type Key = i64;
@@ -119,25 +128,30 @@ impl Ledger {
 
     fn take_all(&mut self, batch: &[Message], at_ms: i64) -> Result<Outcome, StoreError> {
         let mut outcome = Outcome::default();
-        let mut events: BTreeMap<(&Truck, &str), Vec<&Event>> = BTreeMap::new();
-        let mut notices: BTreeMap<(&Truck, &str), Notice<'_>> = BTreeMap::new();
+        let mut posts: BTreeMap<&Truck, Post<'_>> = BTreeMap::new();
+        let mut refused = Vec::new();
         for message in batch {
             match message {
-                Message::Event(event) => events.entry((&event.truck, &event.device)).or_default().push(event),
+                Message::Event(event) => {
+                    posts.entry(&event.truck).or_default().events.entry(&event.device).or_default().push(event);
+                }
                 Message::Notice { truck, leaf, complete_thru, body } => {
-                    notices.insert((truck, leaf), (body, *complete_thru));
+                    posts.entry(truck).or_default().notices.insert(leaf, (body, *complete_thru));
                 }
-                Message::Refused { topic, why, body } => {
-                    outcome.refused += 1;
-                    self.refuse(topic, why, body, at_ms)?;
-                }
+                Message::Refused { topic, why, body } => refused.push((topic, why, body)),
             }
         }
-        for ((truck, device), events) in events {
-            self.take_device(truck, device, &events, at_ms, &mut outcome)?;
+        for (truck, post) in posts {
+            for (device, events) in post.events {
+                self.take_device(truck, device, &events, at_ms, &mut outcome)?;
+            }
+            for (leaf, (body, complete_thru)) in post.notices {
+                self.note(truck, leaf, body, complete_thru, at_ms)?;
+            }
         }
-        for ((truck, leaf), (body, complete_thru)) in notices {
-            self.note(truck, leaf, body, complete_thru, at_ms)?;
+        outcome.refused += refused.len() as u64;
+        for (topic, why, body) in refused {
+            self.refuse(topic, why, body, at_ms)?;
         }
         Ok(outcome)
     }
