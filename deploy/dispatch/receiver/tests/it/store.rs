@@ -227,3 +227,27 @@ fn what_is_acknowledged_is_kept_however_many_known_ids_come_with_other_bytes() {
         assert_eq!(ask(place, "SELECT count(*) FROM conflict"), [[Value::Int(150)]]);
     });
 }
+
+/// Over `PostgreSQL` only: over SQLite there is one receiver.
+#[test]
+fn two_receivers_do_not_wait_for_each_other_in_a_circle() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let database = Database::postgres(dir.path());
+    let place = database.place();
+    drop(open(&place));
+    let notice = |truck: &str, thru: u64| {
+        read(event::topic(truck, "state").as_bytes(), format!("{{\"complete_thru\":{thru}}}").as_bytes())
+    };
+    let work = |arriving: &str, noted: &str| {
+        let mut ledger = Ledger::new(store::beside(&place).expect("opens"));
+        for round in 1..=200 {
+            let body = event::arrival(arriving, round);
+            let arrival = read(event::topic(arriving, "events").as_bytes(), &body);
+            ledger.take(&[arrival, notice(noted, round)], T0).expect("taken");
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| work("t1", "t2"));
+        scope.spawn(|| work("t2", "t1"));
+    });
+}
