@@ -176,9 +176,10 @@ fn rmc(fields: &Fields<'_>) -> Option<Report> {
     // Without mode, with it, with the navigational status of NMEA 4.10.
     fields.count(11..=13)?;
     let validity = match (fields.get(1), fields.get(11)) {
-        ("A", "E") => Validity::DeadReckoning,
-        ("A", "S" | "M") => Validity::NotMeasured,
-        ("A", "N") | ("V", _) => Validity::Void,
+        // Some receivers write `D` for a differential fix where the standard knows `A` alone; the mode says more.
+        ("A" | "D", "E") => Validity::DeadReckoning,
+        ("A" | "D", "S" | "M") => Validity::NotMeasured,
+        ("A" | "D", "N") | ("V", _) => Validity::Void,
         ("A" | "D", _) => Validity::Valid,
         _ => return None,
     };

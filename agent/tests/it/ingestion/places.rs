@@ -135,3 +135,14 @@ fn r24_an_altitude_that_is_garbage_neither_admits_nor_refuses() {
         assert_eq!(receive(rmc(0) + &altitude(alt)).fixes().len(), 2, "{alt}");
     }
 }
+
+#[test]
+fn r13_a_differential_status_hides_neither_dead_reckoning_nor_simulation() {
+    let said = |mode: &str| receive(rmc_with(1, "D", mode));
+    assert_eq!(said("D").fixes()[0].fix.mode, Mode::TwoD);
+    assert_eq!(said("E").fixes()[0].fix.mode, Mode::DeadReckoning);
+    for (mode, reason) in [("S", Rejected::NotMeasured), ("M", Rejected::NotMeasured), ("N", Rejected::Void)] {
+        let wire = said(mode);
+        assert_eq!((wire.fixes().len(), wire.refused(reason)), (0, 1), "{mode}");
+    }
+}
