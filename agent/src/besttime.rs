@@ -78,9 +78,10 @@ impl TimeBase {
         Self { began, floor, anchor: None }
     }
 
-    /// A fix of this run. One before the floor is a receiver whose calendar is wrong, and is not taken.
-    pub fn fix(&mut self, arrived: Mono, utc: UnixMillis) {
-        if utc >= self.floor.utc {
+    /// A fix of this run. One before the floor is a receiver whose calendar is wrong, and is not taken. One that is not `timely`
+    /// lay in a buffer, so that it was not now when it arrived: it is taken only where nothing better is known.
+    pub fn fix(&mut self, arrived: Mono, utc: UnixMillis, timely: bool) {
+        if utc >= self.floor.utc && (timely || self.anchor.is_none()) {
             self.anchor = Some((arrived, utc));
         }
     }
@@ -126,7 +127,7 @@ mod tests {
     fn a_fix_of_this_run_beats_every_clock_and_is_carried_on() {
         let mut base = TimeBase::new(Mono(0), RELEASED, Some(later(3)));
         assert!(base.wait(Mono(10_000)).is_some());
-        base.fix(Mono(4_000), later(5));
+        base.fix(Mono(4_000), later(5), true);
         assert_eq!(at(&base, Some(later(9))), (UnixMillis(later(5).0 + 6_000), TimeSource::Gnss));
         assert_eq!(base.wait(Mono(10_000)), None);
     }
@@ -142,9 +143,19 @@ mod tests {
     }
 
     #[test]
+    fn a_fix_out_of_a_buffer_is_better_than_none_and_worse_than_one_in_time() {
+        let mut base = TimeBase::new(Mono(0), RELEASED, None);
+        base.fix(Mono(10_000), later(1), false);
+        assert_eq!(at(&base, None), (later(1), TimeSource::Gnss));
+        base.fix(Mono(10_000), later(2), true);
+        base.fix(Mono(10_000), later(1), false);
+        assert_eq!(at(&base, None), (later(2), TimeSource::Gnss));
+    }
+
+    #[test]
     fn a_history_before_the_release_is_no_floor_and_a_fix_before_the_floor_no_anchor() {
         let mut base = TimeBase::new(Mono(0), RELEASED, Some(later(-9)));
-        base.fix(Mono(1), later(-1));
+        base.fix(Mono(1), later(-1), true);
         assert_eq!(at(&base, None), (RELEASED, TimeSource::Release));
     }
 

@@ -397,7 +397,8 @@ impl Daemon {
             Effect::State(body) => self.hand_over(Outgoing::State(body)),
             Effect::Position(body) => self.hand_over(Outgoing::Position(body)),
             Effect::Fixed(fix) => {
-                self.time.send_modify(|time| time.fix(fix.arrived, fix.fix.time));
+                let timely = !fix.late || fix.time_stepped;
+                self.time.send_modify(|time| time.fix(fix.arrived, fix.fix.time, timely));
             }
             Effect::Covered(_) => {}
         }
