@@ -4,6 +4,7 @@
 //! good checksum, and only then other speeds are tried, one after the other. A receiver that hears nothing but noise may
 //! change its own speed (iNavFlight/inav#9218), so nothing is ever sent to it. Silence says nothing about the speed.
 
+use super::Rejected;
 use super::framer::Framer;
 use crate::time::Mono;
 use geofence::Span;
@@ -15,16 +16,21 @@ const SPEEDS: [u32; 6] = [9_600, 38_400, 115_200, 4_800, 57_600, 230_400];
 const SPEEDS_MAX: usize = SPEEDS.len() + 2;
 /// Bytes without a good checksum for so long mean that the speed is wrong.
 const DOUBT_AFTER: Span = Span::seconds(5);
+/// A pause this long ends what a receiver says at one instant: what comes after it is something new. Bytes before it, as the line
+/// end after the last sentence, may be what is left of the good ones.
+const PAUSE: Span = Span(500);
 /// Fewer bytes than this are a disturbance of the line and no receiver.
 const DOUBT_BYTES: usize = 16;
 /// After a silence this long, what came before it says nothing any more; longer than the pause of a receiver at 0.1 Hz.
 const FORGET_AFTER: Span = Span::seconds(30);
 /// After a change of speed the line needs time, and half a character was under way (gpsd, `serial.c`).
 const SETTLE: Span = Span(300);
-/// Each speed is listened to at least so long,
+/// Bytes for so long without a good sentence, and without a pause as long, disprove a speed that is tried;
 const DWELL: Span = Span::seconds(3);
-/// and at most so long, where nothing was heard or something half right: a receiver at 0.1 Hz is silent for ten seconds.
+/// and where there is less to judge by it is left after so long: a receiver at 0.1 Hz is silent for ten seconds.
 const DWELL_MAX: Span = Span::seconds(12);
+/// Where good sentences came, but not enough of them: at 0.1 Hz [`PROOF`] takes three periods.
+const DWELL_HALF_PROVEN: Span = Span::seconds(3 * 12);
 /// From the start of one scan to the next.
 const SCAN_EVERY: Span = Span::seconds(60);
 /// So many good sentences prove a speed. One in 256 garbled ones passes its checksum.
@@ -43,8 +49,8 @@ pub enum Finding {
 enum Phase {
     /// At a speed that is right, or not yet known to be wrong.
     Listening,
-    /// At the speed of this place in the order, since then.
-    Trying { place: usize, since: Mono, heard: bool },
+    /// At the speed of this place in the order, since then; bytes that count came first at `heard`.
+    Trying { place: usize, since: Mono, heard: Option<Mono> },
 }
 
 /// Watches one open port.
@@ -59,6 +65,11 @@ pub struct Hunt {
     proven: bool,
     /// Since when bytes come without a good sentence, and how many.
     doubt: Option<(Mono, usize)>,
+    /// There was no pause since the last good sentence.
+    trailing: bool,
+    /// When the last good sentence came, and the longest time between two of them, up to [`DWELL_MAX`].
+    last_good: Option<Mono>,
+    pace: Span,
     last_byte: Option<Mono>,
     scanned: Option<Mono>,
 }
@@ -82,6 +93,9 @@ impl Hunt {
             good: 0,
             proven: false,
             doubt: None,
+            trailing: false,
+            last_good: None,
+            pace: Span(0),
             last_byte: None,
             scanned: None,
         }
@@ -110,15 +124,20 @@ impl Hunt {
         if self.is_settling(at) {
             return None;
         }
-        let mut good = 0_u8;
-        self.framer.feed(bytes, |framed| good = good.saturating_add(u8::from(framed.is_ok())));
-        self.good = self.good.saturating_add(good);
-        if self.last_byte.replace(at).is_some_and(|last| at - last > FORGET_AFTER) {
+        let good = self.good_among(bytes);
+        let pause = self.last_byte.replace(at).map_or(Span(0), |last| at - last);
+        if pause > FORGET_AFTER || pause > PAUSE && std::mem::take(&mut self.trailing) {
             self.doubt = None;
         }
+        if good {
+            let apart = self.last_good.replace(at).map_or(Span(0), |last| at - last);
+            self.pace = Span(self.pace.0.max(apart.0).min(DWELL_MAX.0));
+            self.trailing = true;
+        }
         match &mut self.phase {
-            Phase::Trying { heard, .. } => *heard = true,
-            Phase::Listening if good > 0 => self.doubt = None,
+            // The end of what was being said when the speed was set is not yet a sentence; nor does it count after a pause.
+            Phase::Trying { heard, .. } => *heard = heard.filter(|_| pause < DWELL).or(Some(at)),
+            Phase::Listening if good => self.doubt = None,
             Phase::Listening => {
                 let (_, count) = self.doubt.get_or_insert((at, 0));
                 *count = count.saturating_add(bytes.len());
@@ -130,7 +149,9 @@ impl Hunt {
             self.doubt = None;
             return Some(Finding::Proven(self.speed));
         }
-        let doubted = self.doubt.is_some_and(|(since, count)| at - since >= DOUBT_AFTER && count >= DOUBT_BYTES);
+        // One garbled epoch of a slow receiver is followed by a good one.
+        let enough = Span(DOUBT_AFTER.0.max(self.pace.0.saturating_add(PAUSE.0)));
+        let doubted = self.doubt.is_some_and(|(since, count)| at - since >= enough && count >= DOUBT_BYTES);
         let may_scan = self.scanned.is_none_or(|last| at - last >= SCAN_EVERY);
         if doubted && may_scan && !self.is_scanning() {
             self.scanned = Some(at);
@@ -143,8 +164,23 @@ impl Hunt {
     pub fn tick(&mut self, at: Mono) -> Option<Finding> {
         let Phase::Trying { place, since, heard } = self.phase else { return None };
         let listened = at - since;
-        let disproven = listened >= DWELL + SETTLE && heard && self.good == 0;
-        (disproven || listened >= DWELL_MAX).then(|| self.try_next(place + 1, at))
+        let garbled = heard.zip(self.last_byte).is_some_and(|(first, last)| last - first >= DWELL);
+        let wrong = match self.good {
+            0 => garbled || listened >= DWELL_MAX,
+            _ => listened >= DWELL_HALF_PROVEN,
+        };
+        wrong.then(|| self.try_next(place + 1, at))
+    }
+
+    /// Whether something good was completed by these bytes; what proves a speed is counted.
+    fn good_among(&mut self, bytes: &[u8]) -> bool {
+        let (mut good, mut lines) = (0_u8, false);
+        self.framer.feed(bytes, |framed| match framed {
+            Ok(_) => good = good.saturating_add(1),
+            Err(reason) => lines |= reason == Rejected::NoChecksum,
+        });
+        self.good = self.good.saturating_add(good);
+        good > 0 || lines
     }
 
     /// Goes to the first speed from `place` on that is not the one just left; after the last one back to the first.
@@ -152,11 +188,12 @@ impl Hunt {
         let left = self.speed;
         let next = self.order.iter().enumerate().skip(place).find(|(_, speed)| **speed != left);
         (self.phase, self.speed) = match next {
-            Some((place, &speed)) => (Phase::Trying { place, since: at, heard: false }, speed),
+            Some((place, &speed)) => (Phase::Trying { place, since: at, heard: None }, speed),
             None => (Phase::Listening, self.order.first().copied().unwrap_or(left)),
         };
         self.framer = Framer::default();
         (self.good, self.proven, self.doubt) = (0, false, None);
+        (self.trailing, self.last_good, self.pace) = (false, None, Span(0));
         Finding::Switch(self.speed)
     }
 }
@@ -240,5 +277,75 @@ mod tests {
             }
         }
         assert_eq!(proven, Some(115_200));
+    }
+
+    /// A receiver at `real` bit/s that speaks at these seconds, in reads of 16 bytes, the last line end in a read of its own.
+    fn speak(
+        hunt: &mut Hunt,
+        real: u32,
+        epochs: impl IntoIterator<Item = u64>,
+        text: &[u8],
+    ) -> Vec<(u64, Finding), 64> {
+        let (mut told, mut now) = (Vec::new(), 0);
+        for second in epochs {
+            let from = second * 1_000;
+            told.extend((now..from).step_by(100).filter_map(|at| Some((at, hunt.tick(Mono(at))?))));
+            let (body, end) = text.split_at(text.len() - 2);
+            now = from;
+            for read in body.chunks(16).chain([end]) {
+                let garbled = GARBLED.iter().chain(b"\xff").copied().collect::<Vec<u8, 16>>();
+                let read = if hunt.speed() == real { read } else { &garbled };
+                told.extend(hunt.heard(Mono(now), read).map(|finding| (now, finding)));
+                now += 20;
+            }
+        }
+        told
+    }
+
+    const UNCHECKED: &[u8] = b"$GPGLL,4916.45,N,12311.12,W,225444,A\r\n";
+
+    #[test]
+    fn a_pause_of_a_receiver_at_one_hertz_is_no_reason_to_leave_its_speed() {
+        for text in [GOOD, UNCHECKED] {
+            let mut hunt = Hunt::new(9_600, None);
+            let told = speak(&mut hunt, 9_600, (0..60).chain(67..120).chain(149..200), text);
+            assert!(told.iter().all(|(_, finding)| *finding == Finding::Proven(9_600)), "{told:?}");
+        }
+    }
+
+    #[test]
+    fn a_receiver_that_speaks_every_ten_seconds_keeps_its_speed_and_is_found_at_another() {
+        let slow = || (0..600).step_by(10);
+        let mut hunt = Hunt::new(9_600, None);
+        assert_eq!(speak(&mut hunt, 9_600, slow(), GOOD), [(20_020, Finding::Proven(9_600))]);
+        let mut hunt = Hunt::new(9_600, None);
+        let told: Vec<_, 64> = speak(&mut hunt, 115_200, slow(), GOOD).iter().map(|(_, finding)| *finding).collect();
+        assert_eq!(told, [Finding::Switch(38_400), Finding::Switch(115_200), Finding::Proven(115_200)]);
+    }
+
+    #[test]
+    fn the_end_of_a_sentence_that_was_under_way_does_not_disprove_the_speed_it_is_tried_at() {
+        let mut hunt = Hunt::new(9_600, None);
+        assert_eq!(listen(&mut hunt, 38_400, 0..6)[0], (5, Finding::Switch(38_400)));
+        // The switch came within a burst, and the next burst comes ten seconds later.
+        assert_eq!(hunt.heard(Mono(5_400), &GOOD[8..]), None);
+        let told = speak(&mut hunt, 38_400, (15..80).step_by(10), GOOD);
+        assert_eq!(told, [(35_020, Finding::Proven(38_400))]);
+    }
+
+    #[test]
+    fn one_garbled_epoch_of_a_slow_receiver_does_not_lose_its_speed() {
+        let mut hunt = Hunt::new(9_600, None);
+        let _ = speak(&mut hunt, 9_600, (0..60).step_by(10), GOOD);
+        assert_eq!(hunt.heard(Mono(60_000), &GARBLED.repeat(4)), None);
+        let told = [&GOOD[..16], &GOOD[16..]].map(|read| hunt.heard(Mono(70_000), read));
+        assert_eq!(told, [None, None]);
+    }
+
+    #[test]
+    fn a_receiver_that_falls_back_to_another_speed_is_followed_after_five_seconds() {
+        let mut hunt = Hunt::new(9_600, None);
+        assert_eq!(listen(&mut hunt, 9_600, 0..60), [(2, Finding::Proven(9_600))]);
+        assert_eq!(listen(&mut hunt, 38_400, 60..70)[0], (65, Finding::Switch(38_400)));
     }
 }

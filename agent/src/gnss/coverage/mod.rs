@@ -29,6 +29,9 @@ const PACE_MAX: Span = Span::seconds(12);
 const SILENT_AFTER: Span = Span::seconds(12);
 /// Bytes for so long after the last good sentence are a storm.
 const STORM_AFTER: Span = Span::seconds(5);
+/// A pause this long ends what a receiver says at one instant: bytes before it, as the line end after the last sentence, are what is
+/// left of the good ones.
+const PAUSE: Span = Span(500);
 /// A time of day that stands still is told after so long.
 const FROZEN_AFTER: Span = Span::seconds(10);
 /// The daemon says every second that time passed; nothing for so long means that it did not run.
@@ -128,6 +131,8 @@ pub struct Coverage {
     byte: Moment,
     /// The first bytes after the last good sentence, or after a silence.
     unread: Option<Moment>,
+    /// There was no pause since the last good sentence.
+    trailing: bool,
     /// The receiver's time stands still.
     stuck: Option<Moment>,
     /// The newest fix of this run.
@@ -203,7 +208,8 @@ impl Coverage {
         self.seen.sentences = self.seen.sentences.saturating_add(sentences);
         let now = self.moment();
         self.gone = None;
-        if now.at - self.byte.at > SILENT_AFTER {
+        let pause = now.at - self.byte.at;
+        if pause > SILENT_AFTER || bytes > 0 && pause > PAUSE && std::mem::take(&mut self.trailing) {
             self.unread = None;
         }
         if bytes > 0 {
@@ -211,7 +217,7 @@ impl Coverage {
             self.unread.get_or_insert(now);
         }
         if sentences > 0 {
-            self.unread = None;
+            (self.unread, self.trailing) = (None, true);
         }
         self.judge(each);
     }

@@ -290,3 +290,36 @@ proptest! {
         prop_assert_eq!(whole.changes, cut_run.changes);
     }
 }
+
+#[test]
+fn a_line_end_read_by_itself_is_no_storm_however_long_the_pause_after_it() {
+    for period in [7_000, 10_000] {
+        let mut drawn = Drawn::new();
+        let Drawn { coverage, ledger, .. } = &mut drawn;
+        let each = &mut |interval| ledger.push(interval);
+        for epoch in 0..20_u64 {
+            for read in 0..6 {
+                let at = Mono(epoch * period + read * 20);
+                let _ = coverage.passed(at, each);
+                coverage.heard(if read == 5 { 2 } else { 16 }, u64::from(read == 4), each);
+                assert_ne!(coverage.cause(), Cause::ChecksumStorm, "epoch {epoch} every {period} ms");
+                if read == 4 {
+                    coverage.void(each);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_storm_without_a_pause_begins_with_its_first_bytes() {
+    let mut drawn = Drawn::new();
+    drawn.draw("####");
+    let Drawn { coverage, ledger, .. } = &mut drawn;
+    let each = &mut |interval| ledger.push(interval);
+    for at in (3_020..40_000).step_by(20) {
+        let _ = coverage.passed(Mono(at), each);
+        coverage.heard(16, 0, each);
+    }
+    assert_eq!(drawn.told(), "0-3 Covered, 3-39 ChecksumStorm");
+}
