@@ -52,15 +52,15 @@ impl Calendar {
         self.last = Some(LastDated { time: dated.time, repaired: dated.repaired });
     }
 
-    /// The time of an epoch.
+    /// The time of an epoch. `now`: what it is by the arrivals, where that is known.
     ///
     /// # Errors
     /// `NoDate` or `DateOutOfRange`.
-    pub(super) fn date(&self, epoch: &Epoch) -> Result<Dated, Rejected> {
+    pub(super) fn date(&self, epoch: &Epoch, now: Option<UnixMillis>) -> Result<Dated, Rejected> {
         let time_of_day = Span(epoch.time.ok_or(Rejected::NoDate)?.0);
         match epoch.date {
             Some(date) => self.repaired(midnight(date)? + time_of_day),
-            None => self.near_last(time_of_day),
+            None => self.near_last(time_of_day, now),
         }
     }
 
@@ -78,14 +78,15 @@ impl Calendar {
         Ok(Dated { time, repaired })
     }
 
-    /// The instant with this time of day that is nearest to the last dated epoch.
-    fn near_last(&self, time_of_day: Span) -> Result<Dated, Rejected> {
+    /// The instant with this time of day that is nearest to now, or to the last dated epoch: days may have passed since that one.
+    fn near_last(&self, time_of_day: Span, now: Option<UnixMillis>) -> Result<Dated, Rejected> {
         let last = self.last.ok_or(Rejected::NoDate)?;
-        let midnight = UnixMillis(last.time.0 - last.time.0.rem_euclid(DAY.0));
+        let near = now.unwrap_or(last.time);
+        let midnight = UnixMillis(near.0 - near.0.rem_euclid(DAY.0));
         let mut time = midnight + time_of_day;
-        if last.time - time > Span(DAY.0 / 2) {
+        if near - time > Span(DAY.0 / 2) {
             time = time + DAY;
-        } else if time - last.time > Span(DAY.0 / 2) {
+        } else if time - near > Span(DAY.0 / 2) {
             time = time - DAY;
         }
         Ok(Dated { time, repaired: last.repaired })
@@ -135,7 +136,7 @@ mod tests {
     fn a_time_of_day_after_midnight_belongs_to_the_next_day() {
         let evening = midnight(raw(2026, 11, 22)).unwrap() + Span::seconds(86_399);
         let calendar = Calendar { floor: DateFloor(None), last: Some(LastDated { time: evening, repaired: false }) };
-        let next = calendar.near_last(Span::seconds(1)).unwrap().time;
+        let next = calendar.near_last(Span::seconds(1), None).unwrap().time;
         assert_eq!(next - evening, Span::seconds(2));
     }
 

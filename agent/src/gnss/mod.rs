@@ -262,8 +262,9 @@ impl Judge {
 
     fn epoch(&mut self, epoch: &epoch::Epoch, each: &mut impl FnMut(Outcome)) {
         let Self { dates, admission, timing, counts, .. } = self;
+        let now = timing.now(epoch.at);
         let judged = plausibility::measured(epoch).and_then(|position| {
-            let dated = dates.date(epoch)?;
+            let dated = dates.date(epoch, now)?;
             let fix = plausibility::fix(epoch, position, dated);
             admission.admit(epoch.at, fix, |fix| {
                 counts.fixes = counts.fixes.saturating_add(1);

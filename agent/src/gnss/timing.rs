@@ -91,6 +91,15 @@ impl Timing {
         }
     }
 
+    /// What time it is at `at` by the least delay of the fixes before, if there were any: what has just been measured is not about
+    /// a later time, but for the drift of the clock since.
+    pub(super) fn now(&self, at: Mono) -> Option<UnixMillis> {
+        let smallest = self.smallest?;
+        let drift = (at - smallest.at).0 / DRIFT_DIVISOR;
+        let at_ms = i64::try_from(at.0).unwrap_or(i64::MAX);
+        Some(UnixMillis(at_ms.saturating_sub(smallest.lag_ms).saturating_add(drift)))
+    }
+
     /// The receiver said that it has no fix.
     pub(super) fn void(&mut self) {
         self.void = true;

@@ -1,6 +1,6 @@
 //! The receiver's calendar: eras of 1,024 weeks (R16), leap seconds and 24:00:00 (R18), time that goes back or leaps (R19).
 
-use super::wire::{Wire, clock, lat, line, receive, rmc, seconds};
+use super::wire::{Wire, clock, gga, lat, line, receive, rmc, seconds};
 use gatestamp::gnss::{DateFloor, Rejected};
 use gatestamp::time::{parse_rfc3339, rfc3339};
 
@@ -18,6 +18,21 @@ fn times(wire: &Wire) -> Vec<String> {
 
 fn floor(day: &str) -> DateFloor {
     DateFloor(parse_rfc3339(&format!("{day}T00:00:00Z")))
+}
+
+#[test]
+fn a_time_of_day_is_of_the_day_that_it_is_by_the_arrivals() {
+    const HOUR: u64 = 3_600_000;
+    for hours in [1, 13, 36, 50, 24 * 40] {
+        let mut wire = Wire::new();
+        wire.at(300, rmc(0) + &gga(0)).at(1_300, rmc(1) + &gga(1));
+        let then = u32::try_from(hours * 3_600 % 86_400).unwrap();
+        wire.at(hours * HOUR + 300, gga(then)).at(hours * HOUR + 1_300, gga(then + 1)).end();
+        let fixes = wire.fixes();
+        let apart: Vec<i64> = fixes.iter().map(|fix| (fix.fix.time - fixes[0].fix.time).0 / 1_000).collect();
+        let hours = i64::try_from(hours).unwrap() * 3_600;
+        assert_eq!(apart, [0, 1, hours, hours + 1]);
+    }
 }
 
 #[test]
