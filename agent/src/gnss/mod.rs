@@ -110,7 +110,7 @@ pub enum Rejected {
     NotMeasured,
     /// Not newer than the epoch before it.
     TimeBack,
-    /// More than a day ahead of what has passed since the last epoch.
+    /// Ahead of what has passed since the last epochs: by more than ten seconds once their delay is known, by a day before.
     TimeAhead,
     /// A sentence of an epoch that was already closed.
     Straggler,
@@ -264,9 +264,9 @@ impl Judge {
         let Self { dates, admission, timing, counts, .. } = self;
         let now = timing.now(epoch.at);
         let judged = plausibility::measured(epoch).and_then(|position| {
-            let dated = dates.date(epoch, now)?;
+            let dated = dates.date(epoch, now.map(|now| now.time))?;
             let fix = plausibility::fix(epoch, position, dated);
-            admission.admit(epoch.at, fix, |fix| {
+            admission.admit(now, fix, |fix| {
                 counts.fixes = counts.fixes.saturating_add(1);
                 if fix.time_stepped {
                     timing.stepped();

@@ -2,8 +2,8 @@
 //! becomes a fix.
 
 use super::epoch::Epoch;
+use super::timing::Now;
 use super::{Dated, GnssFix, Rejected};
-use crate::time::Mono;
 use geofence::{Fix, Mode, Position, Span, UnixMillis};
 use heapless::Vec;
 use serde::{Deserialize, Serialize};
@@ -17,15 +17,18 @@ const SIGMA_MIN_M: f64 = 0.01;
 /// One coordinate exactly zero is believed within this many 1e-7 degrees (1 km) of the last fix's.
 const NEAR_AXIS_E7: i32 = 90_000;
 const DAY: Span = Span::seconds(86_400);
-/// An epoch may be this far ahead of what has passed since the last one.
-const AHEAD_MAX: Span = DAY;
+/// An epoch may be this far ahead of now, as the arrivals before have it: more than leap seconds that change, or the jitter of a busy
+/// gateway.
+const AHEAD_MAX: Span = Span::seconds(10);
 /// So many consistent epochs prove that time really went back by a day or more, as when a receiver restarts in another year ...
 const BACK_RUN: u8 = 10;
 /// ... or by less: one more than the seconds that a receiver can be ahead before it knows the leap seconds, after which its time
 /// is newer again at 1 Hz ...
 const BACK_RUN_SAME_DAY: u8 = 4;
-/// ... or really leapt ahead.
+/// ... or really leapt ahead by a day or more ...
 const AHEAD_RUN: u8 = 30;
+/// ... or by less.
+const AHEAD_RUN_SAME_DAY: u8 = BACK_RUN_SAME_DAY;
 /// So many fixes of a run are kept until it is long enough: all but the last of the shortest.
 const KEPT: usize = BACK_RUN_SAME_DAY as usize - 1;
 /// Epochs of a consistent run follow each other within this.
@@ -86,7 +89,7 @@ pub(super) fn fix(epoch: &Epoch, position: Position, dated: Dated) -> GnssFix {
 pub(super) struct Admission {
     last: Option<Admitted>,
     run: Option<(UnixMillis, u8)>,
-    /// The latest fixes of a run whose time went back, oldest first: they are used once it is known that it did.
+    /// The latest fixes of a run whose time went elsewhere, oldest first: they are used once it is known that it did.
     #[serde(default)]
     kept: Vec<GnssFix, KEPT>,
 }
@@ -95,24 +98,24 @@ pub(super) struct Admission {
 struct Admitted {
     time: UnixMillis,
     position: Position,
-    /// `None` after a restart: how much time has passed since is unknown.
-    at: Option<Mono>,
 }
 
 impl Admission {
     /// A new run: any length of time may have passed.
     pub(super) fn restart(&mut self) {
         self.end_run();
-        if let Some(last) = &mut self.last {
-            last.at = None;
-        }
     }
 
-    /// Judges a fix that arrived at `at`, and hands out what is admitted by it, in order: mostly itself.
+    /// Judges a fix that arrived `now`, where that is known, and hands out what is admitted by it, in order: mostly itself.
     ///
     /// # Errors
     /// `ZeroPosition`, `TimeBack` or `TimeAhead`.
-    pub(super) fn admit(&mut self, at: Mono, fix: GnssFix, mut each: impl FnMut(GnssFix)) -> Result<(), Rejected> {
+    pub(super) fn admit(
+        &mut self,
+        now: Option<Now>,
+        fix: GnssFix,
+        mut each: impl FnMut(GnssFix),
+    ) -> Result<(), Rejected> {
         let (time, position) = (fix.fix.time, fix.fix.position);
         self.zero(position)?;
         let wrong = self.last.and_then(|last| {
@@ -120,8 +123,12 @@ impl Admission {
                 let enough = if last.time - time < DAY { BACK_RUN_SAME_DAY } else { BACK_RUN };
                 return Some((Rejected::TimeBack, enough));
             }
-            let ahead = last.at.is_some_and(|then| time - last.time > AHEAD_MAX + (at - then));
-            ahead.then_some((Rejected::TimeAhead, AHEAD_RUN))
+            let now = now?;
+            let ahead = time - now.time;
+            // The first fix may have come late, and what comes after it is then ahead of it.
+            let known = if now.settled { AHEAD_MAX } else { DAY };
+            let enough = if ahead < DAY { AHEAD_RUN_SAME_DAY } else { AHEAD_RUN };
+            (ahead > known).then_some((Rejected::TimeAhead, enough))
         });
         let mut stepped = wrong.is_some();
         if let Some((reason, enough)) = wrong {
@@ -134,7 +141,7 @@ impl Admission {
             }
         }
         self.end_run();
-        self.last = Some(Admitted { time, position, at: Some(at) });
+        self.last = Some(Admitted { time, position });
         each(GnssFix { time_stepped: stepped, ..fix });
         Ok(())
     }
@@ -178,6 +185,7 @@ impl Admission {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::Mono;
 
     fn fix(seconds: i64, lat: f64, lon: f64) -> GnssFix {
         GnssFix {
@@ -204,13 +212,18 @@ mod tests {
     }
 
     /// The seconds of the admitted fixes, and whether time stepped at the first of them.
-    fn admit(admission: &mut Admission, at: u64, seconds: i64) -> Result<(std::vec::Vec<i64>, bool), Rejected> {
-        admit_at(admission, at, &fix(seconds, 48.0, 11.0))
+    fn admit(admission: &mut Admission, now: i64, seconds: i64) -> Result<(std::vec::Vec<i64>, bool), Rejected> {
+        admit_at(admission, Some(now), &fix(seconds, 48.0, 11.0))
     }
 
-    fn admit_at(admission: &mut Admission, at: u64, fix: &GnssFix) -> Result<(std::vec::Vec<i64>, bool), Rejected> {
+    fn admit_at(
+        admission: &mut Admission,
+        now: Option<i64>,
+        fix: &GnssFix,
+    ) -> Result<(std::vec::Vec<i64>, bool), Rejected> {
         let mut admitted = std::vec::Vec::new();
-        admission.admit(Mono(at * 1_000), *fix, |fix| admitted.push(fix))?;
+        let now = now.map(|seconds| Now { time: UnixMillis(seconds * 1_000), settled: true });
+        admission.admit(now, *fix, |fix| admitted.push(fix))?;
         let stepped = admitted.iter().position(|fix| fix.time_stepped);
         assert!(stepped.is_none_or(|at| at == 0));
         Ok((admitted.iter().map(|fix| fix.fix.time.0 / 1_000).collect(), stepped.is_some()))
@@ -219,50 +232,64 @@ mod tests {
     #[test]
     fn time_going_back_an_hour_is_held_until_four_epochs_agree_and_none_of_them_is_lost() {
         let mut admission = Admission::default();
-        admit(&mut admission, 0, 10_000).unwrap();
+        admit(&mut admission, 10_000, 10_000).unwrap();
         for step in 0..3 {
-            assert_eq!(admit(&mut admission, 1, 6_400 + step), Err(Rejected::TimeBack));
+            assert_eq!(admit(&mut admission, 1_000_001, 6_400 + step), Err(Rejected::TimeBack));
         }
-        assert_eq!(admit(&mut admission, 1, 6_403), Ok((vec![6_400, 6_401, 6_402, 6_403], true)));
-        assert_eq!(admit(&mut admission, 1, 6_404), Ok((vec![6_404], false)));
+        assert_eq!(admit(&mut admission, 1_000_001, 6_403), Ok((vec![6_400, 6_401, 6_402, 6_403], true)));
+        assert_eq!(admit(&mut admission, 1_000_001, 6_404), Ok((vec![6_404], false)));
     }
 
     #[test]
     fn a_second_said_twice_is_dropped_and_nothing_of_it_comes_back() {
         let mut admission = Admission::default();
-        admit(&mut admission, 0, 1_000).unwrap();
-        assert_eq!(admit(&mut admission, 1, 999), Err(Rejected::TimeBack));
-        assert_eq!(admit(&mut admission, 2, 1_000), Err(Rejected::TimeBack));
-        assert_eq!(admit(&mut admission, 3, 1_001), Ok((vec![1_001], false)));
+        admit(&mut admission, 1_000, 1_000).unwrap();
+        assert_eq!(admit(&mut admission, 1_001, 999), Err(Rejected::TimeBack));
+        assert_eq!(admit(&mut admission, 1_002, 1_000), Err(Rejected::TimeBack));
+        assert_eq!(admit(&mut admission, 1_003, 1_001), Ok((vec![1_001], false)));
     }
 
     #[test]
     fn time_going_back_days_is_refused_until_ten_epochs_agree() {
         let mut admission = Admission::default();
-        admit(&mut admission, 0, 1_000_000).unwrap();
+        admit(&mut admission, 1_000_000, 1_000_000).unwrap();
         for step in 0..9 {
-            assert_eq!(admit(&mut admission, 1, 500 + step), Err(Rejected::TimeBack));
+            assert_eq!(admit(&mut admission, 1_000_001, 500 + step), Err(Rejected::TimeBack));
         }
-        assert_eq!(admit(&mut admission, 1, 509), Ok((vec![506, 507, 508, 509], true)));
-        assert_eq!(admit(&mut admission, 1, 510), Ok((vec![510], false)));
+        assert_eq!(admit(&mut admission, 1_000_001, 509), Ok((vec![506, 507, 508, 509], true)));
+        assert_eq!(admit(&mut admission, 1_000_001, 510), Ok((vec![510], false)));
     }
 
     #[test]
     fn a_date_days_ahead_is_held_while_the_device_runs_and_taken_after_a_restart() {
         let mut admission = Admission::default();
-        admit(&mut admission, 0, 1_000).unwrap();
-        assert_eq!(admit(&mut admission, 1, 1_000_000), Err(Rejected::TimeAhead));
+        admit(&mut admission, 1_000, 1_000).unwrap();
+        assert_eq!(admit(&mut admission, 1_001, 1_000_000), Err(Rejected::TimeAhead));
         admission.restart();
-        assert_eq!(admit(&mut admission, 1, 1_000_000), Ok((vec![1_000_000], false)));
+        let after = admit_at(&mut admission, None, &fix(1_000_000, 48.0, 11.0));
+        assert_eq!(after, Ok((vec![1_000_000], false)));
+    }
+
+    #[test]
+    fn time_ahead_of_what_has_passed_is_held_until_four_agree_and_none_of_them_is_lost() {
+        let mut admission = Admission::default();
+        admit(&mut admission, 1_000, 1_000).unwrap();
+        assert_eq!(admit(&mut admission, 1_001, 4_601), Err(Rejected::TimeAhead));
+        assert_eq!(admit(&mut admission, 1_002, 1_002), Ok((vec![1_002], false)), "it was one damaged hour");
+        for step in 0..3 {
+            assert_eq!(admit(&mut admission, 1_003 + step, 4_603 + step), Err(Rejected::TimeAhead));
+        }
+        assert_eq!(admit(&mut admission, 1_006, 4_606), Ok((vec![4_603, 4_604, 4_605, 4_606], true)));
+        assert_eq!(admit(&mut admission, 8_000, 8_010), Ok((vec![8_010], false)), "after a gap");
     }
 
     #[test]
     fn null_island_and_half_zeros_are_refused_except_on_the_axis() {
-        let refused = |lat, lon| admit_at(&mut Admission::default(), 0, &fix(1, lat, lon));
+        let refused = |lat, lon| admit_at(&mut Admission::default(), None, &fix(1, lat, lon));
         assert_eq!(refused(0.0, 0.0), Err(Rejected::ZeroPosition));
         assert_eq!(refused(0.0, 11.0), Err(Rejected::ZeroPosition));
         let mut quito = Admission::default();
-        admit_at(&mut quito, 0, &fix(1, 0.0005, -78.0)).unwrap();
-        assert_eq!(admit_at(&mut quito, 0, &fix(2, 0.0, -78.0)), Ok((vec![2], false)));
+        admit_at(&mut quito, None, &fix(1, 0.0005, -78.0)).unwrap();
+        assert_eq!(admit_at(&mut quito, None, &fix(2, 0.0, -78.0)), Ok((vec![2], false)));
     }
 }

@@ -24,6 +24,9 @@ const LEAP_SECONDS_MAX: i64 = 18;
 const WHOLE_SECOND_MS: i64 = 100;
 /// So many fixes in a row must come later by the same whole seconds before that is a step of UTC and no delay.
 const STEP_RUN: u8 = 10;
+/// A fix that comes earlier than the least delay before it, by more than this many milliseconds, shows that arrivals were no measure
+/// until now: the ones before were late, or the stream is played faster than life.
+const UNSETTLED_MS: i64 = 500;
 /// Fixes of a buffer that is emptied come faster than this; their time runs ahead of their arrival without being wrong.
 const BURST: Span = Span(200);
 
@@ -38,6 +41,14 @@ pub(super) struct Timeliness {
     pub(super) since_regained: Span,
 }
 
+/// What time it is by the least delay of the fixes before: what has just been measured is not about a later time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Now {
+    pub(super) time: UnixMillis,
+    /// Of enough fixes that they were not all late.
+    pub(super) settled: bool,
+}
+
 /// Follows the arrivals of one stream.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 #[serde(default)]
@@ -45,7 +56,7 @@ pub(super) struct Timing {
     said: Option<(TimeOfDay, Mono)>,
     stuck: bool,
     smallest: Option<Smallest>,
-    /// Fixes since then, as many as are needed before a step of UTC is told from a stream that has not settled.
+    /// Fixes since it was last far too large, as many as are needed before a step of UTC is told from a stream that has not settled.
     settled: u8,
     late_since: Option<Mono>,
     lagging: bool,
@@ -91,13 +102,13 @@ impl Timing {
         }
     }
 
-    /// What time it is at `at` by the least delay of the fixes before, if there were any: what has just been measured is not about
-    /// a later time, but for the drift of the clock since.
-    pub(super) fn now(&self, at: Mono) -> Option<UnixMillis> {
+    /// What time it is at `at`, if there were fixes before.
+    pub(super) fn now(&self, at: Mono) -> Option<Now> {
         let smallest = self.smallest?;
         let drift = (at - smallest.at).0 / DRIFT_DIVISOR;
         let at_ms = i64::try_from(at.0).unwrap_or(i64::MAX);
-        Some(UnixMillis(at_ms.saturating_sub(smallest.lag_ms).saturating_add(drift)))
+        let time = UnixMillis(at_ms.saturating_sub(smallest.lag_ms).saturating_add(drift));
+        Some(Now { time, settled: self.settled >= STEP_RUN })
     }
 
     /// The receiver said that it has no fix.
@@ -161,6 +172,9 @@ impl Timing {
         if let Some(seconds) = step.filter(|_| stepped) {
             self.step = None;
             each(Finding::UtcStepped(Span::seconds(-seconds)));
+        }
+        if over_ms < -UNSETTLED_MS {
+            self.settled = 0;
         }
         if stepped || over_ms < 0 {
             self.smallest = Some(Smallest { lag_ms, at });

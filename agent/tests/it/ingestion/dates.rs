@@ -36,6 +36,16 @@ fn a_time_of_day_is_of_the_day_that_it_is_by_the_arrivals() {
 }
 
 #[test]
+fn a_fix_out_of_a_buffer_says_nothing_about_the_day_of_the_next() {
+    let mut wire = Wire::new();
+    wire.at(300, rmc(0) + &gga(0)).at(1_300, rmc(1) + &gga(1));
+    // Asleep for 30 hours; what the buffer held is read first.
+    wire.at(30 * 3_600_000 + 300, rmc(2) + &gga(2)).at(30 * 3_600_000 + 1_300, gga(21_601)).end();
+    let fixes = wire.fixes();
+    assert_eq!((fixes[3].fix.time - fixes[0].fix.time).0, 108_001_000);
+}
+
+#[test]
 fn r16_an_old_era_is_repaired_only_below_the_floor_and_marked() {
     let received = |date| {
         let mut wire = Wire::with_floor(floor("2026-11-01"));
@@ -135,4 +145,57 @@ fn r19_a_date_in_the_future_does_not_poison_what_follows() {
         1 + 39 - 29 + 3,
         "thirty that agree are believed, and the last three before come with them"
     );
+}
+
+#[test]
+fn r19_one_damaged_hour_is_no_gap_and_no_step_of_time() {
+    let mut wire = Wire::new();
+    for second in 0..40_u32 {
+        wire.at(u64::from(second) * 1_000 + 300, rmc(if second == 20 { second + 2 * 3_600 } else { second }));
+    }
+    wire.end();
+    assert_eq!(seconds(&wire.fixes()), (0..20).chain(21..40).collect::<Vec<_>>());
+    assert!(wire.fixes().iter().all(|fix| !fix.time_stepped && !fix.late));
+    assert_eq!(wire.refused(Rejected::TimeAhead), 1);
+}
+
+#[test]
+fn r19_an_hour_ahead_that_stays_is_followed_without_losing_a_fix() {
+    let mut wire = Wire::new();
+    for second in 0..40_u32 {
+        wire.at(u64::from(second) * 1_000 + 300, rmc(if second < 20 { second } else { second + 3_600 }));
+    }
+    wire.end();
+    assert_eq!(seconds(&wire.fixes()), (0..20).chain(3_620..3_640).collect::<Vec<_>>());
+    let stepped: Vec<_> = wire.fixes().into_iter().filter(|fix| fix.time_stepped).collect();
+    assert_eq!(seconds(&stepped), [3_620]);
+}
+
+#[test]
+fn r19_after_a_gap_and_after_a_buffer_nothing_is_ahead() {
+    let mut wire = Wire::new();
+    for second in (0..20_u32).chain(3_600..3_620) {
+        wire.at(u64::from(second) * 1_000 + 300, rmc(second));
+    }
+    // Asleep for an hour; the first seconds of it are still in the buffer.
+    for second in 3_620..3_630 {
+        wire.at(7_200_300, rmc(second));
+    }
+    for second in 7_201..7_220_u32 {
+        wire.at(u64::from(second) * 1_000 + 300, rmc(second));
+    }
+    wire.end();
+    assert_eq!((wire.fixes().len(), wire.refused(Rejected::TimeAhead)), (20 + 20 + 10 + 19, 0));
+    assert!(wire.fixes().iter().all(|fix| !fix.time_stepped));
+}
+
+#[test]
+fn r19_a_stream_that_is_played_faster_than_life_is_not_ahead_after_a_hole() {
+    let mut wire = Wire::new();
+    for (index, second) in (0..60_u32).chain(120..180).enumerate() {
+        wire.at(index as u64 * 100, rmc(second));
+    }
+    wire.end();
+    assert_eq!((wire.fixes().len(), wire.refused(Rejected::TimeAhead)), (120, 0));
+    assert!(wire.fixes().iter().all(|fix| !fix.time_stepped));
 }
