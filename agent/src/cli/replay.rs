@@ -160,7 +160,8 @@ impl Replay {
         if self.raw.is_none() {
             self.raw = Some(raw::Arrival::default());
             let boot = Boot {
-                kernel_boot: "replay".to_owned(),
+                // Monotonic times of one replay do not compare with those of an earlier one into the same state.
+                kernel_boot: format!("replay-{}", self.engine.boot_id()),
                 system_utc: None,
                 date_floor: floor.replay(),
                 why: vec!["replay".to_owned()],

@@ -9,5 +9,6 @@ mod ingestion;
 mod journal;
 mod lint;
 mod power_cut;
+mod replay;
 mod start;
 mod visits;

@@ -1,0 +1,47 @@
+//! `gatestamp replay` of raw NMEA through the real binary, where arrival times are the file's own.
+
+use crate::drive::sentence;
+use crate::facilities::{Bench, ask, path, said};
+use serde_json::Value;
+
+/// A parked truck's RMC and GGA of each of these seconds of a day.
+fn parked(date: &str, seconds: impl IntoIterator<Item = u32>) -> String {
+    let epoch = |second: u32| {
+        let time = format!("{:02}{:02}{:02}.00", second / 3_600, second / 60 % 60, second % 60);
+        let gga = format!("GNGGA,{time},5200.09000,N,01254.00000,E,1,12,0.8,40.0,M,46.0,M,,");
+        let rmc = format!("GNRMC,{time},A,5200.09000,N,01254.00000,E,0.0,90.0,{date},,,A");
+        [gga, rmc].map(|body| sentence(&body)).concat()
+    };
+    seconds.into_iter().map(epoch).collect()
+}
+
+/// Type and time of each event that a replay tells.
+fn told(arguments: &[&str]) -> Vec<(String, String)> {
+    let done = ask(arguments);
+    assert!(done.status.success(), "{}", said(&done));
+    let text = String::from_utf8(done.stdout).unwrap();
+    let word = |event: &Value, key: &str| event[key].as_str().unwrap().trim_start_matches("com.gatestamp.").to_owned();
+    let event = |line: &str| {
+        let event: Value = serde_json::from_str(line).unwrap();
+        (word(&event, "type"), word(&event, "time"))
+    };
+    text.lines().map(event).collect()
+}
+
+fn named(events: &[(String, String)], kind: &str) -> Vec<String> {
+    events.iter().filter(|(is, _)| is == kind).map(|(_, time)| time.clone()).collect()
+}
+
+#[test]
+fn a_second_replay_into_the_same_state_is_a_boot_of_its_own() {
+    let bench = Bench::new();
+    let first = bench.written("first.nmea", &parked("221126", 36_000..37_800));
+    let second = bench.written("second.nmea", &parked("231126", 32_400..32_700));
+    let state = bench.file("state");
+    let day = |file| told(&["replay", "--state", path(&state), path(file)]);
+    assert_eq!(named(&day(&first), "device.started"), ["2026-11-22T10:00:00.000Z"]);
+    let told = day(&second);
+    assert_eq!(named(&told, "device.started"), ["2026-11-23T09:00:00.000Z"]);
+    assert!(named(&told, "gnss.lost").len() <= 1 && named(&told, "gnss.restored").len() <= 1, "{told:?}");
+    assert_eq!(named(&told, "device.stopped"), ["2026-11-23T09:04:59.000Z"]);
+}
