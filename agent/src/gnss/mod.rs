@@ -96,6 +96,8 @@ pub enum Rejected {
     Malformed,
     /// The receiver has no fix.
     Void,
+    /// An instant of which neither a position nor its validity is said: accuracy or date by themselves.
+    Unplaced,
     /// Some sentences of one epoch say valid, others void.
     ConflictingValidity,
     /// Sentences of one epoch are more than 10 m apart.
@@ -128,6 +130,7 @@ impl Rejected {
             Self::BadChecksum => "bad_checksum",
             Self::Malformed => "malformed",
             Self::Void => "void",
+            Self::Unplaced => "unplaced",
             Self::ConflictingValidity => "conflicting_validity",
             Self::ConflictingPosition => "conflicting_position",
             Self::NoDate => "no_date",
@@ -281,11 +284,14 @@ impl Judge {
         });
         if let Err(reason) = judged {
             self.counts.reject(reason);
-            if reason == Rejected::Void {
-                self.timing.void();
-                each(Outcome::Void);
-            } else {
-                each(Outcome::Refused(reason));
+            match reason {
+                Rejected::Void => {
+                    self.timing.void();
+                    each(Outcome::Void);
+                }
+                // Nothing was claimed that could be refused.
+                Rejected::Unplaced => {}
+                _ => each(Outcome::Refused(reason)),
             }
         }
     }

@@ -37,7 +37,7 @@ const RUN_STEP_MAX: Span = Span::seconds(60);
 /// Whether an epoch claims a measured position at all.
 ///
 /// # Errors
-/// `Void`, `ConflictingValidity`, `NotMeasured` or `ConflictingPosition`.
+/// `Void`, `Unplaced`, `ConflictingValidity`, `NotMeasured` or `ConflictingPosition`.
 pub(super) fn measured(epoch: &Epoch) -> Result<Position, Rejected> {
     if epoch.void && (epoch.valid || epoch.dead_reckoning) {
         return Err(Rejected::ConflictingValidity);
@@ -48,6 +48,7 @@ pub(super) fn measured(epoch: &Epoch) -> Result<Position, Rejected> {
     match epoch.position {
         Some(_) if epoch.apart => Err(Rejected::ConflictingPosition),
         Some(position) if !epoch.void => Ok(position),
+        None if !(epoch.void || epoch.valid || epoch.dead_reckoning) => Err(Rejected::Unplaced),
         _ => Err(Rejected::Void),
     }
 }

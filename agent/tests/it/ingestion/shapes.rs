@@ -1,7 +1,9 @@
 //! Receivers say the same in many ways: whatever sentences they send, in whatever order and how often, an instant is one fix.
 
 use super::wire::{Wire, clock, gga, lat, line, receive, rmc, seconds, ubx};
+use gatestamp::gnss::Rejected;
 use gatestamp::time::rfc3339;
+use geofence::Span;
 
 /// What a receiver says at one second.
 type Epoch = fn(u32) -> String;
@@ -38,6 +40,17 @@ fn one_sentence_alone_is_enough_where_the_date_is_known() {
         let wire = all(epoch);
         assert_eq!(seconds(&wire.fixes()), (0..12).collect::<Vec<_>>(), "{name}");
         assert_eq!(rfc3339(wire.fixes()[0].fix.time), "2026-11-22T00:00:00.000Z", "{name}");
+    }
+}
+
+#[test]
+fn accuracy_or_a_date_by_themselves_do_not_say_that_there_is_no_fix() {
+    for (kind, rest) in [("GPZDA", "22,11,2026,00,00"), ("GPGST", "5.0,,,,3.0,4.0,6.0"), ("GPGBS", "6.0,8.0,9.0,,,,")] {
+        let alone = |second| line(&format!("{kind},{}.50,{rest}", &clock(second)[..6]));
+        let wire = all(|second| rmc(second) + &alone(second));
+        assert_eq!(wire.outcomes.len(), 12, "{:?}", wire.outcomes);
+        assert_eq!(wire.fixes().last().unwrap().since_regained, Span::seconds(11));
+        assert_eq!((wire.refused(Rejected::Unplaced), wire.refused(Rejected::Void)), (12, 0), "{kind}");
     }
 }
 
