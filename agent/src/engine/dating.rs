@@ -6,7 +6,7 @@
 use super::state::State;
 use crate::event::{ClockBlock, ClockSource, Kind};
 use crate::gnss::GnssFix;
-use crate::gnss::coverage::Interval;
+use crate::gnss::coverage::{Cause, Interval};
 use crate::gnss::finding::{Finding, Spoofing};
 use crate::time::Mono;
 use geofence::{Span, UnixMillis};
@@ -22,6 +22,9 @@ const BOUND_BEFORE_LEAP_SECONDS_MS: i64 = 3_000;
 const DRIFT: i64 = 1_000_000 / 600;
 /// A receiver's own resolution of time.
 const BOUND_TRACKING_MS: i64 = 100;
+/// An anchor is a fix and its arrival, and most of a second may pass between its instant and the end of its first sentence. So may
+/// what is dated by its own arrival be off.
+const BOUND_ARRIVAL_MS: i64 = 1_000;
 
 /// A pair of times that mean the same instant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -64,8 +67,11 @@ impl State {
     /// as gaps are concerned: its time, or, of a late one, that of its arrival.
     pub(super) fn received(&mut self, fix: &GnssFix) -> UnixMillis {
         let at = fix.arrived;
+        if !matches!(self.coverage.cause(), Cause::Covered | Cause::Privacy) {
+            self.leap_seconds_unknown();
+        }
         self.run.tracking_since.get_or_insert(at);
-        self.run.utc_resolved |= fix.utc_resolved == Some(true);
+        self.run.utc_resolved = fix.utc_resolved.or(self.run.utc_resolved);
         // Out of a buffer: when it arrived is not when it was. An anchor of before is the better one, if it still holds.
         let ours = self.anchor.as_ref().filter(|anchor| anchor.kernel_boot == self.run.kernel_boot);
         if let Some(ours) = ours.filter(|_| fix.late && !fix.time_stepped) {
@@ -78,6 +84,11 @@ impl State {
             repaired: fix.date_repaired,
         });
         fix.fix.time
+    }
+
+    /// It may be another receiver, or one that was switched off meanwhile: what it knew of leap seconds is gone.
+    pub(super) fn leap_seconds_unknown(&mut self) {
+        (self.run.tracking_since, self.run.utc_resolved) = (None, None);
     }
 
     /// Takes what the receiver or the stream shows beside positions: a cause for the ledger, or something dispatch should know.
@@ -106,7 +117,7 @@ impl State {
         ClockBlock {
             source: source(fix.date_repaired),
             offset_ms: self.system_utc(at).map(|system| (system - fix.fix.time).0),
-            bound_ms: Some(self.bound_ms(at)),
+            bound_ms: Some(self.bound_ms(at, BOUND_TRACKING_MS)),
         }
     }
 
@@ -117,7 +128,7 @@ impl State {
         ClockBlock {
             source: source(anchor.is_some_and(|anchor| anchor.repaired)),
             offset_ms: self.system_utc(at).zip(anchor).map(|(system, anchor)| (system - anchor.utc(at)).0),
-            bound_ms: anchor.map(|_| self.bound_ms(at)),
+            bound_ms: anchor.map(|_| self.bound_ms(at, BOUND_ARRIVAL_MS)),
         }
     }
 
@@ -151,11 +162,12 @@ impl State {
     }
 
     fn leap_seconds_known(&self, at: Mono) -> bool {
-        self.run.utc_resolved || self.run.tracking_since.is_some_and(|since| at - since >= LEAP_SECONDS_KNOWN_AFTER)
+        let tracked = || self.run.tracking_since.is_some_and(|since| at - since >= LEAP_SECONDS_KNOWN_AFTER);
+        self.run.utc_resolved.unwrap_or_else(tracked)
     }
 
-    fn bound_ms(&self, at: Mono) -> i64 {
-        let least = if self.leap_seconds_known(at) { BOUND_TRACKING_MS } else { BOUND_BEFORE_LEAP_SECONDS_MS };
+    fn bound_ms(&self, at: Mono, tracking_ms: i64) -> i64 {
+        let least = if self.leap_seconds_known(at) { tracking_ms } else { BOUND_BEFORE_LEAP_SECONDS_MS };
         let away = self.anchor.as_ref().map_or(0, |anchor| (at - anchor.at).0.max((anchor.at - at).0));
         least.saturating_add(away / DRIFT)
     }
@@ -179,5 +191,46 @@ mod kind_name {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Kind, D::Error> {
         let name = String::deserialize(d)?;
         WAITING.into_iter().find(|kind| kind.name() == name).ok_or_else(|| D::Error::custom("not a device event"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use geofence::{Fix, Mode, Position};
+
+    fn fix(second: u64, utc_resolved: Option<bool>) -> GnssFix {
+        let time = UnixMillis(1_795_348_800_000) + Span(i64::try_from(second * 1_000).unwrap());
+        let position = Position::from_degrees(52.0, 13.0).unwrap();
+        GnssFix {
+            fix: Fix { time, position, mode: Mode::ThreeD, sigma_m: 3.0, speed_mps: None, track_deg: None },
+            arrived: Mono(second * 1_000),
+            sats: None,
+            hdop: None,
+            time_stepped: false,
+            date_repaired: false,
+            leap_second: false,
+            late: false,
+            held: 0,
+            since_regained: Span(0),
+            speed_sigma_mps: None,
+            utc_resolved,
+        }
+    }
+
+    #[test]
+    fn what_the_receiver_says_last_of_leap_seconds_holds_however_long_it_tracks() {
+        let mut state = State::default();
+        state.coverage.boot(Mono(0), false, &mut |_| ());
+        let mut bound = |second: u64, utc_resolved: Option<bool>| {
+            let fix = fix(second, utc_resolved);
+            let _ = state.coverage.passed(fix.arrived, &mut |_| ());
+            let _ = state.received(&fix);
+            let _ = state.coverage.fix(fix.arrived, fix.fix.time, false, &mut |_| ());
+            state.clock_of_fix(&fix).bound_ms
+        };
+        assert_eq!([bound(0, None), bound(1, Some(true)), bound(2, Some(false))], [3_000, 100, 3_000].map(Some));
+        assert!((3..900).all(|second| bound(second, None) == Some(3_000)));
+        assert_eq!(bound(900, Some(true)), Some(100));
     }
 }

@@ -238,6 +238,7 @@ impl Engine {
         match source {
             SourceState::Open => {
                 self.state.reception.reopened();
+                self.state.leap_seconds_unknown();
                 self.state.coverage.source(true, &mut covered(effects));
             }
             SourceState::Gone => self.state.coverage.source(false, &mut covered(effects)),

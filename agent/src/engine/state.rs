@@ -28,11 +28,11 @@ pub(super) struct Run {
     pub(super) at: Mono,
     pub(super) kernel_boot: String,
     pub(super) system_utc: Option<UnixMillis>,
-    /// The first fix of this run.
+    /// The first fix since the source was opened, and after the last gap.
     pub(super) tracking_since: Option<Mono>,
-    /// The receiver said that it knows the leap seconds.
+    /// Whether the receiver knows the leap seconds, as it said since then.
     #[serde(default)]
-    pub(super) utc_resolved: bool,
+    pub(super) utc_resolved: Option<bool>,
     /// The line was told to be too slow, and signals to be implausible, once each in a run.
     #[serde(default)]
     pub(super) line_told: bool,
@@ -123,7 +123,7 @@ impl State {
             kernel_boot: boot.kernel_boot.clone(),
             system_utc: boot.system_utc,
             tracking_since: None,
-            utc_resolved: false,
+            utc_resolved: None,
             line_told: false,
             spoofing_told: false,
         };

@@ -1,8 +1,9 @@
 //! Whose time it is when the line is slow, the device slept, or the receiver does not know the leap seconds yet.
 
-use crate::drive::{boot, engine, epoch, events};
+use crate::drive::{TEN_METRES, as_f64, boot, engine, epoch, events};
 use gatestamp::engine::{Effect, Engine, Input, State};
 use gatestamp::event::Event;
+use gatestamp::gnss::SourceState;
 use gatestamp::gnss::coverage::Cause;
 use gatestamp::recording::Recorded;
 use gatestamp::time::Mono;
@@ -70,10 +71,48 @@ fn r17_until_leap_seconds_can_be_known_the_clock_is_good_for_three_seconds() {
         hear(&mut engine, second, 0);
     }
     let tracking = engine.clock(Mono(799_050)).bound_ms.unwrap();
-    assert!(tracking < 200, "{tracking}");
+    assert_eq!(tracking, 1_000, "an arrival says no more");
     // Without a fix it grows: 600 ppm of an hour.
     let later = engine.clock(Mono(799_050 + 3_600_000)).bound_ms.unwrap();
     assert!((2_000..2_500).contains(&(later - tracking)), "{later}");
+}
+
+/// Of the first event of a drive that follows at once: what a fix decides is not dated by its arrival.
+fn bound_of_arrival(engine: &mut Engine, from: u64) -> i64 {
+    for second in from..from + 60 {
+        let lon = 12.994 + TEN_METRES * as_f64(second - from);
+        let told = events(engine, &Recorded::Bytes(Mono(second * 1_000 + 50), epoch(second, lon, 10.0).into_bytes()));
+        let mut bodies = told.iter().map(|event| serde_json::from_slice::<Value>(&event.body).unwrap());
+        if let Some(arrived) = bodies.find(|body| body["type"] == "com.gatestamp.visit.arrived") {
+            return arrived["data"]["clock"]["bound_ms"].as_i64().unwrap();
+        }
+    }
+    panic!("the truck did not arrive");
+}
+
+#[test]
+fn r17_leap_seconds_are_known_again_thirteen_minutes_after_a_gap_or_another_receiver() {
+    let known = |between: &dyn Fn(&mut Engine)| {
+        let mut engine = parked();
+        (0..800).for_each(|second| drop(hear(&mut engine, second, 0)));
+        between(&mut engine);
+        bound_of_arrival(&mut engine, 860)
+    };
+    let tracked = |engine: &mut Engine| (800..860).for_each(|second| drop(hear(engine, second, 0)));
+    assert_eq!(known(&tracked), 100);
+    assert_eq!(known(&|_| ()), 3_000, "a minute without fixes");
+    let plugged = |engine: &mut Engine| {
+        let _ = events(engine, &Recorded::Source(Mono(800_100), SourceState::Open));
+        tracked(engine);
+    };
+    assert_eq!(known(&plugged), 3_000, "another receiver");
+}
+
+#[test]
+fn r17_a_receiver_that_speaks_every_ten_seconds_has_no_gaps_between() {
+    let mut engine = parked();
+    (0..800).step_by(10).for_each(|second| drop(hear(&mut engine, second, 0)));
+    assert_eq!(engine.clock(Mono(790_050)).bound_ms, Some(1_000));
 }
 
 #[test]
