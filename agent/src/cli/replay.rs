@@ -168,10 +168,11 @@ impl Replay {
             };
             self.recorded(&Recorded::Boot(Mono(0), boot))?;
         }
-        for chunk in raw::chunks(bytes) {
-            let at = self.raw.as_mut().map_or(Mono(0), |arrival| arrival.of(chunk));
+        let mut arrival = self.raw.take().unwrap_or_default();
+        for (at, chunk) in arrival.chunks(bytes) {
             self.recorded(&Recorded::Bytes(at, chunk.to_vec()))?;
         }
+        self.raw = Some(arrival);
         Ok(())
     }
 

@@ -94,7 +94,7 @@ impl Calendar {
 }
 
 /// Midnight UTC of a calendar date. 1980 is what a receiver says before its first lock: no date.
-fn midnight(date: RawDate) -> Result<UnixMillis, Rejected> {
+pub(super) fn midnight(date: RawDate) -> Result<UnixMillis, Rejected> {
     if date.year <= 1_980 {
         return Err(Rejected::NoDate);
     }

@@ -284,33 +284,50 @@ impl Judge {
         });
         if let Err(reason) = judged {
             self.counts.reject(reason);
-            match reason {
-                Rejected::Void => {
-                    self.timing.void();
-                    each(Outcome::Void);
-                }
-                // Nothing was claimed that could be refused.
-                Rejected::Unplaced => {}
-                _ => each(Outcome::Refused(reason)),
+            if reason == Rejected::Void {
+                self.timing.void();
+                each(Outcome::Void);
+            } else if reason != Rejected::Unplaced {
+                // Of an instant without a place nothing was claimed that could be refused.
+                each(Outcome::Refused(reason));
             }
         }
     }
 }
 
-/// The time of day that a line of NMEA carries, if it is whole and carries one.
+/// What a line of NMEA says of when it was measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LineTime {
+    /// Since midnight UTC.
+    pub time_of_day: Span,
+    /// That midnight, where the line has a date beside a position: without one, receivers make dates up.
+    pub midnight: Option<UnixMillis>,
+}
+
+/// When a line of NMEA was measured, if it is whole and says so.
 #[must_use]
-pub fn time_of_day(line: &[u8]) -> Option<Span> {
-    let mut time = None;
+pub fn line_time(line: &[u8]) -> Option<LineTime> {
+    let mut said = None;
     framer::Framer::default().feed(line, |framed| {
-        let said = match framed {
+        let read = match framed {
             Ok(Frame::Sentence(text)) => sentence::read(text).ok().flatten(),
             _ => None,
         };
-        if let Some(Said::Report(report)) = said {
-            time = report.time.map(|time| Span(time.0)).or(time);
+        if let Some(Said::Report(report)) = read
+            && let Some(time) = report.time
+        {
+            let date = report.date.filter(|_| report.position.is_some());
+            let midnight = date.and_then(|date| date::midnight(date).ok());
+            said = Some(LineTime { time_of_day: Span(time.0), midnight });
         }
     });
-    time
+    said
+}
+
+/// The time of day that a line of NMEA carries, if it is whole and carries one.
+#[must_use]
+pub fn time_of_day(line: &[u8]) -> Option<Span> {
+    line_time(line).map(|said| said.time_of_day)
 }
 
 /// A time of an epoch together with whether it had to be repaired.

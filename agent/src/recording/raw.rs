@@ -1,45 +1,57 @@
 //! A raw NMEA file as a recording: there are no arrival times, so each line arrives when it says that it was measured.
 
-use crate::gnss::time_of_day;
+use crate::gnss::{LineTime, line_time};
 use crate::time::Mono;
-use geofence::Span;
+use geofence::{Span, UnixMillis};
 
 const DAY: Span = Span::seconds(86_400);
 /// Bytes that one input may hold.
 const CHUNK_MAX: usize = 512;
+/// More than this from one line to the next, or less than nothing, is a hole in the file; the date may know better how long it is.
+const HOLE: Span = Span::seconds(60);
+/// A date farther ahead is that of another era, or of a receiver that did not know it yet; no truck's recordings lie so far apart.
+const HOLE_MAX: Span = Span::seconds(400 * 86_400);
+/// After a hole the date is looked for in so many bytes: some epochs, even with the satellites of five systems.
+const AHEAD_MAX: usize = 8_192;
 
-/// Cuts the bytes of a file into the chunks that are fed one after the other: at line ends, and before
-/// 512 bytes. Lines beginning with `#` before the first sentence are a header of gpsd's logs and left out.
-pub fn chunks(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = skip_header(bytes);
-    std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let line = rest.iter().take(CHUNK_MAX).position(|&b| b == b'\n').map_or(CHUNK_MAX, |at| at + 1);
-        let (chunk, after) = rest.split_at_checked(line).unwrap_or((rest, &[]));
-        rest = after;
-        Some(chunk)
-    })
-}
-
-/// Gives the chunks of a raw file their arrival times.
+/// Gives the chunks of raw files their arrival times.
 #[derive(Debug, Default)]
 pub struct Arrival {
     time_of_day: Option<Span>,
+    /// The date and time of the newest line, where one had a date.
+    instant: Option<UnixMillis>,
     now: Mono,
 }
 
 impl Arrival {
-    /// When `chunk` arrived. A time of day that goes back, by up to half a day, does not turn the clock back.
-    pub fn of(&mut self, chunk: &[u8]) -> Mono {
-        if let Some(time) = time_of_day(chunk) {
-            let before = self.time_of_day.replace(time).unwrap_or(time);
-            let passed = Span((time.0 - before.0).rem_euclid(DAY.0));
-            if passed.0 < DAY.0 / 2 {
-                self.now = self.now.plus(passed);
-            }
-        }
+    /// Cuts the bytes of a file into the chunks that are fed one after the other, at line ends and before 512 bytes, each with its
+    /// arrival. Lines beginning with `#` before the first sentence are a header of gpsd's logs and left out.
+    pub fn chunks<'a>(&'a mut self, bytes: &'a [u8]) -> impl Iterator<Item = (Mono, &'a [u8])> {
+        let mut rest = skip_header(bytes);
+        std::iter::from_fn(move || {
+            let (chunk, after) = cut(rest)?;
+            rest = after;
+            Some((self.of(chunk, after), chunk))
+        })
+    }
+
+    /// When `chunk` arrived; `after` it comes this. A time of day that goes back, by up to half a day, does not turn the clock back,
+    /// unless the dates say that it was days.
+    fn of(&mut self, chunk: &[u8], after: &[u8]) -> Mono {
+        let Some(said) = line_time(chunk) else { return self.now };
+        let before = self.time_of_day.replace(said.time_of_day).unwrap_or(said.time_of_day);
+        let passed = Span((said.time_of_day.0 - before.0).rem_euclid(DAY.0));
+        let same_day = Span(if passed.0 < DAY.0 / 2 { passed.0 } else { 0 });
+        let dated = said.midnight.map(|midnight| midnight + said.time_of_day);
+        let reckoned = self.instant.map(|instant| instant + same_day);
+        let hole = passed > HOLE || dated.zip(reckoned).is_some_and(|(dated, reckoned)| dated - reckoned > HOLE);
+        let by_date = self.instant.filter(|_| hole).and_then(|instant| {
+            let passed = date_after(said, after)? - instant;
+            (Span(0)..=HOLE_MAX).contains(&passed).then_some(passed)
+        });
+        let passed = by_date.unwrap_or(same_day);
+        self.now = self.now.plus(passed);
+        self.instant = self.instant.map(|instant| instant + passed).or(dated);
         self.now
     }
 
@@ -48,6 +60,30 @@ impl Arrival {
     pub fn now(&self) -> Mono {
         self.now
     }
+}
+
+/// The date and time of a line: its own, or that of a line of the same instant which follows. One date alone may be damaged; a later
+/// line has to go on from it.
+fn date_after(said: LineTime, mut after: &[u8]) -> Option<UnixMillis> {
+    after = after.get(..AHEAD_MAX).unwrap_or(after);
+    let mut dated = said.midnight.map(|midnight| midnight + said.time_of_day);
+    while let Some((chunk, rest)) = cut(after) {
+        after = rest;
+        let Some(LineTime { time_of_day, midnight: Some(midnight) }) = line_time(chunk) else { continue };
+        let next = midnight + time_of_day;
+        match dated {
+            None if time_of_day == said.time_of_day => dated = Some(next),
+            Some(dated) if next > dated => return (next - dated <= HOLE).then_some(dated),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// The first chunk, and what comes after it.
+fn cut(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let line = bytes.iter().take(CHUNK_MAX).position(|&b| b == b'\n').map_or(CHUNK_MAX, |at| at + 1);
+    (!bytes.is_empty()).then(|| bytes.split_at_checked(line).unwrap_or((bytes, &[])))
 }
 
 fn skip_header(mut bytes: &[u8]) -> &[u8] {
@@ -62,24 +98,81 @@ fn skip_header(mut bytes: &[u8]) -> &[u8] {
 mod tests {
     use super::*;
 
+    fn chunks(file: &[u8]) -> Vec<(u64, &[u8])> {
+        let mut rest = skip_header(file);
+        let mut arrival = Arrival::default();
+        let mut chunks = Vec::new();
+        while let Some((chunk, after)) = cut(rest) {
+            rest = after;
+            chunks.push((arrival.of(chunk, after).0, chunk));
+        }
+        chunks
+    }
+
+    fn sentence(body: &str) -> String {
+        format!("${body}*{:02X}\r\n", body.bytes().fold(0, |sum, byte| sum ^ byte))
+    }
+
+    fn rmc(time: &str, date: &str) -> String {
+        sentence(&format!("GPRMC,{time},A,4807.000,N,01131.000,E,0.0,0.0,{date},,,A"))
+    }
+
+    fn gga(time: &str) -> String {
+        sentence(&format!("GPGGA,{time},4807.000,N,01131.000,E,1,08,0.9,500.0,M,47.0,M,,"))
+    }
+
+    /// The arrivals in seconds.
+    fn arrivals(lines: &[String]) -> Vec<u64> {
+        chunks(lines.concat().as_bytes()).iter().map(|(at, _)| at / 1_000).collect()
+    }
+
     #[test]
     fn a_header_is_left_out_and_lines_stay_whole() {
         let file = b"# Name: x\n#\n$A\r\n$B\n#no header";
-        let cut: Vec<_> = chunks(file).collect();
+        let cut: Vec<_> = chunks(file).into_iter().map(|(_, chunk)| chunk).collect();
         assert_eq!(cut, [&b"$A\r\n"[..], b"$B\n", b"#no header"]);
     }
 
     #[test]
     fn lines_arrive_when_they_were_measured_and_midnight_is_no_step_back() {
-        let mut arrival = Arrival::default();
-        let lines = ["$GPGLL,,,,,235958,V*06", "no sentence", "$GPGLL,,,,,000003,V*05", "$GPGLL,,,,,000001,V*07"];
-        let arrived: Vec<_> = lines.iter().map(|line| arrival.of(line.as_bytes()).0).collect();
-        assert_eq!(arrived, [0, 0, 5_000, 5_000]);
+        let lines = b"$GPGLL,,,,,235958,V*06\nno sentence\n$GPGLL,,,,,000003,V*05\n$GPGLL,,,,,000001,V*07";
+        assert_eq!(chunks(lines).iter().map(|(at, _)| *at).collect::<Vec<_>>(), [0, 0, 5_000, 5_000]);
+    }
+
+    #[test]
+    fn a_hole_is_as_long_as_the_dates_say_from_the_first_line_after_it() {
+        let first = [rmc("180000", "221126"), gga("180000")];
+        let day = 86_400;
+        for (date, time, next, passed) in [
+            ("231126", "060000", "060001", day / 2),
+            ("231126", "200000", "200001", day + 7_200),
+            ("241126", "180000", "180001", 2 * day),
+            ("311226", "175959", "180000", 39 * day - 1),
+        ] {
+            let second = [gga(time), rmc(time, date), gga(next), rmc(next, date)];
+            let arrived = arrivals(&[&first[..], &second].concat());
+            // The same time of day, without a date, says nothing of the days between.
+            let first = if time == "180000" { 0 } else { passed };
+            assert_eq!(arrived[2..], [first, passed, passed + 1, passed + 1], "{date} {time}");
+        }
+    }
+
+    #[test]
+    fn a_date_that_stands_alone_or_lies_in_another_era_makes_no_hole() {
+        let around = |lines: [String; 2]| {
+            let before = [rmc("180000", "221126"), rmc("180001", "221126")];
+            let after = [rmc("180003", "221126"), rmc("180004", "221126")];
+            *arrivals(&[&before[..], &lines, &after].concat()).last().unwrap()
+        };
+        assert_eq!(around([rmc("180002", "231126"), gga("180002")]), 4, "damaged");
+        assert_eq!(around([rmc("180002", "080407"), rmc("180002", "080407")]), 4, "an era back");
+        assert_eq!(arrivals(&[rmc("180000", "080407"), rmc("180001", "221126"), rmc("180002", "221126")]), [0, 1, 2]);
+        assert_eq!(arrivals(&[rmc("180000", "221126"), rmc("060000", "231126")]), [0, 0], "the last line of a file");
     }
 
     #[test]
     fn endless_lines_are_cut_and_nothing_is_lost() {
         let file = vec![b'x'; 2_000];
-        assert_eq!(chunks(&file).map(<[u8]>::len).collect::<Vec<_>>(), [512, 512, 512, 464]);
+        assert_eq!(chunks(&file).iter().map(|(_, chunk)| chunk.len()).collect::<Vec<_>>(), [512, 512, 512, 464]);
     }
 }

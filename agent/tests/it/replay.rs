@@ -45,3 +45,16 @@ fn a_second_replay_into_the_same_state_is_a_boot_of_its_own() {
     assert!(named(&told, "gnss.lost").len() <= 1 && named(&told, "gnss.restored").len() <= 1, "{told:?}");
     assert_eq!(named(&told, "device.stopped"), ["2026-11-23T09:04:59.000Z"]);
 }
+
+#[test]
+fn days_between_two_files_are_known_by_their_dates_and_no_fix_is_held() {
+    let bench = Bench::new();
+    let first = bench.written("first.nmea", &parked("221126", 36_000..36_300));
+    let second = bench.written("second.nmea", &parked("241126", 32_400..32_700));
+    let arguments = ["replay", path(&first), path(&second), "--output"];
+    let told = told(&[&arguments[..], &["events"]].concat());
+    assert_eq!(named(&told, "gnss.lost"), ["2026-11-22T10:04:59.000Z"]);
+    assert_eq!(named(&told, "gnss.restored"), ["2026-11-24T09:00:00.000Z"]);
+    let fixes = ask(&[&arguments[..], &["fixes"]].concat()).stdout;
+    assert_eq!(String::from_utf8(fixes).unwrap().lines().count(), 600);
+}

@@ -98,9 +98,9 @@ pub fn gatestamp(bytes: &[u8]) -> (Vec<Seen>, Vec<Refusal>) {
     let mut arrival = raw::Arrival::default();
     let mut now = None;
     let mut counted = reception.counts().clone();
-    for chunk in raw::chunks(bytes) {
+    for (at, chunk) in arrival.chunks(bytes) {
         now = gatestamp::gnss::time_of_day(chunk).map(|time| time.0).or(now);
-        reception.feed(arrival.of(chunk), chunk, |outcome| take(outcome, &mut seen));
+        reception.feed(at, chunk, |outcome| take(outcome, &mut seen));
         for (reason, count) in &reception.counts().rejected {
             for _ in counted.rejected.get(reason).copied().unwrap_or(0)..*count {
                 refusals.push(Refusal { time_of_day: now, why: reason.word() });

@@ -24,7 +24,7 @@ impl Playback {
         let chunks = match recordings::file(file).map_err(unreadable)? {
             RecordingFile::Raw(bytes) => {
                 let mut arrival = raw::Arrival::default();
-                raw::chunks(&bytes).map(|chunk| (arrival.of(chunk) - Mono(0), chunk.to_vec())).collect()
+                arrival.chunks(&bytes).map(|(at, chunk)| (at - Mono(0), chunk.to_vec())).collect()
             }
             RecordingFile::Segment { bytes, .. } => {
                 let segment = Segment::open(&bytes[..]).map_err(|error| unreadable(error.to_string()))?;
