@@ -54,10 +54,11 @@ pub struct GnssFix {
     pub leap_second: bool,
     /// It lay in a buffer or on a slow line: it is about its own time, but its arrival says nothing about now.
     pub late: bool,
-    /// So many fixes before this one had the same position to the bit: the receiver holds it, and none of them adds
-    /// confidence.
+    /// So many fixes before this one had the same position to the bit: the receiver holds it. Reported only: no decision
+    /// looks at it.
     pub held: u32,
-    /// Since the first fix after the last gap: the first ones after a garage or a tunnel can be far off.
+    /// Since the first fix after the last gap: the first ones after a garage or a tunnel can be far off. Reported only: no decision
+    /// looks at it.
     pub since_regained: Span,
     /// Standard deviation of the speed as the receiver reckons it, m/s.
     pub speed_sigma_mps: Option<f64>,
