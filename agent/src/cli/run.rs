@@ -38,7 +38,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         .without_time()
         .with_ansi(false)
         .init();
-    // One thread: the work of a second takes microseconds, and there is nothing to share.
+    // One thread for all but the receiver's bytes: the work of a second takes microseconds, and there is nothing to share.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure(exit::IO, format!("cannot start: {error}")))?;
     let first = std::env::var_os(STARTED_AGAIN).is_none();

@@ -44,8 +44,6 @@ const HEALTH_PUBLISHED_EVERY_FRUGAL: Span = Span::seconds(6 * 3_600);
 const NEWS_EVERY: Span = Span::seconds(5);
 /// The same trouble with the source is logged at most this often: 144 lines a day of a cable that is never plugged in.
 const WARN_EVERY: Span = Span::seconds(600);
-/// Reads of the port that may wait while the disk is slow: at 115,200 baud more than two seconds.
-const PORT_QUEUE: usize = 64;
 /// Messages to the broker that may wait: the window and some notices.
 const LINK_QUEUE: usize = 256;
 
@@ -105,10 +103,9 @@ pub async fn run(config: Config, time_scale: u32, small: bool) -> Result<(), Run
     if small && in_use.compiled {
         return Err(RunError::Compiled);
     }
-    let (to_loop, mut port) = channel(PORT_QUEUE);
     let mut daemon = Daemon::start(&config, in_use, clock)?;
     let source = Source::new(config.source.clone(), daemon.engine.state().line_speed());
-    tokio::spawn(source::read(source, clock, to_loop));
+    let mut port = source::start(source, clock)?;
     let mut link = daemon.connect(&config);
     // Ready once the journal is open and the port was tried: the broker may be out of reach for days.
     if let Some(first) = port.recv().await {
@@ -249,7 +246,7 @@ impl Daemon {
                 Some(event) = link.recv() => self.link(event),
                 () = self.clock.sleep(TICK) => {}
             }
-            self.tend();
+            self.tend(port.is_empty());
             if self.keeper.must_start_again() {
                 return Err(RunError::StartAgain);
             }
@@ -267,17 +264,16 @@ impl Daemon {
     fn source(&mut self, event: SourceEvent) {
         self.view.tried = true;
         match event {
-            SourceEvent::Opened { speed, shared_with } => {
+            SourceEvent::Opened { at, speed, shared_with } => {
                 tracing::debug!(speed, "the receiver's source is open");
                 if !shared_with.is_empty() {
                     tracing::warn!(others = shared_with.join(", "), "other programs read the receiver's port too");
                 }
                 self.view = View { speed, shared_with, tried: true, ..View::default() };
-                self.recorded(Recorded::Source(self.clock.now(), SourceState::Open));
+                self.recorded(Recorded::Source(at, SourceState::Open));
             }
-            SourceEvent::Gone(trouble) => {
+            SourceEvent::Gone(at, trouble) => {
                 // Every attempt says so again; the recording says it once, and the log even of a loose plug only now and then.
-                let at = self.clock.now();
                 if self.view.trouble.as_ref().is_none_or(|before| before.kind != trouble.kind) {
                     self.recorded(Recorded::Source(at, SourceState::Gone));
                 }
@@ -290,6 +286,10 @@ impl Daemon {
             SourceEvent::Bytes(at, bytes) => {
                 self.view.trouble = None;
                 self.recorded(Recorded::Bytes(at, bytes));
+            }
+            SourceEvent::Dropped(at, reads) => {
+                tracing::warn!(reads, "the disk was slow for too long; what the receiver said meanwhile is lost");
+                self.recorded(Recorded::Missed(at, reads));
             }
             SourceEvent::Speed(at, Finding::Proven(speed)) => {
                 (self.view.speed, self.view.scanning) = (Some(speed), false);
@@ -436,10 +436,11 @@ impl Daemon {
         }
     }
 
-    /// What is due by time, whatever else goes on: word of silence, the next segment, the outbox's timer, health.
-    fn tend(&mut self) {
+    /// What is due by time, whatever else goes on: word of silence, the next segment, the outbox's timer, health. After a slow commit
+    /// bytes of before now may wait: then it was not silent.
+    fn tend(&mut self, silent: bool) {
         let at = self.clock.now();
-        if at - self.last_input >= TICK {
+        if silent && at - self.last_input >= TICK {
             self.recorded(Recorded::Tick(at));
         }
         let Self { keeper, engine, .. } = self;

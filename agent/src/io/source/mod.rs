@@ -1,22 +1,30 @@
 //! Where the receiver's bytes come from: a serial port, a gpsd, or a recording. One loop opens any of them, listens, and
 //! opens it again when it is gone, for ever, with a bounded back-off. Nothing is ever sent to a receiver.
+//!
+//! The loop has a thread of its own: when bytes arrived is what all stamps come from, and the daemon's thread may stand still for as
+//! long as a worn SD card takes for a commit.
 
+mod feed;
 mod gpsd;
 mod holders;
 mod playback;
 mod serial;
+#[cfg(test)]
+mod tests;
 mod trouble;
 
 use super::clock::Clock;
 use crate::config;
 use crate::gnss::hunt::Finding;
 use crate::time::Mono;
+use feed::{Feed, Stopping};
 use geofence::Span;
 use gpsd::Gpsd;
 use playback::Playback;
 use serial::{Line, Serial};
+use std::io;
 use std::path::PathBuf;
-use tokio::sync::mpsc::Sender;
+use tokio::sync::mpsc::{Receiver, channel};
 pub(super) use trouble::{Kind, Trouble};
 
 /// Wait before the source is opened again; doubles up to the maximum.
@@ -24,6 +32,9 @@ const BACK_OFF: Span = Span::seconds(1);
 const BACK_OFF_MAX: Span = Span::seconds(30);
 /// One read. Bounds what one input of the engine holds.
 const CHUNK: usize = 512;
+/// Events that may wait while the disk is slow. A UART hands on 16 bytes at a time, at 115,200 baud 720 times a second: these are more
+/// than five seconds of it, and a minute at 9,600. At most 2 MB, of which nothing is allocated while nothing waits.
+const QUEUE: usize = 4_096;
 /// A silent source is looked after this often.
 const TICK: Span = Span::seconds(1);
 
@@ -32,19 +43,23 @@ const TICK: Span = Span::seconds(1);
 pub(super) enum SourceEvent {
     /// Open; what was buffered before is thrown away.
     Opened {
+        /// When.
+        at: Mono,
         /// At this line speed, where there is one.
         speed: Option<u32>,
         /// Other programs that have the port open too.
         shared_with: Vec<String>,
     },
-    /// Bytes came, at this time: a slow commit between reading and deciding must not shift it.
+    /// Bytes came, at this time.
     Bytes(Mono, Vec<u8>),
+    /// So many reads before this time found no room to wait.
+    Dropped(Mono, u64),
     /// What was found out about the speed.
     Speed(Mono, Finding),
     /// So many AT commands of another program were heard.
     Commands(u64),
     /// Not there, or gone, or silent for a known reason.
-    Gone(Trouble),
+    Gone(Mono, Trouble),
 }
 
 /// A source that is not open.
@@ -61,9 +76,6 @@ enum Open {
     Gpsd(Box<Gpsd>),
     Recording(Playback),
 }
-
-/// Nobody listens any more.
-struct Stopping;
 
 impl Source {
     /// The source that the configuration names. `proven` is the line speed that was found last.
@@ -84,14 +96,29 @@ impl Source {
     }
 }
 
-/// Reads the source until nobody listens any more.
-pub(super) async fn read(mut source: Source, clock: Clock, to: Sender<SourceEvent>) {
+/// Reads the source on a thread of its own until nobody listens any more.
+///
+/// # Errors
+/// When the system gives no thread.
+pub(super) fn start(source: Source, clock: Clock) -> io::Result<Receiver<SourceEvent>> {
+    let (to, events) = channel(QUEUE);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    std::thread::Builder::new().name("source".to_owned()).spawn(move || {
+        runtime.block_on(async {
+            // A silent source has nothing to send by which it could notice.
+            tokio::select! { () = read(source, clock, Feed::new(to.clone())) => {} () = to.closed() => {} }
+        });
+    })?;
+    Ok(events)
+}
+
+async fn read(mut source: Source, clock: Clock, mut to: Feed) {
     let mut wait = BACK_OFF;
     loop {
         let gone = match source.open(clock).await {
             Ok(mut open) => {
                 let mut heard = false;
-                let gone = match listen(&mut open, &mut source, clock, &to, &mut heard).await {
+                let gone = match listen(&mut open, &mut source, clock, &mut to, &mut heard).await {
                     Ok(trouble) => trouble,
                     Err(Stopping) => return,
                 };
@@ -104,13 +131,12 @@ pub(super) async fn read(mut source: Source, clock: Clock, to: Sender<SourceEven
         };
         // The descriptor is closed by now: one that stays open forces the returning device under another name.
         let over = gone.kind == Kind::Over;
-        if to.send(SourceEvent::Gone(gone)).await.is_err() {
+        if to.say(SourceEvent::Gone(clock.now(), gone)).await.is_err() {
             return;
         }
         if over {
             // Played once; a recording that began again would drive the truck back to its start.
-            to.closed().await;
-            return;
+            return std::future::pending().await;
         }
         clock.sleep(wait).await;
         wait = Span((wait.0 * 2).min(BACK_OFF_MAX.0));
@@ -122,14 +148,14 @@ async fn listen(
     open: &mut Open,
     source: &mut Source,
     clock: Clock,
-    to: &Sender<SourceEvent>,
+    to: &mut Feed,
     heard: &mut bool,
 ) -> Result<Trouble, Stopping> {
     let (speed, shared_with) = match open {
         Open::Serial(line) => (Some(line.speed()), line.shared_with.clone()),
         Open::Gpsd(_) | Open::Recording(_) => (None, Vec::new()),
     };
-    say(to, SourceEvent::Opened { speed, shared_with }).await?;
+    to.say(SourceEvent::Opened { at: clock.now(), speed, shared_with }).await?;
     let mut buffer = [0; CHUNK];
     loop {
         let told = match next(open, clock, &mut buffer).await {
@@ -141,13 +167,9 @@ async fn listen(
                 serial.proven(*speed);
             }
             *heard |= matches!(event, SourceEvent::Bytes(..));
-            say(to, event).await?;
+            to.say(event).await?;
         }
     }
-}
-
-async fn say(to: &Sender<SourceEvent>, event: SourceEvent) -> Result<(), Stopping> {
-    to.send(event).await.map_err(|_| Stopping)
 }
 
 /// The next that the source gives, or what a second of silence means to it.
@@ -174,7 +196,7 @@ async fn next(open: &mut Open, clock: Clock, buffer: &mut [u8]) -> Result<Vec<So
             match read.and_then(|count| buffer.get(..count)) {
                 Some(bytes) => {
                     let (bytes, trouble) = gpsd.heard(at, bytes);
-                    told.extend(trouble.map(SourceEvent::Gone));
+                    told.extend(trouble.map(|trouble| SourceEvent::Gone(at, trouble)));
                     // A note that was none comes at once, and may be longer than one input.
                     told.extend(bytes.chunks(CHUNK).map(|chunk| SourceEvent::Bytes(at, chunk.to_vec())));
                 }
