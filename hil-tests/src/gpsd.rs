@@ -39,6 +39,12 @@ impl Gpsd {
         self.port
     }
 
+    /// Its process id, while it runs.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(Child::id)
+    }
+
     /// Kills it without warning and waits until it is gone.
     pub fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {

@@ -8,6 +8,7 @@ mod bench;
 mod cable;
 mod commands;
 mod configuration;
+mod idle;
 mod kills;
 mod links;
 mod receivers;
