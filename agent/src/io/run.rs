@@ -34,6 +34,8 @@ use tokio::sync::watch;
 
 /// Without bytes, time is told to the engine this often.
 const TICK: Span = Span::seconds(1);
+/// The loop waits so long for something to happen. Longer than from one fix to the next: a timer of a second wakes it just before each.
+const QUIET: Span = Span(1_250);
 /// `health.json` is written at least this often.
 pub const HEALTH_EVERY: Span = Span::seconds(60);
 /// `health` is published at every connection, when a disk begins or ends to refuse, and at least this often: at 1.5 kB, 4.3 MB a
@@ -244,7 +246,7 @@ impl Daemon {
                 _ = interrupt.recv() => return Ok(()),
                 Some(event) = port.recv() => self.source(event),
                 Some(event) = link.recv() => self.link(event),
-                () = self.clock.sleep(TICK) => {}
+                () = self.clock.sleep(QUIET) => {}
             }
             self.tend(port.is_empty());
             if self.keeper.must_start_again() {

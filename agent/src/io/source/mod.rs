@@ -30,13 +30,15 @@ pub(super) use trouble::{Kind, Trouble};
 /// Wait before the source is opened again; doubles up to the maximum.
 const BACK_OFF: Span = Span::seconds(1);
 const BACK_OFF_MAX: Span = Span::seconds(30);
-/// One read. Bounds what one input of the engine holds.
-const CHUNK: usize = 512;
+/// One read, with room for all that most receivers say in a second. Bounds what one input of the engine holds.
+const CHUNK: usize = 1_024;
 /// Events that may wait while the disk is slow. A UART hands on 16 bytes at a time, at 115,200 baud 720 times a second: these are more
-/// than five seconds of it, and a minute at 9,600. At most 2 MB, of which nothing is allocated while nothing waits.
+/// than five seconds of it, and a minute at 9,600. At most 4 MB, of which nothing is allocated while nothing waits.
 const QUEUE: usize = 4_096;
-/// A silent source is looked after this often.
+/// A silent source is looked after this often, where it is about its speed ...
 const TICK: Span = Span::seconds(1);
+/// ... and otherwise: longer than the pauses of most receivers, since a timer of a second wakes the thread just before each fix.
+const QUIET: Span = Span::seconds(5);
 
 /// What the source does.
 #[derive(Debug)]
@@ -172,12 +174,13 @@ async fn listen(
     }
 }
 
-/// The next that the source gives, or what a second of silence means to it.
+/// The next that the source gives, or what silence means to it.
 async fn next(open: &mut Open, clock: Clock, buffer: &mut [u8]) -> Result<Vec<SourceEvent>, Trouble> {
     let mut told = Vec::new();
     match open {
         Open::Serial(line) => {
-            let read = tokio::select! { read = line.read(buffer) => Some(read?), () = clock.sleep(TICK) => None };
+            let patience = if line.is_scanning() { TICK } else { QUIET };
+            let read = tokio::select! { read = line.read(buffer) => Some(read?), () = clock.sleep(patience) => None };
             let at = clock.now();
             let bytes = read.and_then(|count| buffer.get(..count));
             let heard = match bytes {
@@ -191,7 +194,7 @@ async fn next(open: &mut Open, clock: Clock, buffer: &mut [u8]) -> Result<Vec<So
             told.extend(heard.finding.map(|finding| SourceEvent::Speed(at, finding)));
         }
         Open::Gpsd(gpsd) => {
-            let read = tokio::select! { read = gpsd.read(buffer) => Some(read?), () = clock.sleep(TICK) => None };
+            let read = tokio::select! { read = gpsd.read(buffer) => Some(read?), () = clock.sleep(QUIET) => None };
             let at = clock.now();
             match read.and_then(|count| buffer.get(..count)) {
                 Some(bytes) => {

@@ -85,6 +85,11 @@ impl Line {
         self.hunt.speed()
     }
 
+    /// Other speeds are being tried.
+    pub(super) fn is_scanning(&self) -> bool {
+        self.hunt.is_scanning()
+    }
+
     pub(super) async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Trouble> {
         loop {
             match self.stream.read(buffer).await {
