@@ -134,6 +134,10 @@ impl State {
 
     /// Takes out what can be dated now.
     pub(super) fn dated(&mut self) -> Vec<(Remembered, UnixMillis, ClockBlock)> {
+        // Nothing waits at nearly every input.
+        if self.remembered.is_empty() {
+            return Vec::new();
+        }
         let Some(anchor) = self.anchor.clone().filter(|a| a.kernel_boot == self.run.kernel_boot) else {
             return Vec::new();
         };
