@@ -9,6 +9,7 @@ mod commands;
 mod diagnosis;
 pub mod facilities;
 pub mod health;
+pub mod highwater;
 pub mod journal;
 pub mod keeper;
 pub mod mqtt;
