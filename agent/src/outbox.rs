@@ -352,6 +352,8 @@ impl Outbox {
             (self.thru, self.told_thru) = (thru, thru);
         }
         self.have.clear();
+        // Also what is named as lost: a broker may have refused it that is another by now.
+        self.lost = Ranges::default();
         self.send_again();
         self.patience = PATIENCE;
         self.again_at = Some(at.plus(self.patience));

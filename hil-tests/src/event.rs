@@ -73,7 +73,7 @@ impl Event {
         let kind = kind.strip_prefix(TYPE_PREFIX).map_or(kind.clone(), str::to_owned);
         let claim = if kind.starts_with("visit.") && kind != "visit.rebased" { Some(claim(&json)?) } else { None };
         let ranges = json.pointer("/data/ranges").filter(|_| kind == "device.lost");
-        let lost = ranges.map_or_else(|| Ok(Vec::new()), |ranges| Vec::deserialize(ranges));
+        let lost = ranges.map_or_else(|| Ok(Vec::new()), Vec::deserialize);
         let lost = lost.map_err(|fault| format!("/data/ranges: {fault}"))?;
         Ok(Self { id, sequence: number(&json, "/sequence")?, kind, time_ms: time(&json, "/time")?, claim, lost })
     }

@@ -220,13 +220,14 @@ impl Engine {
                 (*at, true)
             }
             Recorded::Lost(at, loss) => {
-                self.state.lose(*at, loss);
-                self.outbox.lost(&loss.ranges);
+                let ranges = self.state.lose(*at, loss);
+                self.outbox.lost(&ranges);
                 (*at, false)
             }
             Recorded::Floor(at, sequence) => {
-                self.state.raise(*sequence);
-                self.outbox.skip_to(*sequence);
+                if self.state.raise(*sequence) {
+                    self.outbox.skip_to(*sequence);
+                }
                 (*at, false)
             }
         };

@@ -1,7 +1,7 @@
 //! Everything that must survive a power cut. It is stored beside each event and at the head of each segment.
 
 use super::dating::{Anchor, Remembered};
-use crate::event::{Kind, Loss, LossCause};
+use crate::event::{Kind, Loss, LossCause, SEQUENCE_END};
 use crate::gnss::coverage::{Coverage, Interval};
 use crate::gnss::{Counts, DateFloor, Reception};
 use crate::ranges::Ranges;
@@ -154,8 +154,8 @@ impl State {
         }
     }
 
-    /// A loss that waits for its date. Only of what was given out: an event names what lies below it.
-    pub(super) fn lose(&mut self, at: Mono, loss: &Loss) {
+    /// A loss that waits for its date; gives back what it is of. Only of what was given out: an event names what lies below it.
+    pub(super) fn lose(&mut self, at: Mono, loss: &Loss) -> Ranges {
         let mut ranges = loss.ranges.clone();
         ranges.remove(0, 0);
         ranges.remove(self.sequence.saturating_add(1), u64::MAX);
@@ -164,15 +164,20 @@ impl State {
             remembered.loss = Some(loss);
             self.remembered.push(remembered);
         }
+        ranges
     }
 
-    /// Numbers go on above `floor`.
-    pub(super) fn raise(&mut self, floor: u64) {
+    /// Numbers go on above `floor`. False for one that no sequence may have.
+    pub(super) fn raise(&mut self, floor: u64) -> bool {
+        if floor >= SEQUENCE_END {
+            return false;
+        }
         self.floor = self.floor.max(floor);
         if floor > self.sequence {
             self.skipped = Some((self.skipped.map_or(self.sequence + 1, |(first, _)| first), floor));
             self.sequence = floor;
         }
+        true
     }
 
     /// The numbers that the floor passed over, as a loss to be named.

@@ -95,6 +95,20 @@ impl JournalError {
     }
 }
 
+impl JournalError {
+    /// A disk without room is among the things that SQLite says so of: the index of the log is a file that it maps.
+    #[must_use]
+    pub fn may_be_want_of_room(&self) -> bool {
+        match self {
+            Self::Full => true,
+            Self::Sqlite(error) => {
+                matches!(error.sqlite_error_code(), Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen))
+            }
+            Self::Damaged { .. } | Self::Later { .. } | Self::Taken(_) => false,
+        }
+    }
+}
+
 impl From<rusqlite::Error> for JournalError {
     fn from(error: rusqlite::Error) -> Self {
         if error.sqlite_error_code() == Some(ErrorCode::DiskFull) { Self::Full } else { Self::Sqlite(error) }
@@ -152,10 +166,7 @@ impl Journal {
         let (high_water, refused) = HighWater::open(path.parent().unwrap_or(Path::new("")));
         db.execute_batch(losses::CREATE).map_err(damaged)?;
         let journal = Self { db, page_max, high_water: Some(high_water), refused, recorded: true, untold: false };
-        journal.with_what_dispatch_knows().map_err(|error| match error {
-            JournalError::Sqlite(error) => damaged(error),
-            other => other,
-        })
+        journal.with_what_dispatch_knows().map_err(damaged)
     }
 
     /// Opens an existing journal for reading only, beside the daemon.

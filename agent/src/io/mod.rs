@@ -14,6 +14,7 @@ pub mod journal;
 pub mod keeper;
 pub mod mqtt;
 pub(crate) mod recordings;
+pub mod reserve;
 pub mod resume;
 pub mod run;
 mod source;

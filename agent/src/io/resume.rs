@@ -7,6 +7,7 @@
 use super::blackbox::segments;
 use super::journal::{Journal, JournalError, Position, set_aside};
 use super::keeper::Held;
+use super::reserve::Reserve;
 use super::systemd;
 use crate::engine::{Effect, Engine, Input, State};
 use crate::io::highwater::BLOCK;
@@ -34,11 +35,23 @@ impl Opened {
     }
 }
 
-/// Opens the journal of `state_dir`; a damaged one is set aside under a name that says when.
+/// Opens the journal of `state_dir`; a damaged one is set aside under a name that says when. Where the disk has no room even for that,
+/// the reserve is given up for it.
 ///
 /// # Errors
 /// What cannot be mended here.
 pub fn open_journal(state_dir: &Path, quota: u64, now: geofence::UnixMillis) -> Result<Opened, JournalError> {
+    let opened = open_or_set_aside(state_dir, quota, now);
+    if !opened.as_ref().is_err_and(JournalError::may_be_want_of_room) || !Reserve::new(state_dir).give_up() {
+        return opened;
+    }
+    tracing::error!("the disk has no room for the journal to be opened; the reserve is given up for it");
+    let mut opened = open_or_set_aside(state_dir, quota, now)?;
+    opened.why.push("disk_full_reserve_given_up".to_owned());
+    Ok(opened)
+}
+
+fn open_or_set_aside(state_dir: &Path, quota: u64, now: geofence::UnixMillis) -> Result<Opened, JournalError> {
     let path = state_dir.join("journal.db");
     match Journal::open(&path, quota) {
         Ok(journal) => Ok(Opened::with(journal, Vec::new())),

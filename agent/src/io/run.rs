@@ -12,6 +12,7 @@ use super::journal::{Journal, JournalError, named_by};
 use super::keeper::{Held, Keeper};
 use super::mqtt::wire::Traffic;
 use super::mqtt::{self, Identity, LinkEvent, Outgoing, Uplink};
+use super::reserve::Reserve;
 use super::resume::{Resumed, open_journal, resume};
 use super::source::{self, Kind, Source, SourceEvent};
 use super::systemd;
@@ -22,7 +23,6 @@ use crate::fault::Fault;
 use crate::gnss::SourceState;
 use crate::gnss::hunt::Finding;
 use crate::outbox::{Outbox, Refusal};
-use crate::ranges::Ranges;
 use crate::recording::{Head, Recorded};
 use crate::time::Mono;
 use crate::version::{VERSION, released};
@@ -150,6 +150,7 @@ struct Daemon {
     /// The receiver's state has changed since.
     news: bool,
     last_input: Mono,
+    reserve: Reserve,
     /// There are losses since then that no event names yet.
     unnamed_since: Option<Mono>,
     to_link: Option<Sender<Outgoing>>,
@@ -201,6 +202,7 @@ impl Daemon {
             },
             news: false,
             last_input: now,
+            reserve: Reserve::new(&config.state_dir),
             unnamed_since: None,
             to_link: None,
             time: watch::Sender::new(TimeBase::new(now, released(), engine.newest_fix())),
@@ -401,7 +403,7 @@ impl Daemon {
             let asked = if let Link::Replay { sequence, .. } = link { Some(sequence) } else { None };
             self.engine_link(link);
             if let Some(from) = asked {
-                self.name_not_kept(from, &Ranges::default());
+                self.replayed(from);
             }
         }
         if let Some(reply) = outcome.reply {
@@ -479,6 +481,7 @@ impl Daemon {
         if let Some(missed) = keeper.tend(at, || engine.head()) {
             self.recorded(missed);
         }
+        self.reserve.tend(at);
         self.name_losses(at);
         self.engine_link(Link::Tick);
         let now = wall_clock();

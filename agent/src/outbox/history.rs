@@ -29,8 +29,8 @@ impl History {
     #[must_use]
     pub(super) const fn sending(self) -> Self {
         match self {
-            Self::Untold => Self::Unacknowledged,
-            known => known,
+            Self::Untold | Self::Unacknowledged => Self::Unacknowledged,
+            Self::Known => Self::Known,
         }
     }
 }

@@ -45,7 +45,11 @@ fn a_loss_is_an_event_that_says_which_sequences_and_why() {
     for member in ["at", "clock", "boot_id", "engine"] {
         assert!(!said[member].is_null(), "{member}");
     }
-    let nothing = lost(at, &[(told + 2, told + 9), (0, 0)], LossCause::Evicted);
+    let everything = lost(at, &[(0, u64::MAX)], LossCause::Unsendable);
+    assert_eq!(data(&events(&mut engine, &everything)[0])["ranges"], json!([[1, told + 1]]));
+    assert_eq!(events(&mut engine, &Recorded::Floor(at, u64::MAX)), [], "no floor that JSON could not name");
+    assert_eq!(engine.state().sequence(), told + 2);
+    let nothing = lost(at, &[(told + 3, u64::MAX), (0, 0)], LossCause::Evicted);
     assert_eq!(events(&mut engine, &nothing), [], "what was never given out is not lost");
     assert!(events(&mut engine, &lost(at, &[(1, 3)], LossCause::Evicted))[0].evicts.contains(3));
 }
@@ -190,7 +194,7 @@ fn naming(sequence: u64, loss: Loss) -> Event {
 fn unreceived_events_evicted() {
     let dir = tempfile::tempdir().unwrap();
     let mut journal = Journal::open(&dir.path().join("journal.db"), 1 << 20).unwrap();
-    let kind = |sequence: u64| if sequence % 4 == 0 { Kind::VisitArrived } else { Kind::DeviceHealth };
+    let kind = |sequence: u64| if sequence.is_multiple_of(4) { Kind::VisitArrived } else { Kind::DeviceHealth };
     let (mut sequence, mut visits_went, mut of_device) = (0, 0, Ranges::default());
     while sequence < 6_000 {
         // Days with visits only, so that the others are used up.

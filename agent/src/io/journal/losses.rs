@@ -39,7 +39,7 @@ pub fn named_by(body: &[u8]) -> Ranges {
 
 impl Journal {
     /// Notes of a journal that is new whether anything before it may have been sent.
-    pub(super) fn with_what_dispatch_knows(mut self) -> Result<Self, JournalError> {
+    pub(super) fn with_what_dispatch_knows(mut self) -> Result<Self, rusqlite::Error> {
         let begun_before = self.high_water().0 > 0;
         self.db.execute(
             "INSERT OR IGNORE INTO told SELECT 1, NOT (?1 OR EXISTS (SELECT 1 FROM event)), (SELECT thru > 0 FROM received)",
@@ -114,6 +114,23 @@ impl Journal {
         }
         ranges.forget_thru(thru);
         Ok(ranges)
+    }
+
+    /// What of `ranges` is not there.
+    ///
+    /// # Errors
+    /// As SQLite has them.
+    pub fn gone_of(&self, ranges: &Ranges) -> Result<Ranges, JournalError> {
+        let mut gone = ranges.clone();
+        let mut select = self.db.prepare_cached("SELECT sequence FROM event WHERE sequence BETWEEN ?1 AND ?2")?;
+        for (first, last) in ranges.iter() {
+            let rows = select.query_map([first.cast_signed(), last.cast_signed()], |row| row.get::<_, i64>(0))?;
+            for sequence in rows {
+                let sequence = sequence?.cast_unsigned();
+                gone.remove(sequence, sequence);
+            }
+        }
+        Ok(gone)
     }
 
     /// What has to make room for the next events, where the quota is nearly used up and dispatch has nothing of it: the oldest events

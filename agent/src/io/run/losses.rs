@@ -51,6 +51,21 @@ impl Daemon {
         }
     }
 
+    /// Dispatch asks for everything from `from` on. What is named as lost, and there all the same, is sent with the rest.
+    pub(super) fn replayed(&mut self, from: u64) {
+        let thru = from.saturating_sub(1);
+        let journal = self.keeper.journal();
+        let gone = journal.named_above(thru).and_then(|named| journal.gone_of(&named));
+        match gone {
+            Ok(gone) => self.engine.outbox_mut().lost(&gone),
+            Err(error) => {
+                tracing::error!(%error, "the journal cannot say what it names as lost");
+                self.keeper.read_failed(&error);
+            }
+        }
+        self.name_not_kept(from, &Ranges::default());
+    }
+
     /// Dispatch lacks everything from `from` on but for `have`: what the journal no longer has of it is named.
     pub(super) fn name_not_kept(&mut self, from: u64, have: &Ranges) {
         let above = from.saturating_sub(1);
