@@ -14,6 +14,9 @@ use super::rig::{Garage, PATIENCE, Rig, SCALE};
 /// Events about visits are longer, those about the device are shorter.
 const NARROW: u16 = 900;
 
+/// What the agent's log says of each event that names losses.
+const NAMES: &str = "events will never be with dispatch";
+
 fn named(rig: &Rig) -> Vec<u64> {
     let ranges = rig.dispatch_events().into_iter().flat_map(|event| event.lost);
     ranges.flat_map(|(first, last)| first..=last).collect()
@@ -25,8 +28,17 @@ fn oversize_event_is_named_once_and_the_others_flow() {
     let mut rig = Garage::open_at(Shift::errands(65, 1), SCALE, start).drive(None);
     rig.until(rig.crossing("depot", Zone::Site, Direction::Leave, 0) + 40.0);
     assert!(await_condition(PATIENCE, || rig.owed() == 0 && !named(&rig).is_empty()), "{}", rig.log_tail());
+    // While dispatch is away the broker keeps the names for it, and the agent starts again with nothing acknowledged.
+    rig.dispatch = None;
+    let names = |rig: &Rig| std::fs::read_to_string(rig.installation.log()).map_or(0, |log| log.matches(NAMES).count());
+    let before = names(&rig);
+    let gate_s = rig.crossing("shop", Zone::Site, Direction::Enter, 0);
+    rig.until(gate_s + 30.0);
+    assert!(await_condition(PATIENCE, || names(&rig) > before), "{}", rig.log_tail());
     rig.kill_agent();
     rig.start_agent();
+    rig.until(gate_s + 120.0);
+    rig.restart_dispatch();
     rig.settle();
     let (journal, named) = (rig.journal(), named(&rig));
     let too_long = journal.events.iter().filter(|(_, body)| body.len() > usize::from(NARROW)).map(|(n, _)| *n);
