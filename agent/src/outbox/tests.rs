@@ -391,11 +391,15 @@ fn what_dispatch_has_of_the_gateway_before_swallows_nothing() {
         (History::Known, 4, vec![(5, 9)], None),
         (History::Untold, SEQUENCE_END, vec![], None),
         (History::Untold, u64::MAX, vec![(1, u64::MAX)], None),
+        (History::Untold, 2, vec![(3, SEQUENCE_END)], None),
+        (History::Unacknowledged, 2, vec![(3, u64::MAX)], None),
     ] {
         let mut outbox = Outbox::new(true, 0, 1, 3).since(history);
         outbox.link_up(seconds(0), 20);
         outbox.received(seconds(0), thru, &have);
         assert_eq!(outbox.floor(), floor, "{history:?} {thru} {have:?}");
+        let is_ours = thru <= 3 && history == History::Unacknowledged && have.is_empty();
+        assert_eq!(outbox.thru(), if is_ours { thru } else { 0 }, "{history:?} {thru} {have:?}");
         assert!(floor.is_none() || outbox.poll(seconds(600)).is_none(), "nothing goes out under the old numbers");
     }
 }

@@ -22,10 +22,13 @@ impl Daemon {
             return;
         }
         let unnamed = Loss::of(&self.engine.outbox().unnamed(), LossCause::Unsendable);
-        let since = unnamed.as_ref().map(|_| *self.unnamed_since.get_or_insert(at));
-        if let Some(loss) = unnamed.filter(|_| since.is_some_and(|since| at - since >= GATHER)) {
-            self.unnamed_since = None;
-            self.lose(at, loss);
+        match unnamed {
+            None => self.unnamed_since = None,
+            Some(loss) if at - *self.unnamed_since.get_or_insert(at) >= GATHER => {
+                self.unnamed_since = None;
+                self.lose(at, loss);
+            }
+            Some(_) => {}
         }
         // What waits for its date has made no room yet, and would be chosen again.
         if self.engine.state().losing().is_empty()

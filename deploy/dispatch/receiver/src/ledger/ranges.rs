@@ -22,11 +22,12 @@ pub(super) fn lacking(first: i64, last: i64, known: &[(i64, i64)]) -> Vec<(i64, 
         if begin > next {
             lacking.push((next, begin.saturating_sub(1)));
         }
-        next = next.max(end.saturating_add(1));
+        if end >= last {
+            return lacking;
+        }
+        next = next.max(end + 1);
     }
-    if next <= last {
-        lacking.push((next, last));
-    }
+    lacking.push((next, last));
     lacking
 }
 
