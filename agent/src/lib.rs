@@ -12,6 +12,7 @@
 
 pub mod besttime;
 pub mod fault;
+pub mod ranges;
 pub mod time;
 pub mod version;
 

@@ -12,18 +12,24 @@
 //! What was decided within the last quarter of an hour overtakes the backlog, visits before anything else; every fourth
 //! message is still the backlog's, so that `thru` always moves. Overtaking changes no sequence: dispatch orders by it.
 
+mod history;
 mod refusal;
 
+use crate::event::{LOSS_RANGES_MAX, SEQUENCE_END};
+use crate::ranges::Ranges;
 use crate::time::Mono;
 use geofence::Span;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::RangeInclusive;
 
+pub use history::History;
 pub use refusal::{Pause, Refusal};
 
 /// Events on the way at once. On a round trip of 2 s this is 50 events/s.
 const WINDOW_MAX: u16 = 100;
-/// Patience with dispatch before everything above its acknowledgement is sent again; doubles up to the maximum.
+/// Patience with dispatch before what the broker took, and dispatch does not acknowledge, is sent again; doubles up to the
+/// maximum. A new connection sends again only what was on the way: dispatch may be away for a week, and a link flap a thousand
+/// times meanwhile.
 const PATIENCE: Span = Span::seconds(30);
 const PATIENCE_MAX: Span = Span::seconds(3_600);
 /// Fresh is what was decided so recently.
@@ -34,8 +40,17 @@ const FRESH_MAX: usize = 225;
 const BACKLOG_SHARE: u8 = 4;
 /// Ranges above `thru` that dispatch may say it has; what it does not say is only sent again.
 const HAVE_MAX: usize = 16;
-/// Events that can never be sent, and are known one by one.
+/// Runs of events that can never be sent and are not named as lost yet. What is beyond is tried again, and found again.
 const QUARANTINED_MAX: usize = 64;
+/// Runs of events that the broker took; they end where a fresh one overtook, or the broker was silent. What is beyond is sent
+/// again. 16 kB.
+const WITH_BROKER_MAX: usize = 1_024;
+/// What dispatch has of others is believed as long as so many numbers are left for us: at 30 events a day 100 million years.
+const ROOM: u64 = 1 << 40;
+/// So long after SUBACK what dispatch retained is sure to be here. Brokers send it at once; 2G takes 2 s.
+const RETAINED_WITHIN: Span = Span::seconds(5);
+/// A broker that never answers a SUBSCRIBE must not stop everything.
+const SUBACK_WITHIN: Span = Span::seconds(60);
 
 /// An event that was decided a short time ago.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,16 +75,19 @@ pub struct Outbox {
     /// Numbers of what is on the way.
     sent: BTreeSet<u64>,
     sendings: u64,
-    /// Sent before their turn came: above `next`.
-    early: BTreeSet<u64>,
     fresh: VecDeque<Fresh>,
     /// Fresh ones since the last one of the backlog.
     in_a_row: u8,
     /// What dispatch has above `thru`.
     have: Vec<(u64, u64)>,
-    /// Taken by the broker, above `thru`: only kept where the broker's word has to do.
-    delivered: BTreeSet<u64>,
-    quarantined: BTreeSet<u64>,
+    /// Taken by the broker, above `thru`.
+    with_broker: Ranges,
+    /// Can never be sent, and is to be named as lost.
+    quarantined: Ranges,
+    /// Cannot be sent, and is not named: it names others itself.
+    shelved: Ranges,
+    /// Named as lost, above `thru`.
+    lost: Ranges,
     /// Could not be handed over, and when to try again: the journal does not have them yet, or the client's queue was full.
     held: BTreeSet<u64>,
     held_until: Option<Mono>,
@@ -79,6 +97,12 @@ pub struct Outbox {
     again_at: Option<Mono>,
     patience: Span,
     ignored_acks: u64,
+    history: History,
+    /// Dispatch acknowledged something since the journal last heard of it.
+    accepted: bool,
+    /// Nothing is sent before, while nobody knows which numbers dispatch has.
+    quiet_until: Option<Mono>,
+    floor: Option<u64>,
 }
 
 impl Outbox {
@@ -97,12 +121,13 @@ impl Outbox {
             on_the_way: BTreeMap::new(),
             sent: BTreeSet::new(),
             sendings: 0,
-            early: BTreeSet::new(),
             fresh: VecDeque::new(),
             in_a_row: 0,
             have: Vec::new(),
-            delivered: BTreeSet::new(),
-            quarantined: BTreeSet::new(),
+            with_broker: Ranges::default(),
+            quarantined: Ranges::default(),
+            shelved: Ranges::default(),
+            lost: Ranges::default(),
             held: BTreeSet::new(),
             held_until: None,
             pause: None,
@@ -110,7 +135,24 @@ impl Outbox {
             again_at: None,
             patience: PATIENCE,
             ignored_acks: 0,
+            history: History::Known,
+            accepted: false,
+            quiet_until: None,
+            floor: None,
         }
+    }
+
+    /// What this journal knows of dispatch.
+    #[must_use]
+    pub fn since(self, history: History) -> Self {
+        Self { history, ..self }
+    }
+
+    /// These are named as lost already.
+    #[must_use]
+    pub fn without(mut self, lost: &Ranges) -> Self {
+        self.lost(lost);
+        self
     }
 
     /// Dispatch has everything up to here.
@@ -133,8 +175,29 @@ impl Outbox {
 
     /// Events that can never be sent: how many are known, the first and the last.
     #[must_use]
-    pub fn quarantined(&self) -> Option<(usize, u64, u64)> {
-        Some((self.quarantined.len(), *self.quarantined.first()?, *self.quarantined.last()?))
+    pub fn quarantined(&self) -> Option<(u64, u64, u64)> {
+        let all: Ranges = self.quarantined.iter().chain(self.shelved.iter()).collect();
+        all.span().map(|(first, last)| (all.count(), first, last))
+    }
+
+    /// Events that can never be sent, and are to be named as lost: as many as one event names.
+    #[must_use]
+    pub fn unnamed(&self) -> Ranges {
+        let mut ranges = self.quarantined.clone();
+        ranges.keep_lowest(LOSS_RANGES_MAX);
+        ranges
+    }
+
+    /// What this journal knows of dispatch.
+    #[must_use]
+    pub fn history(&self) -> History {
+        self.history
+    }
+
+    /// Dispatch has events of these numbers, up to here, that this journal never made: everything has to be numbered anew above it.
+    #[must_use]
+    pub fn floor(&self) -> Option<u64> {
+        self.floor
     }
 
     /// Why nothing is sent at the moment although something is owed.
@@ -160,12 +223,41 @@ impl Outbox {
         }
     }
 
-    /// A connection, with a clean session: whatever was on the way may be lost.
+    /// These are named as lost: they are not sent any more, and `thru` may pass them.
+    pub fn lost(&mut self, ranges: &Ranges) {
+        for (first, last) in ranges.iter() {
+            self.quarantined.remove(first, last);
+            self.lost.insert(first.max(self.thru + 1), last);
+        }
+        self.move_by_the_brokers_word();
+    }
+
+    /// Sequences up to here were given before, by others; they are named as lost by whoever says so.
+    pub fn skip_to(&mut self, sequence: u64) {
+        self.lost.insert(self.highest + 1, sequence);
+        self.highest = self.highest.max(sequence);
+        self.move_by_the_brokers_word();
+    }
+
+    /// It can never be sent, and is not named as lost either: it names others, and each name would need another.
+    pub fn shelve(&mut self, sequence: u64) {
+        self.quarantined.remove(sequence, sequence);
+        self.shelved.insert(sequence, sequence);
+    }
+
+    /// A connection, with a clean session: what was on the way may be lost.
     pub fn link_up(&mut self, at: Mono, receive_max: u16) {
         self.window = Some(receive_max.clamp(1, WINDOW_MAX));
-        self.send_again();
-        self.patience = PATIENCE;
-        self.again_at = Some(at.plus(self.patience));
+        self.nothing_on_the_way();
+        self.next = self.thru + 1;
+        self.quiet_until = Some(at.plus(SUBACK_WITHIN));
+        self.again_at.get_or_insert(at.plus(self.patience));
+    }
+
+    /// What dispatch retained for us comes now, if there is anything.
+    pub fn subscribed(&mut self, at: Mono) {
+        let soon = at.plus(RETAINED_WITHIN);
+        self.quiet_until = self.quiet_until.map(|until| until.min(soon));
     }
 
     /// No connection.
@@ -180,25 +272,24 @@ impl Outbox {
             return;
         }
         (self.probing, self.pause) = (false, None);
-        if self.dispatch_acks {
-            return;
+        if sequence > self.thru {
+            self.with_broker.insert(sequence, sequence);
+            self.with_broker.keep_lowest(WITH_BROKER_MAX);
         }
-        self.delivered.insert(sequence);
         self.move_by_the_brokers_word();
     }
 
     /// The broker did not take it, or it could not be handed over: hold it, and try again when the reason may be gone.
     pub fn refused(&mut self, at: Mono, sequence: u64, refusal: Refusal) {
         self.arrived(sequence);
-        if refusal == Refusal::Unsendable {
-            if self.quarantined.len() < QUARANTINED_MAX {
-                self.quarantined.insert(sequence);
-            }
-            self.early.insert(sequence);
-            self.move_by_the_brokers_word();
+        if self.lost.contains(sequence) {
             return;
         }
-        if refusal == Refusal::Local {
+        if refusal == Refusal::Unsendable && self.quarantined.runs() < QUARANTINED_MAX {
+            self.quarantined.insert(sequence, sequence);
+            return;
+        }
+        if matches!(refusal, Refusal::Local | Refusal::Unsendable) {
             // Others may go on: what the journal took before still can be sent.
             self.held.insert(sequence);
             self.held_until.get_or_insert(at.plus(refusal::LOCAL));
@@ -206,7 +297,6 @@ impl Outbox {
         }
         if sequence > self.thru {
             self.next = self.next.min(sequence);
-            self.early.remove(&sequence);
         }
         self.probing = true;
         self.pause = Some(Pause::after(self.pause, at, refusal));
@@ -221,23 +311,40 @@ impl Outbox {
     /// Dispatch has committed everything up to `thru`, and the ranges `have` above it. What goes back or lies above what was
     /// ever sent changes nothing.
     pub fn received(&mut self, at: Mono, thru: u64, have: &[(u64, u64)]) {
-        if thru > self.highest {
+        let told = have.iter().fold(thru, |told, (_, last)| told.max(*last));
+        let is_foreign = self.dispatch_acks && self.history.is_foreign(told, self.highest);
+        if is_foreign && told < SEQUENCE_END - ROOM {
+            self.floor = Some(told);
+            return;
+        }
+        if is_foreign || thru > self.highest {
             self.ignored_acks += 1;
             return;
         }
+        self.quiet_until = Some(at);
+        self.accepted |= told > 0 && self.history != History::Known;
+        if told > 0 {
+            self.history = History::Known;
+        }
         // Also where dispatch lacks what the journal no longer has: what is above counts all the same.
-        self.have = have
+        let have: Vec<_> = have
             .iter()
             .filter(|(first, last)| first <= last && *last <= self.highest)
             .take(HAVE_MAX)
             .copied()
             .collect();
-        if thru <= self.thru {
-            return;
+        let is_news = have != self.have;
+        self.have = have;
+        if thru > self.thru {
+            self.moved_to(thru);
+            self.patience = PATIENCE;
+            self.again_at = Some(at.plus(self.patience));
+        } else if is_news {
+            // Dispatch is there, and has what came later: what is missing between was lost behind the broker.
+            self.patience = PATIENCE;
+            let soon = at.plus(self.patience);
+            self.again_at = Some(self.again_at.map_or(soon, |then| then.min(soon)));
         }
-        self.moved_to(thru);
-        self.patience = PATIENCE;
-        self.again_at = Some(at.plus(self.patience));
     }
 
     /// Owes everything from `sequence` on again, as far as the journal still holds it, from `lowest` on. What dispatch
@@ -248,6 +355,8 @@ impl Outbox {
             (self.thru, self.told_thru) = (thru, thru);
         }
         self.have.clear();
+        // Also what is named as lost: a broker may have refused it that is another by now.
+        self.lost = Ranges::default();
         self.send_again();
         self.patience = PATIENCE;
         self.again_at = Some(at.plus(self.patience));
@@ -255,7 +364,7 @@ impl Outbox {
 
     /// `thru`, if it moved since it was last asked for.
     pub fn moved(&mut self) -> Option<u64> {
-        let moved = self.thru > self.told_thru;
+        let moved = self.thru > self.told_thru || std::mem::take(&mut self.accepted);
         self.told_thru = self.thru;
         moved.then_some(self.thru)
     }
@@ -263,7 +372,7 @@ impl Outbox {
     /// What to send now; to be asked until there is nothing. The sequences count as on the way from here on.
     pub fn poll(&mut self, at: Mono) -> Option<RangeInclusive<u64>> {
         let window = self.window?;
-        if self.pause.is_some_and(|pause| at < pause.until) {
+        if self.pause.is_some_and(|pause| at < pause.until) || self.floor.is_some() || self.is_quiet(at) {
             return None;
         }
         if self.held_until.is_some_and(|then| at >= then) {
@@ -304,7 +413,13 @@ impl Outbox {
         Some(range)
     }
 
+    /// Nobody knows yet which numbers dispatch has: what it retained may be on its way.
+    fn is_quiet(&self, at: Mono) -> bool {
+        self.dispatch_acks && self.history != History::Known && self.quiet_until.is_none_or(|until| at < until)
+    }
+
     fn send(&mut self, at: Mono, range: &RangeInclusive<u64>) {
+        self.history = self.history.sending();
         // Patience begins with the sending of what is owed first: dispatch cannot acknowledge what it never saw, and what
         // comes after must not hold off sending an older one again.
         if *range.start() == self.thru + 1 || self.again_at.is_none() {
@@ -317,8 +432,6 @@ impl Outbox {
         }
         if *range.start() == self.next {
             self.next = range.end() + 1;
-        } else {
-            self.early.insert(*range.start());
         }
     }
 
@@ -348,21 +461,29 @@ impl Outbox {
         found.filter(|_| room > 0)
     }
 
-    /// Whether the cursor goes past it: on the way, sent early, never to be sent, held, or with dispatch.
+    /// Whether the cursor goes past it: on the way, with the broker, never to be sent, held, or with dispatch.
     fn is_passed(&self, sequence: u64) -> bool {
-        self.on_the_way.contains_key(&sequence)
-            || self.early.contains(&sequence)
-            || self.quarantined.contains(&sequence)
-            || self.held.contains(&sequence)
-            || self.have.iter().any(|(first, last)| (*first..=*last).contains(&sequence))
+        self.passed_thru(sequence).is_some()
+    }
+
+    /// The last of what follows without a hole from `sequence` on and need not be sent, as far as one look tells.
+    fn passed_thru(&self, sequence: u64) -> Option<u64> {
+        let alone = self.on_the_way.contains_key(&sequence) || self.held.contains(&sequence);
+        let known = self.have.iter().find(|(first, last)| (*first..=*last).contains(&sequence)).map(|(_, last)| *last);
+        [&self.with_broker, &self.lost, &self.quarantined, &self.shelved]
+            .into_iter()
+            .filter_map(|ranges| ranges.end_of_run(sequence))
+            .chain(known)
+            .chain(alone.then_some(sequence))
+            .max()
     }
 
     /// Moves the cursor past what need not be sent.
     fn pass(&mut self) {
-        while self.next <= self.highest && self.is_passed(self.next) {
-            self.early.remove(&self.next);
-            let known = self.have.iter().find(|(first, last)| (*first..=*last).contains(&self.next));
-            self.next = known.map_or(self.next, |(_, last)| *last) + 1;
+        while self.next <= self.highest
+            && let Some(last) = self.passed_thru(self.next)
+        {
+            self.next = last + 1;
         }
     }
 
@@ -377,8 +498,8 @@ impl Outbox {
             return;
         }
         let mut thru = self.thru;
-        while self.delivered.remove(&(thru + 1)) || self.quarantined.contains(&(thru + 1)) {
-            thru += 1;
+        while let Some(last) = self.with_broker.end_of_run(thru + 1).or(self.lost.end_of_run(thru + 1)) {
+            thru = last;
         }
         self.moved_to(thru);
     }
@@ -386,8 +507,9 @@ impl Outbox {
     fn moved_to(&mut self, thru: u64) {
         self.thru = thru;
         self.next = self.next.max(thru + 1);
-        self.early = self.early.split_off(&(thru + 1));
-        self.quarantined = self.quarantined.split_off(&(thru + 1));
+        for ranges in [&mut self.with_broker, &mut self.lost, &mut self.quarantined, &mut self.shelved] {
+            ranges.forget_thru(thru);
+        }
         let still = self.on_the_way.split_off(&(thru + 1));
         for number in std::mem::replace(&mut self.on_the_way, still).into_values() {
             self.sent.remove(&number);
@@ -404,8 +526,7 @@ impl Outbox {
     fn send_again(&mut self) {
         self.next = self.thru + 1;
         self.nothing_on_the_way();
-        self.early.clear();
-        self.delivered.clear();
+        self.with_broker = Ranges::default();
     }
 }
 

@@ -3,6 +3,7 @@
 //! Read leniently and from the bytes that dispatch received: the rig judges what the agent claims, it does not share its types.
 
 use jiff::Timestamp;
+use serde::Deserialize as _;
 use serde_json::Value;
 
 /// The common prefix of every event type.
@@ -21,8 +22,8 @@ pub struct Event {
     pub time_ms: i64,
     /// What a visit event claims; none for events of the device.
     pub claim: Option<Claim>,
-    /// The sequences that a `device.lost` event declares lost: first and last.
-    pub lost: Option<(u64, u64)>,
+    /// The sequences that a `device.lost` event declares lost: first and last of each range.
+    pub lost: Vec<(u64, u64)>,
 }
 
 /// The part of a visit event that can be held against the truth.
@@ -71,8 +72,9 @@ impl Event {
         let kind = text(&json, "/type")?;
         let kind = kind.strip_prefix(TYPE_PREFIX).map_or(kind.clone(), str::to_owned);
         let claim = if kind.starts_with("visit.") && kind != "visit.rebased" { Some(claim(&json)?) } else { None };
-        let range = || Some((number(&json, "/data/first").ok()?, number(&json, "/data/last").ok()?));
-        let lost = range().filter(|(first, last)| kind == "device.lost" && first <= last);
+        let ranges = json.pointer("/data/ranges").filter(|_| kind == "device.lost");
+        let lost = ranges.map_or_else(|| Ok(Vec::new()), Vec::deserialize);
+        let lost = lost.map_err(|fault| format!("/data/ranges: {fault}"))?;
         Ok(Self { id, sequence: number(&json, "/sequence")?, kind, time_ms: time(&json, "/time")?, claim, lost })
     }
 }

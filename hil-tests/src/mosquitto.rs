@@ -48,6 +48,14 @@ impl Mosquitto {
         })
     }
 
+    /// Starts one that takes no packet longer than this, and says so.
+    ///
+    /// # Errors
+    /// As [`Mosquitto::start`].
+    pub fn start_narrow(dir: &Path, packet_bytes: u16) -> io::Result<Self> {
+        Self::configured(dir, |_| format!("max_packet_size {packet_bytes}\n"))
+    }
+
     fn configured(dir: &Path, secured: impl FnOnce(u16) -> String) -> io::Result<Self> {
         let free = || io::Result::Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port());
         let (port, secured_port) = (free()?, free()?);

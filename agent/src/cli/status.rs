@@ -113,13 +113,14 @@ fn describe(health: &Value) -> String {
         lines.push(format!("            not sent at the moment: {}", word("/delivery/paused")));
     }
     if let Some(unsendable) = health.pointer("/delivery/unsendable") {
-        lines.push(format!("            never sent, longer than the broker takes (count, first, last): {unsendable}"));
+        lines
+            .push(format!("            cannot be sent; device.lost will name them (count, first, last): {unsendable}"));
     }
     let ignored = word("/delivery/ignored_acks");
     if ignored != "0" && ignored != "-" {
         lines.push(format!(
-            "            {ignored} acknowledgements ignored: for another device, or above what this journal holds\n            \
-             remedy: if the device or its disk was swapped, give the truck a new id"
+            "            {ignored} acknowledgements ignored: for another device, or above what this journal ever held\n            \
+             remedy: see what writes to down/ack; only dispatch's receiver may"
         ));
     }
     lines.push(format!(

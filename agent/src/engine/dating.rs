@@ -4,7 +4,7 @@
 //! first anchor is remembered and dated when the anchor comes.
 
 use super::state::State;
-use crate::event::{ClockBlock, ClockSource, Kind};
+use crate::event::{ClockBlock, ClockSource, Kind, Loss};
 use crate::gnss::GnssFix;
 use crate::gnss::coverage::{Cause, Interval};
 use crate::gnss::finding::{Finding, Spoofing};
@@ -50,6 +50,9 @@ pub(super) struct Remembered {
     pub(super) kind: Kind,
     pub(super) boot_id: String,
     pub(super) why: Vec<String>,
+    /// What a `device.lost` names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) loss: Option<Loss>,
     /// No anchor was there when it happened.
     waits: bool,
 }
@@ -58,7 +61,7 @@ impl Remembered {
     pub(super) fn new(kind: Kind, at: Mono, why: Vec<String>, state: &State) -> Self {
         let kernel_boot = state.run.kernel_boot.clone();
         let waits = state.anchor.as_ref().is_none_or(|anchor| anchor.kernel_boot != kernel_boot);
-        Self { kernel_boot, at, kind, boot_id: state.boot_id(), why, waits }
+        Self { kernel_boot, at, kind, boot_id: state.boot_id(), why, loss: None, waits }
     }
 }
 
@@ -186,7 +189,7 @@ mod kind_name {
     use crate::event::Kind;
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-    const WAITING: [Kind; 3] = [Kind::DeviceStarted, Kind::DeviceStopped, Kind::DeviceHealth];
+    const WAITING: [Kind; 4] = [Kind::DeviceStarted, Kind::DeviceStopped, Kind::DeviceHealth, Kind::DeviceLost];
 
     pub(super) fn serialize<S: Serializer>(kind: &Kind, s: S) -> Result<S::Ok, S::Error> {
         s.serialize_str(kind.name())

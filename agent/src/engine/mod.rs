@@ -10,8 +10,8 @@ mod state;
 
 use crate::config::Truck;
 use crate::event::{
-    ClockBlock, CoverageData, DeviceData, EngineBlock, Event, Evidence, FacilityBlock, Kind, Phase, Place, Point,
-    Sender, VisitData, centimetres,
+    ClockBlock, CoverageData, DeviceData, EngineBlock, Event, Evidence, FacilityBlock, Kind, Loss, LossCause, LossData,
+    Phase, Place, Point, Sender, VisitData, centimetres,
 };
 use crate::facility::Facilities;
 use crate::gnss::coverage::{Change, Coverage, Interval};
@@ -41,6 +41,8 @@ pub enum Input<'a> {
 pub enum Link {
     /// Connected to a broker that takes so many unacknowledged messages.
     Up(u16),
+    /// What dispatch retained for us comes from here on, if there is anything.
+    Subscribed,
     /// The connection is gone.
     Down,
     /// The broker took this event.
@@ -121,7 +123,8 @@ impl Engine {
     }
 
     /// Goes on from another state, as the head of a segment has it.
-    pub fn resume(&mut self, state: State) {
+    pub fn resume(&mut self, mut state: State) {
+        state.keep_numbers_of(&self.state);
         self.state = state;
     }
 
@@ -175,7 +178,8 @@ impl Engine {
 
     fn recorded(&mut self, input: &Recorded, effects: &mut Effects) {
         let mut events = Vec::new();
-        if !matches!(input, Recorded::Boot(..)) {
+        // Before a boot the monotonic time may be of another boot of the kernel.
+        if !matches!(input, Recorded::Boot(..) | Recorded::Floor(..)) {
             let change = self.state.coverage.passed(input.at(), &mut covered(effects));
             self.coverage_event(input.at(), change, &mut events);
         }
@@ -187,6 +191,9 @@ impl Engine {
                 }
                 self.state.boot(*at, boot, &mut covered(effects));
                 self.state.remember(Kind::DeviceStarted, *at, why);
+                if let Some(skipped) = self.state.take_skipped() {
+                    self.state.lose(*at, &skipped);
+                }
                 (*at, true)
             }
             Recorded::Bytes(at, bytes) => {
@@ -211,6 +218,17 @@ impl Engine {
                 let why = vec!["recording_missed_inputs".to_owned(), inputs.to_string()];
                 self.state.remember(Kind::DeviceHealth, *at, why);
                 (*at, true)
+            }
+            Recorded::Lost(at, loss) => {
+                let ranges = self.state.lose(*at, loss);
+                self.outbox.lost(&ranges);
+                (*at, false)
+            }
+            Recorded::Floor(at, sequence) => {
+                if self.state.raise(*sequence) {
+                    self.outbox.skip_to(*sequence);
+                }
+                (*at, false)
             }
         };
         self.date_remembered(&mut events);
@@ -364,7 +382,11 @@ impl Engine {
 
     /// Gives every remembered event that can be dated now its bytes and its sequence.
     fn date_remembered(&mut self, events: &mut Vec<Event>) {
-        for (remembered, when, clock) in self.state.dated() {
+        for (mut remembered, when, clock) in self.state.dated() {
+            if let Some(loss) = remembered.loss.take() {
+                events.push(self.loss_event(loss, when, clock, remembered.boot_id));
+                continue;
+            }
             let data = DeviceData {
                 at: Utc(when),
                 clock,
@@ -377,6 +399,25 @@ impl Engine {
         }
     }
 
+    fn loss_event(&mut self, loss: Loss, when: UnixMillis, clock: ClockBlock, boot_id: String) -> Event {
+        let Loss { ranges, why } = loss;
+        let (first, last) = ranges.span().unwrap_or_default();
+        let data = LossData {
+            at: Utc(when),
+            first,
+            last,
+            count: ranges.count(),
+            ranges: ranges.clone(),
+            why: [why],
+            clock,
+            boot_id,
+            engine: self.engine_block(),
+        };
+        let sequence = self.state.next_sequence();
+        let event = Event::new(&self.sender, sequence, Kind::DeviceLost, None, when, &data);
+        if why == LossCause::Evicted { Event { evicts: ranges, ..event } } else { event }
+    }
+
     fn engine_block(&self) -> EngineBlock {
         EngineBlock { version: VERSION, config: self.config_hash.clone() }
     }
@@ -387,6 +428,7 @@ impl Engine {
                 self.outbox.link_up(at, *receive_max);
                 self.notices.link_up();
             }
+            Link::Subscribed => self.outbox.subscribed(at),
             Link::Down => self.outbox.link_down(),
             Link::Delivered(sequence) => self.outbox.delivered(*sequence),
             Link::Refused(sequence, refusal) => self.outbox.refused(at, *sequence, *refusal),

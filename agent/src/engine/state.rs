@@ -1,13 +1,17 @@
 //! Everything that must survive a power cut. It is stored beside each event and at the head of each segment.
 
 use super::dating::{Anchor, Remembered};
-use crate::event::Kind;
+use crate::event::{Kind, Loss, LossCause, SEQUENCE_END};
 use crate::gnss::coverage::{Coverage, Interval};
 use crate::gnss::{Counts, DateFloor, Reception};
+use crate::ranges::Ranges;
 use crate::time::Mono;
 use crate::visit::Visits;
 use geofence::{Tracker, UnixMillis};
 use serde::{Deserialize, Serialize};
+
+/// Losses that wait for a date. What is found beyond waits where it was found, or is found again by the next start.
+const LOSSES_MAX: usize = 8;
 
 /// What is said once, when the agent starts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,6 +50,10 @@ pub(super) struct Run {
 pub struct State {
     /// The last sequence that was given out.
     pub(super) sequence: u64,
+    /// Sequences up to here were given by others, before this recording or beside it.
+    pub(super) floor: u64,
+    /// Those that the floor passed over; named when the next run begins.
+    pub(super) skipped: Option<(u64, u64)>,
     /// The last run ended by being told to.
     pub(super) stopped: bool,
     pub(super) boots: u32,
@@ -135,10 +143,66 @@ impl State {
     /// An event whose time is monotonic so far.
     pub(super) fn remember(&mut self, kind: Kind, at: Mono, why: Vec<String>) {
         self.remembered.push(Remembered::new(kind, at, why, self));
-        // A device that never sees the sky and is started over and over: the oldest starts are the least of interest.
-        if self.remembered.len() > super::dating::REMEMBERED_MAX {
-            self.remembered.remove(0);
+        // A device that never sees the sky and is started over and over: the oldest starts are the least of interest. Losses
+        // are not counted among them: who finds one asks before whether there is room.
+        let of_runs = |remembered: &&Remembered| remembered.loss.is_none();
+        if self.remembered.iter().filter(of_runs).count() > super::dating::REMEMBERED_MAX
+            && let Some(oldest) = self.remembered.iter().position(|remembered| of_runs(&remembered))
+        {
+            self.remembered.remove(oldest);
             self.forgotten += 1;
         }
+    }
+
+    /// A loss that waits for its date; gives back what it is of. Only of what was given out: an event names what lies below it.
+    pub(super) fn lose(&mut self, at: Mono, loss: &Loss) -> Ranges {
+        let mut ranges = loss.ranges.clone();
+        ranges.remove(0, 0);
+        ranges.remove(self.sequence.saturating_add(1), u64::MAX);
+        if let Some(loss) = Loss::of(&ranges, loss.why) {
+            let mut remembered = Remembered::new(Kind::DeviceLost, at, Vec::new(), self);
+            remembered.loss = Some(loss);
+            self.remembered.push(remembered);
+        }
+        ranges
+    }
+
+    /// Numbers go on above `floor`. False for one that no sequence may have.
+    pub(super) fn raise(&mut self, floor: u64) -> bool {
+        if floor >= SEQUENCE_END {
+            return false;
+        }
+        self.floor = self.floor.max(floor);
+        if floor > self.sequence {
+            self.skipped = Some((self.skipped.map_or(self.sequence + 1, |(first, _)| first), floor));
+            self.sequence = floor;
+        }
+        true
+    }
+
+    /// The numbers that the floor passed over, as a loss to be named.
+    pub(super) fn take_skipped(&mut self) -> Option<Loss> {
+        let skipped: Ranges = self.skipped.take().into_iter().collect();
+        Loss::of(&skipped, LossCause::NumbersSkipped)
+    }
+
+    /// A state that was stored before a floor was known is numbered on from where we are.
+    pub(super) fn keep_numbers_of(&mut self, newer: &Self) {
+        if self.floor < newer.floor {
+            (self.floor, self.sequence, self.skipped) = (newer.floor, newer.sequence, newer.skipped);
+        }
+    }
+
+    /// The sequences that wait to be named as lost.
+    #[must_use]
+    pub fn losing(&self) -> Ranges {
+        let waiting = self.remembered.iter().filter_map(|remembered| remembered.loss.as_ref());
+        waiting.flat_map(|loss| loss.ranges.iter()).chain(self.skipped).collect()
+    }
+
+    /// Whether another loss may wait for its date.
+    #[must_use]
+    pub fn may_lose(&self) -> bool {
+        self.remembered.iter().filter(|remembered| remembered.loss.is_some()).count() < LOSSES_MAX
     }
 }

@@ -1,6 +1,8 @@
 //! The `data` of events, field by field in the order of the wire.
 
+use super::loss::LossCause;
 use crate::gnss::coverage::Cause;
+use crate::ranges::Ranges;
 use crate::time::Utc;
 use geofence::{Method, Sample};
 use serde::{Deserialize, Serialize};
@@ -226,6 +228,29 @@ pub struct DeviceData {
     pub engine: EngineBlock,
     /// Short machine words.
     pub why: Vec<String>,
+}
+
+/// The `data` of `device.lost`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LossData {
+    /// When it was known.
+    pub at: Utc,
+    /// The lowest sequence that is lost.
+    pub first: u64,
+    /// The highest.
+    pub last: u64,
+    /// How many; fewer than from first to last where there are several ranges.
+    pub count: u64,
+    /// Which, first and last of each range.
+    pub ranges: Ranges,
+    /// Why.
+    pub why: [LossCause; 1],
+    /// How UTC is known.
+    pub clock: ClockBlock,
+    /// Which run of the agent.
+    pub boot_id: String,
+    /// What decided.
+    pub engine: EngineBlock,
 }
 
 /// Metres to the centimetre, in a form that is the same text everywhere.

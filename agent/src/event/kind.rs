@@ -23,6 +23,8 @@ pub enum Kind {
     DeviceStopped,
     /// Something about the device that dispatch should know.
     DeviceHealth,
+    /// Events that dispatch will never get.
+    DeviceLost,
 }
 
 impl Kind {
@@ -30,7 +32,7 @@ impl Kind {
     #[must_use]
     pub const fn is_urgent(self) -> bool {
         match self {
-            Self::VisitArrived | Self::VisitDeparted | Self::VisitPassed | Self::VisitPhase => true,
+            Self::VisitArrived | Self::VisitDeparted | Self::VisitPassed | Self::VisitPhase | Self::DeviceLost => true,
             Self::VisitRebased
             | Self::GnssLost
             | Self::GnssRestored
@@ -54,6 +56,7 @@ impl Kind {
             Self::DeviceStarted => "com.gatestamp.device.started",
             Self::DeviceStopped => "com.gatestamp.device.stopped",
             Self::DeviceHealth => "com.gatestamp.device.health",
+            Self::DeviceLost => "com.gatestamp.device.lost",
         }
     }
 }

@@ -5,17 +5,20 @@
 
 mod data;
 mod kind;
+mod loss;
 
+use crate::ranges::Ranges;
 use crate::time::Utc;
 use geofence::UnixMillis;
 use serde::Serialize;
 
 pub(crate) use data::centimetres;
 pub use data::{
-    ClockBlock, ClockSource, CoverageData, DeviceData, EngineBlock, Evidence, FacilityBlock, Phase, Place, Point,
-    Record, RecordTime, Status, VisitData,
+    ClockBlock, ClockSource, CoverageData, DeviceData, EngineBlock, Evidence, FacilityBlock, LossData, Phase, Place,
+    Point, Record, RecordTime, Status, VisitData,
 };
 pub use kind::Kind;
+pub use loss::{LOSS_RANGES_MAX, Loss, LossCause, SEQUENCE_END};
 
 /// A finished event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +33,8 @@ pub struct Event {
     pub at: UnixMillis,
     /// The CloudEvent, JSON.
     pub body: Vec<u8>,
+    /// The events that it names as evicted: they go in the transaction that journals this one.
+    pub evicts: Ranges,
 }
 
 /// Who sends: the parts of `source` and `id`.
@@ -83,6 +88,6 @@ impl Event {
         };
         // Fails only for maps with keys that are no strings, and there are no maps.
         let body = serde_json::to_vec(&envelope).unwrap_or_default();
-        Self { sequence, id, kind, at, body }
+        Self { sequence, id, kind, at, body, evicts: Ranges::default() }
     }
 }

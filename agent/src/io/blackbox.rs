@@ -1,6 +1,6 @@
 //! The recording on disk: segments in a ring, compressed, sealed every second, synced before the event that they prove.
 
-use crate::recording::{Head, MAGIC, Recorded, encode, seal, segment_index, segment_name};
+use crate::recording::{Head, MAGIC, PREFACE, Recorded, encode, seal, segment_index, segment_name};
 use crate::time::Mono;
 use geofence::Span;
 use std::fs::{self, File};
@@ -61,7 +61,7 @@ impl Blackbox {
         let path = self.dir.join(segment_name(index));
         // Under its own name only once its head is whole: killed in between, it is not there.
         let unnamed = path.with_extension("gsr.new");
-        let begun = self.create(index, &unnamed, &path, at, head);
+        let begun = self.create(index, &unnamed, &path, at, head, None);
         if begun.is_err() {
             self.open = None;
             let _ = fs::remove_file(&unnamed);
@@ -69,7 +69,27 @@ impl Blackbox {
         begun
     }
 
-    fn create(&mut self, index: u64, unnamed: &Path, path: &Path, at: Mono, head: &Head) -> io::Result<()> {
+    /// Writes the segment before the first one, so that whoever derives from the recording numbers everything above `floor`. The
+    /// recording is closed then.
+    ///
+    /// # Errors
+    /// As the file system has them.
+    pub fn preface(&mut self, at: Mono, head: &Head, floor: u64) -> io::Result<()> {
+        self.end()?;
+        let path = self.dir.join(segment_name(PREFACE));
+        self.create(PREFACE, &path.with_extension("gsr.new"), &path, at, head, Some(&Recorded::Floor(at, floor)))?;
+        self.end()
+    }
+
+    fn create(
+        &mut self,
+        index: u64,
+        unnamed: &Path,
+        path: &Path,
+        at: Mono,
+        head: &Head,
+        first: Option<&Recorded>,
+    ) -> io::Result<()> {
         let mut file = BufWriter::new(File::create(unnamed)?);
         file.write_all(MAGIC)?;
         serde_json::to_writer(&mut file, head)?;
@@ -88,10 +108,11 @@ impl Blackbox {
             synced: at,
             buffer: Vec::new(),
         });
+        first.map_or(Ok(()), |first| self.append(at, first))?;
         self.sync(at)?;
         fs::rename(unnamed, path)?;
         File::open(&self.dir)?.sync_all()?;
-        self.next_index = index + 1;
+        self.next_index = self.next_index.max(index + 1);
         Ok(())
     }
 
@@ -152,6 +173,8 @@ impl Blackbox {
 
     fn keep_quota(&self) -> io::Result<()> {
         let mut kept = segments(&self.dir)?;
+        // It says how all that follow are numbered, and is small.
+        kept.retain(|(index, _)| *index != PREFACE);
         let size = |path: &Path| fs::metadata(path).map_or(0, |meta| meta.len());
         let mut total: u64 = kept.iter().map(|(_, path)| size(path)).sum();
         kept.reverse();

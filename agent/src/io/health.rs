@@ -68,7 +68,7 @@ pub struct Delivery {
     pub paused: Option<&'static str>,
     /// Events that can never be sent: how many are known, the first and the last.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub unsendable: Option<(usize, u64, u64)>,
+    pub unsendable: Option<(u64, u64, u64)>,
     /// How the link does.
     #[serde(flatten)]
     pub link: Uplinked,

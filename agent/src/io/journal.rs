@@ -4,8 +4,14 @@
 //! One writer. The sequence is the engine's, not SQLite's: it is part of the event's bytes.
 
 mod commands;
+mod losses;
 
+pub use losses::named_by;
+
+use super::highwater::{self, HighWater};
 use crate::event::Event;
+use crate::time::rfc3339;
+use geofence::UnixMillis;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -89,6 +95,20 @@ impl JournalError {
     }
 }
 
+impl JournalError {
+    /// A disk without room is among the things that SQLite says so of: the index of the log is a file that it maps.
+    #[must_use]
+    pub fn may_be_want_of_room(&self) -> bool {
+        match self {
+            Self::Full => true,
+            Self::Sqlite(error) => {
+                matches!(error.sqlite_error_code(), Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen))
+            }
+            Self::Damaged { .. } | Self::Later { .. } | Self::Taken(_) => false,
+        }
+    }
+}
+
 impl From<rusqlite::Error> for JournalError {
     fn from(error: rusqlite::Error) -> Self {
         if error.sqlite_error_code() == Some(ErrorCode::DiskFull) { Self::Full } else { Self::Sqlite(error) }
@@ -109,6 +129,13 @@ pub struct Position {
 pub struct Journal {
     db: Connection,
     page_max: u64,
+    /// None where it is only read.
+    high_water: Option<HighWater>,
+    refused: Option<highwater::Refused>,
+    /// The recording takes inputs, so it will know of what is journaled.
+    recorded: bool,
+    /// Nothing of it was ever sent.
+    untold: bool,
 }
 
 impl Journal {
@@ -136,7 +163,10 @@ impl Journal {
             db.execute_batch(&create).map_err(damaged)?;
         }
         db.execute_batch(commands::CREATE).map_err(damaged)?;
-        Ok(Self { db, page_max })
+        let (high_water, refused) = HighWater::open(path.parent().unwrap_or(Path::new("")));
+        db.execute_batch(losses::CREATE).map_err(damaged)?;
+        let journal = Self { db, page_max, high_water: Some(high_water), refused, recorded: true, untold: false };
+        journal.with_what_dispatch_knows().map_err(damaged)
     }
 
     /// Opens an existing journal for reading only, beside the daemon.
@@ -147,7 +177,7 @@ impl Journal {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(path, flags)?;
         db.busy_timeout(std::time::Duration::from_secs(5))?;
-        Ok(Self { db, page_max: 0 })
+        Ok(Self { db, page_max: 0, high_water: None, refused: None, recorded: true, untold: false })
     }
 
     /// Commits events and the state that they left the engine in, in one transaction.
@@ -157,6 +187,9 @@ impl Journal {
     pub fn save(&mut self, events: &[Event], engine: &[u8], position: Position) -> Result<(), JournalError> {
         if self.is_nearly_full()? {
             self.evict_received()?;
+        }
+        if let (Some(high_water), Some(newest)) = (&mut self.high_water, events.last()) {
+            high_water.reach(newest.sequence, self.recorded);
         }
         loop {
             match self.try_save(events, engine, position) {
@@ -176,6 +209,11 @@ impl Journal {
                  ON CONFLICT (sequence) DO NOTHING",
             )?;
             let mut same = tx.prepare_cached("SELECT 1 FROM event WHERE sequence = ?1 AND body = ?2")?;
+            let mut evict = tx.prepare_cached("DELETE FROM event WHERE sequence BETWEEN ?1 AND ?2")?;
+            // First of all: the others need the room.
+            for (first, last) in events.iter().flat_map(|event| event.evicts.iter()) {
+                evict.execute([first.cast_signed(), last.cast_signed()])?;
+            }
             for event in events {
                 let sequence = event.sequence.cast_signed();
                 let new = insert.execute(params![sequence, event.id, event.kind.name(), event.at.0, event.body])?;
@@ -198,7 +236,7 @@ impl Journal {
     /// As SQLite has them; losing this only means sending again.
     pub fn received(&mut self, thru: u64) -> Result<(), JournalError> {
         self.db.execute("UPDATE received SET thru = max(thru, ?1)", [thru.cast_signed()])?;
-        Ok(())
+        self.told(true)
     }
 
     /// Dispatch has everything up to here.
@@ -307,22 +345,23 @@ fn classify(path: &Path, error: rusqlite::Error) -> JournalError {
     }
 }
 
-/// Moves a damaged journal out of the way, under a name that says when. Nothing is deleted.
+/// Moves a journal out of the way, under a name that says why and when. Nothing is deleted.
 ///
 /// # Errors
 /// As the file system has them.
-pub fn set_aside(path: &Path, stamp: &str) -> std::io::Result<PathBuf> {
+pub fn set_aside(path: &Path, why: &str, now: UnixMillis) -> std::io::Result<PathBuf> {
     let beside = |suffix: &str| {
         let mut name = path.as_os_str().to_owned();
         name.push(suffix);
         PathBuf::from(name)
     };
-    let target = beside(&format!(".damaged-{stamp}"));
+    let stamp: String = rfc3339(now).chars().filter(char::is_ascii_alphanumeric).collect();
+    let target = beside(&format!(".{why}-{stamp}"));
     std::fs::rename(path, &target)?;
     for suffix in ["-wal", "-shm"] {
         let from = beside(suffix);
         if from.exists() {
-            std::fs::rename(&from, beside(&format!(".damaged-{stamp}{suffix}")))?;
+            std::fs::rename(&from, beside(&format!(".{why}-{stamp}{suffix}")))?;
         }
     }
     Ok(target)

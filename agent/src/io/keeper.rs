@@ -4,7 +4,7 @@
 use super::blackbox::Blackbox;
 use super::journal::{Journal, JournalError, Position};
 use crate::engine::State;
-use crate::event::Event;
+use crate::event::{Event, Loss};
 use crate::recording::{Head, Recorded};
 use crate::time::Mono;
 use geofence::Span;
@@ -55,6 +55,8 @@ pub struct Keeper {
     dirty: bool,
     damaged: bool,
     retry_at: Option<Mono>,
+    /// Something was journaled since it was last asked whether the quota is nearly used up.
+    grown: bool,
     trouble: Trouble,
 }
 
@@ -64,7 +66,7 @@ impl Keeper {
     pub fn new(journal: Journal, blackbox: Blackbox, held: Held) -> Self {
         let dirty = !held.events.is_empty();
         let trouble = Trouble { held: held.events.len(), ..Trouble::default() };
-        Self { journal, blackbox, held, dirty, damaged: false, retry_at: None, trouble }
+        Self { journal, blackbox, held, dirty, damaged: false, retry_at: None, grown: true, trouble }
     }
 
     /// The journal, for reading and for acknowledgements.
@@ -100,6 +102,20 @@ impl Keeper {
             self.trouble.dropped += events.len() as u64;
         }
         self.commit(at);
+    }
+
+    /// What has to go unreceived, so that there is room for what comes; to be named by an event.
+    #[must_use]
+    pub fn eviction(&mut self) -> Option<Loss> {
+        let is_under_way = self.held.events.iter().any(|event| !event.evicts.is_empty());
+        if is_under_way || !std::mem::take(&mut self.grown) {
+            return None;
+        }
+        self.journal.eviction().unwrap_or_else(|error| {
+            tracing::error!(%error, "the journal cannot say what may make room");
+            self.read_failed(&error);
+            None
+        })
     }
 
     /// Everything that was held is journaled, and more was made that found no room: only a start that derives it from the
@@ -149,6 +165,13 @@ impl Keeper {
         }
     }
 
+    /// Closes both, and gives back the recording.
+    #[must_use]
+    pub fn into_blackbox(mut self) -> Blackbox {
+        self.end();
+        self.blackbox
+    }
+
     /// Ends the recording.
     pub fn end(&mut self) {
         if let Err(error) = self.blackbox.end() {
@@ -179,6 +202,8 @@ impl Keeper {
         if !self.dirty {
             return;
         }
+        self.grown = true;
+        self.journal.is_recorded(self.trouble.recording.is_none());
         match self.journal.save(&self.held.events, &self.held.state, self.held.position) {
             Ok(()) => {
                 if self.trouble.journal.take().is_some() {

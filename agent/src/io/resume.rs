@@ -7,10 +7,11 @@
 use super::blackbox::segments;
 use super::journal::{Journal, JournalError, Position, set_aside};
 use super::keeper::Held;
+use super::reserve::Reserve;
 use super::systemd;
 use crate::engine::{Effect, Engine, Input, State};
-use crate::recording::{Head, Recorded, Segment};
-use crate::time::rfc3339;
+use crate::io::highwater::BLOCK;
+use crate::recording::{End, Head, PREFACE, Recorded, Segment};
 use geofence::Fences;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,37 +24,68 @@ pub struct Opened {
     pub why: Vec<String>,
 }
 
-/// Opens the journal of `state_dir`; a damaged one is set aside under a name that says when.
+impl Opened {
+    fn with(journal: Journal, mut why: Vec<String>) -> Self {
+        if let Some(refused) = journal.refused_mark() {
+            let kept = refused.kept.display();
+            tracing::error!(%kept, "the high-water mark of the sequence is damaged; it was set aside and says nothing");
+            why.push("high_water_refused".to_owned());
+        }
+        Self { journal, why }
+    }
+}
+
+/// Opens the journal of `state_dir`; a damaged one is set aside under a name that says when. Where the disk has no room even for that,
+/// the reserve is given up for it.
 ///
 /// # Errors
 /// What cannot be mended here.
 pub fn open_journal(state_dir: &Path, quota: u64, now: geofence::UnixMillis) -> Result<Opened, JournalError> {
+    let opened = open_or_set_aside(state_dir, quota, now);
+    if !opened.as_ref().is_err_and(JournalError::may_be_want_of_room) || !Reserve::new(state_dir).give_up() {
+        return opened;
+    }
+    tracing::error!("the disk has no room for the journal to be opened; the reserve is given up for it");
+    let mut opened = open_or_set_aside(state_dir, quota, now)?;
+    opened.why.push("disk_full_reserve_given_up".to_owned());
+    Ok(opened)
+}
+
+fn open_or_set_aside(state_dir: &Path, quota: u64, now: geofence::UnixMillis) -> Result<Opened, JournalError> {
     let path = state_dir.join("journal.db");
     match Journal::open(&path, quota) {
-        Ok(journal) => Ok(Opened { journal, why: Vec::new() }),
+        Ok(journal) => Ok(Opened::with(journal, Vec::new())),
         Err(JournalError::Damaged { path, why }) => {
-            let stamp: String = rfc3339(now).chars().filter(char::is_ascii_alphanumeric).collect();
-            let kept = set_aside(&path, &stamp).map_err(|error| JournalError::Damaged {
+            let kept = set_aside(&path, "damaged", now).map_err(|error| JournalError::Damaged {
                 path: path.clone(),
                 why: format!("{why}, and it cannot be set aside: {error}"),
             })?;
             tracing::error!(why, kept = %kept.display(), "the journal is damaged; it was set aside and a new one is derived from the recording");
             let journal = Journal::open(&path, quota)?;
-            Ok(Opened { journal, why: vec!["journal_damaged_set_aside".to_owned()] })
+            Ok(Opened::with(journal, vec!["journal_damaged_set_aside".to_owned()]))
         }
         Err(error) => Err(error),
     }
+}
+
+/// What resuming came to.
+pub struct Resumed {
+    /// Events for which the journal has no room now.
+    pub unsaved: Held,
+    /// Numbers have to go on above this.
+    pub floor: Option<u64>,
 }
 
 /// Where feeding begins.
 struct From {
     state: State,
     position: Position,
+    /// What is recorded from there on was decided with the facilities that are in use.
+    is_of_these_facilities: bool,
 }
 
 /// Brings `engine` to where the recording in `dir` ends, and journals every event that comes of it, each with the place of
 /// its input in the recording: stopped half-way, the next start goes on from there. Words for `device.started` go to `why`.
-/// Gives back the events for which the journal has no room now.
 ///
 /// # Errors
 /// As the journal has them.
@@ -62,39 +94,82 @@ pub fn resume(
     journal: &mut Journal,
     dir: &Path,
     why: &mut Vec<String>,
-) -> Result<Held, JournalError> {
+) -> Result<Resumed, JournalError> {
     let mut unsaved = Held::default();
-    let kept = segments(dir).unwrap_or_default();
+    let mut kept = segments(dir).unwrap_or_default();
+    let preface = kept.first().filter(|(index, _)| *index == PREFACE).map(|(_, path)| path.clone());
+    kept.retain(|(index, _)| *index != PREFACE);
+    let is_new = journal.state()?.is_none();
     let from = begin(engine, journal, &kept, why)?;
+    if is_new && let Some(path) = preface {
+        number_above(engine, &path);
+    }
     let Some(from) = from else {
         engine.not_below(journal.highest()?);
-        return Ok(unsaved);
+        journal.told_before(engine, is_new)?;
+        return Ok(Resumed { unsaved, floor: floor(engine, journal, is_new, false) });
     };
+    let mut is_whole = from.is_of_these_facilities;
     engine.resume(from.state);
+    let mut next = from.position.segment;
     for (index, path) in kept.iter().filter(|(index, _)| *index >= from.position.segment) {
         systemd::still_starting();
-        let Ok(bytes) = fs::read(path) else { continue };
+        is_whole &= *index == std::mem::replace(&mut next, index + 1);
+        let bytes = fs::read(path).unwrap_or_default();
         let Ok(mut segment) = Segment::open(&bytes) else {
             tracing::warn!(segment = %path.display(), "this segment of the recording cannot be read and is skipped");
+            is_whole = false;
             continue;
         };
         let done = if *index == from.position.segment { from.position.records } else { 0 };
         if done == 0 && is_ours(engine, segment.head()) {
             engine.resume(segment.head().state.clone());
         }
-        feed(engine, *index, done, &mut segment, journal, &mut unsaved)?;
+        feed(engine, (*index, done), &mut segment, journal, is_new, &mut unsaved)?;
+        is_whole &= segment.end() != End::Damaged;
     }
     // Whatever was lost, no sequence is given twice.
     engine.not_below(journal.highest()?);
-    Ok(unsaved)
+    journal.told_before(engine, is_new)?;
+    Ok(Resumed { unsaved, floor: floor(engine, journal, is_new, is_whole) })
+}
+
+/// Where the numbers have to go on, if not behind those that were derived. A recording that is whole knows every event that was
+/// journaled, since it is synced before; otherwise the mark beside the journal is above all of them. So it is where the journal
+/// itself has become an older one.
+fn floor(engine: &Engine, journal: &Journal, is_new: bool, is_whole: bool) -> Option<u64> {
+    let (mark, unrecorded) = journal.high_water();
+    let derived = engine.state().sequence();
+    let beyond = mark.saturating_sub(derived);
+    (beyond > BLOCK || (beyond > 0 && is_new && (!is_whole || unrecorded))).then_some(mark)
+}
+
+impl Journal {
+    /// Events that are derived into a new journal may have been sent by the one before.
+    fn told_before(&mut self, engine: &Engine, is_new: bool) -> Result<(), JournalError> {
+        if is_new && engine.state().sequence() > 0 { self.told(false) } else { Ok(()) }
+    }
+}
+
+/// Feeds the segment that says above which number everything begins.
+fn number_above(engine: &mut Engine, path: &Path) {
+    let bytes = fs::read(path).unwrap_or_default();
+    let Ok(segment) = Segment::open(&bytes) else {
+        tracing::error!(segment = %path.display(), "this segment of the recording cannot be read and is skipped");
+        return;
+    };
+    for recorded in segment.filter(|recorded| matches!(recorded, Recorded::Floor(..))) {
+        // Without a time anchor there is no event yet.
+        let _ = engine.handle(&Input::Recorded(&recorded));
+    }
 }
 
 fn feed(
     engine: &mut Engine,
-    index: u64,
-    done: u64,
+    (index, done): (u64, u64),
     segment: &mut impl Iterator<Item = Recorded>,
     journal: &mut Journal,
+    is_new: bool,
     unsaved: &mut Held,
 ) -> Result<(), JournalError> {
     for (number, recorded) in (1..).zip(segment) {
@@ -103,6 +178,7 @@ fn feed(
         }
         for effect in engine.handle(&Input::Recorded(&recorded)) {
             let Effect::Save(events) = effect else { continue };
+            journal.told_before(engine, is_new)?;
             let state = serde_json::to_vec(engine.state()).unwrap_or_default();
             let position = Position { segment: index, records: number };
             // Nothing may be journaled past what was not: the position would skip it.
@@ -139,7 +215,7 @@ fn begin(
 ) -> Result<Option<From>, JournalError> {
     if let Some((bytes, position)) = journal.state()? {
         match serde_json::from_slice(&bytes) {
-            Ok(state) => return Ok(Some(From { state, position })),
+            Ok(state) => return Ok(Some(From { state, position, is_of_these_facilities: true })),
             Err(error) => {
                 tracing::error!(%error, "the stored state cannot be read; it is derived from the recording");
                 why.push("state_unreadable".to_owned());
@@ -153,7 +229,8 @@ fn begin(
         let Some(head) = head(path) else { if from.is_none() { continue } else { break } };
         let same = is_ours(engine, &head);
         if same || from.is_none() {
-            from = Some(From { state: head.state, position: Position { segment: *index, records: 0 } });
+            let position = Position { segment: *index, records: 0 };
+            from = Some(From { state: head.state, position, is_of_these_facilities: same });
         }
         if !same {
             break;

@@ -1,16 +1,19 @@
 //! The daemon: one task that owns the engine, fed by the tasks of the source and of the broker.
 
+mod losses;
+
 use super::atlas::{InUse, take_over};
 use super::blackbox::Blackbox;
 use super::clock::{Clock, kernel_boot, wall_clock};
 use super::commands::Commands;
 use super::diagnosis::{View, diagnose};
 use super::health::{Part, Parts, Uplinked};
-use super::journal::{Journal, JournalError};
+use super::journal::{Journal, JournalError, named_by};
 use super::keeper::{Held, Keeper};
 use super::mqtt::wire::Traffic;
 use super::mqtt::{self, Identity, LinkEvent, Outgoing, Uplink};
-use super::resume::{open_journal, resume};
+use super::reserve::Reserve;
+use super::resume::{Resumed, open_journal, resume};
 use super::source::{self, Kind, Source, SourceEvent};
 use super::systemd;
 use crate::besttime::TimeBase;
@@ -84,6 +87,9 @@ pub enum RunError {
     /// Events were made that only another start can journal.
     #[error("starting again to derive from the recording what could not be journaled")]
     StartAgain,
+    /// Dispatch has other events under our numbers.
+    #[error("starting again to number events above {0}")]
+    Renumber(u64),
     /// The journal cannot be opened.
     #[error("{0}")]
     Journal(#[from] JournalError),
@@ -119,6 +125,9 @@ pub async fn run(config: Config, time_scale: u32, small: bool) -> Result<(), Run
     if ended.is_ok() {
         daemon.stop();
     }
+    if let Err(RunError::Renumber(floor)) = ended {
+        daemon.renumber(&config.state_dir, floor)?;
+    }
     ended
 }
 
@@ -140,6 +149,9 @@ struct Daemon {
     /// The receiver's state has changed since.
     news: bool,
     last_input: Mono,
+    reserve: Reserve,
+    /// There are losses since then that no event names yet.
+    unnamed_since: Option<Mono>,
     to_link: Option<Sender<Outgoing>>,
     commands: Commands,
     time: watch::Sender<TimeBase>,
@@ -165,9 +177,9 @@ impl Daemon {
         parts.facilities(&in_use, wall_clock());
         let facilities = in_use.facilities;
         let mut engine = Engine::new(config.truck.clone(), facilities, State::default(), outbox, Notices::new(profile));
-        let unsaved = resume(&mut engine, &mut journal, &recording, &mut why)?;
+        let Resumed { unsaved, floor } = resume(&mut engine, &mut journal, &recording, &mut why)?;
         // What was derived again is owed too, and what a new journal lacks at its beginning is not.
-        *engine.outbox_mut() = owed(config.dispatch.acks, &journal, &unsaved, engine.state().sequence())?;
+        *engine.outbox_mut() = owed(config.dispatch.acks, &journal, &unsaved, engine.state())?;
 
         let now = clock.now();
         let commands = Commands::open(config.truck.device(), config.dispatch.keys.clone(), &journal)?;
@@ -189,12 +201,18 @@ impl Daemon {
             },
             news: false,
             last_input: now,
+            reserve: Reserve::new(&config.state_dir),
+            unnamed_since: None,
             to_link: None,
             time: watch::Sender::new(TimeBase::new(now, released(), engine.newest_fix())),
             traffic: Arc::default(),
             engine,
         };
         daemon.keeper.begin(now, &daemon.engine.head());
+        if let Some(floor) = floor {
+            why.push("numbers_skipped".to_owned());
+            daemon.recorded(Recorded::Floor(now, floor));
+        }
         if why.is_empty() {
             why.push("started".to_owned());
         }
@@ -249,6 +267,9 @@ impl Daemon {
                 () = self.clock.sleep(QUIET) => {}
             }
             self.tend(port.is_empty());
+            if let Some(floor) = self.engine.outbox().floor() {
+                return Err(RunError::Renumber(floor));
+            }
             if self.keeper.must_start_again() {
                 return Err(RunError::StartAgain);
             }
@@ -328,6 +349,13 @@ impl Daemon {
                 let remedy = note.is_some().then_some("gatestamp check names each fault and its remedy");
                 self.parts.link.set("connected", note, remedy, now);
             }
+            LinkEvent::Engine(Link::Received { device, thru, have }) => self.acknowledged(device, thru, have),
+            LinkEvent::Engine(Link::Refused(sequence, why)) => {
+                self.engine_link(Link::Refused(sequence, why));
+                if why == Refusal::Unsendable && self.keeper.journal().is_loss(sequence).unwrap_or(false) {
+                    self.engine.outbox_mut().shelve(sequence);
+                }
+            }
             LinkEvent::Engine(link) => {
                 let up = matches!(link, Link::Up(_));
                 self.engine_link(link);
@@ -363,8 +391,8 @@ impl Daemon {
         }
         if ignored == 0 && self.engine.outbox().ignored_acks() > 0 {
             tracing::warn!(
-                "an acknowledgement is ignored: it is for another device, or above anything that this journal holds; was the \
-                 device or its disk swapped? More of them are only counted, in health"
+                "an acknowledgement is ignored: it is for another device, or above anything that this journal ever held. More of \
+                 them are only counted, in health"
             );
         }
     }
@@ -374,7 +402,11 @@ impl Daemon {
         let time = self.time.borrow().at(at, self.clock.system_utc());
         let outcome = self.commands.take(bytes, at, time, self.keeper.journal());
         if let Some(link) = outcome.link {
+            let asked = if let Link::Replay { sequence, .. } = link { Some(sequence) } else { None };
             self.engine_link(link);
+            if let Some(from) = asked {
+                self.replayed(from);
+            }
         }
         if let Some(reply) = outcome.reply {
             self.hand_over(Outgoing::Reply(reply));
@@ -413,6 +445,10 @@ impl Daemon {
             self.keeper.read_failed(&error);
             (Vec::new(), 0)
         });
+        if let Err(error) = self.keeper.journal().told(false) {
+            tracing::warn!(%error, "it cannot be noted that events were sent; they wait until it can");
+            return range.for_each(|sequence| self.engine.outbox_mut().refused(at, sequence, Refusal::Local));
+        }
         let mut missing = range;
         for (sequence, body) in bodies {
             (*missing.start()..sequence).for_each(|absent| self.absent(at, absent, highest));
@@ -449,6 +485,8 @@ impl Daemon {
         if let Some(missed) = keeper.tend(at, || engine.head()) {
             self.recorded(missed);
         }
+        self.reserve.tend(at);
+        self.name_losses(at);
         self.engine_link(Link::Tick);
         let now = wall_clock();
         let told = diagnose(&self.view, self.engine.coverage().cause());
@@ -510,13 +548,17 @@ impl Engine {
     }
 }
 
-/// What is owed after a start. `derived`: the last sequence that was given out; some may still be held for the journal.
-fn owed(acks: bool, journal: &Journal, held: &Held, derived: u64) -> Result<Outbox, JournalError> {
+/// What is owed after a start. Of what `state` has given out some may still be `held` for the journal.
+fn owed(acks: bool, journal: &Journal, held: &Held, state: &State) -> Result<Outbox, JournalError> {
+    let derived = state.sequence();
     let begins = match (journal.highest()?, held.events.first()) {
         (0, first) => first.map_or(derived + 1, |event| event.sequence),
         _ => journal.lowest()?,
     };
-    Ok(Outbox::new(acks, journal.thru()?, begins, derived))
+    let mut lost = journal.named_above(journal.thru()?)?;
+    let waiting = held.events.iter().map(|event| named_by(&event.body)).chain([state.losing()]);
+    waiting.for_each(|ranges| ranges.iter().for_each(|(first, last)| lost.insert(first, last)));
+    Ok(Outbox::new(acks, journal.thru()?, begins, derived).since(journal.history()?).without(&lost))
 }
 
 fn lock(dir: &Path) -> Result<File, RunError> {

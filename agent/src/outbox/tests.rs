@@ -241,7 +241,9 @@ fn what_can_never_be_sent_holds_up_nobody() {
     for sequence in [1, 3, 4] {
         outbox.delivered(sequence);
     }
-    assert_eq!((outbox.owed(), outbox.pause()), (0, None));
+    assert_eq!((outbox.thru(), outbox.pause()), (1, None), "it is not named yet");
+    outbox.lost(&outbox.unnamed());
+    assert_eq!((outbox.owed(), outbox.pause(), outbox.quarantined()), (0, None, None));
     let mut outbox = linked(4);
     outbox.poll(seconds(0));
     outbox.refused(seconds(0), 2, Refusal::Unsendable);
@@ -260,6 +262,160 @@ fn what_the_journal_does_not_have_yet_waits_and_holds_up_nobody() {
     (1..=2).for_each(|sequence| outbox.delivered(sequence));
     assert_eq!((outbox.poll(seconds(9)), outbox.complete_thru()), (None, 2));
     assert_eq!(outbox.poll(seconds(10)), Some(3..=3));
+}
+
+#[test]
+fn a_link_that_flaps_sends_again_what_was_on_the_way_and_the_timer_the_rest() {
+    let mut outbox = Outbox::new(true, 0, 1, 1_000);
+    outbox.link_up(seconds(0), 20);
+    while let Some(range) = outbox.poll(seconds(1)) {
+        range.for_each(|sequence| outbox.delivered(sequence));
+    }
+    assert_eq!((outbox.complete_thru(), outbox.owed()), (1_000, 1_000));
+    let mut resent = 0;
+    for flap in 0..10 {
+        let now = seconds(2 + flap);
+        // A window of news is on the way each time when the link goes; nothing is when it comes back at once.
+        (1..=20).for_each(|n| outbox.journaled(now, 1_000 + flap * 20 + n, true));
+        assert_eq!(std::iter::from_fn(|| outbox.poll(now)).map(std::iter::Iterator::count).sum::<usize>(), 20);
+        for _ in 0..2 {
+            outbox.link_down();
+            outbox.link_up(now, 20);
+            let mut sent = 0;
+            while let Some(range) = outbox.poll(now) {
+                sent += range.clone().count();
+                range.for_each(|sequence| outbox.delivered(sequence));
+            }
+            assert!(sent <= 20, "{sent} sent at reconnection {flap}");
+            resent += sent;
+        }
+    }
+    assert_eq!(resent, 200);
+    // The broker lost it all: it comes again by the timer, which no flapping puts off.
+    let mut sent = BTreeSet::new();
+    for second in 12..62 {
+        if second % 20 == 0 {
+            outbox.link_down();
+            outbox.link_up(seconds(second), 20);
+        }
+        while let Some(range) = outbox.poll(seconds(second)) {
+            sent.extend(range.clone());
+            range.for_each(|sequence| outbox.delivered(sequence));
+        }
+    }
+    assert!((1..=1_200).all(|sequence| sent.contains(&sequence)), "{} sent again", sent.len());
+}
+
+#[test]
+fn what_dispatch_has_beyond_a_hole_brings_the_hole_again_in_30_s() {
+    let mut outbox = linked(3);
+    outbox.poll(seconds(0));
+    (1..=3).for_each(|sequence| outbox.delivered(sequence));
+    // Patience has grown to an hour by now.
+    for second in 1..5_000 {
+        while let Some(range) = outbox.poll(seconds(second)) {
+            range.for_each(|sequence| outbox.delivered(sequence));
+        }
+    }
+    outbox.received(seconds(5_000), 0, &[(2, 3)]);
+    let again = (5_000..5_100).find_map(|second| outbox.poll(seconds(second)).map(|range| (second, range)));
+    assert_eq!(again, Some((5_030, 1..=1)));
+}
+
+#[test]
+fn a_loss_is_named_once_and_a_name_is_not_named() {
+    let mut outbox = linked(100);
+    outbox.poll(seconds(0));
+    [3, 4, 9].into_iter().for_each(|sequence| outbox.refused(seconds(0), sequence, Refusal::Unsendable));
+    outbox.shelve(9);
+    let named = outbox.unnamed();
+    assert_eq!(named.iter().collect::<Vec<_>>(), [(3, 4)]);
+    outbox.lost(&named);
+    outbox.refused(seconds(0), 4, Refusal::Unsendable);
+    assert!(outbox.unnamed().is_empty());
+    assert_eq!(outbox.quarantined(), Some((1, 9, 9)));
+    // Also after a restart, which reads the names from the journal.
+    let mut outbox = Outbox::new(true, 0, 1, 9).without(&named);
+    outbox.link_up(seconds(0), 20);
+    assert_eq!((outbox.poll(seconds(0)), outbox.poll(seconds(0))), (Some(1..=2), Some(5..=9)));
+    outbox.received(seconds(1), 9, &[]);
+    assert_eq!(outbox.owed(), 0);
+}
+
+#[test]
+fn quarantine_is_bounded_and_what_is_beyond_is_tried_again() {
+    let mut outbox = Outbox::new(true, 0, 1, 1_000);
+    outbox.link_up(seconds(0), 100);
+    let mut tries = 0;
+    for _ in 0..1_000 {
+        let Some(range) = outbox.poll(seconds(0)) else { break };
+        for sequence in range {
+            tries += 1;
+            let refusal = if sequence % 2 == 0 { Refusal::Unsendable } else { Refusal::NobodyListens };
+            if sequence % 2 == 0 { outbox.refused(seconds(0), sequence, refusal) } else { outbox.delivered(sequence) }
+        }
+    }
+    assert_eq!((outbox.quarantined(), tries), (Some((64, 2, 128)), 1_000));
+    assert_eq!(outbox.unnamed().runs(), LOSS_RANGES_MAX);
+    outbox.lost(&outbox.unnamed());
+    assert_eq!(outbox.unnamed().span(), Some((34, 64)));
+    assert_eq!(outbox.poll(seconds(10)), Some(130..=130));
+}
+
+#[test]
+fn before_a_first_acknowledgement_nothing_is_sent_until_dispatch_could_say_what_it_has() {
+    let mut outbox = Outbox::new(true, 0, 1, 3).since(History::Untold);
+    outbox.link_up(seconds(0), 20);
+    outbox.subscribed(seconds(1));
+    assert_eq!((outbox.poll(seconds(5)), outbox.poll(seconds(6))), (None, Some(1..=3)));
+    // Its words come late: what it has up to 3 is ours by now, and what it has beyond is another's.
+    outbox.received(seconds(7), 2, &[]);
+    assert_eq!((outbox.floor(), outbox.thru(), outbox.moved()), (None, 2, Some(2)));
+    let mut outbox = Outbox::new(true, 0, 1, 3).since(History::Untold);
+    outbox.link_up(seconds(0), 20);
+    outbox.received(seconds(0), 0, &[]);
+    assert_eq!(outbox.poll(seconds(0)), Some(1..=3), "dispatch is there, and has nothing");
+    let mut outbox = Outbox::new(true, 0, 1, 3).since(History::Untold);
+    outbox.link_up(seconds(0), 20);
+    assert_eq!((outbox.poll(seconds(59)), outbox.poll(seconds(60))), (None, Some(1..=3)), "no SUBACK at all");
+}
+
+#[test]
+fn what_dispatch_has_of_the_gateway_before_swallows_nothing() {
+    for (history, thru, have, floor) in [
+        (History::Untold, 2, vec![], Some(2)),
+        (History::Untold, 0, vec![(7, 9)], Some(9)),
+        (History::Unacknowledged, 3, vec![], None),
+        (History::Unacknowledged, 4, vec![], Some(4)),
+        (History::Unacknowledged, 1, vec![(3, 8)], Some(8)),
+        (History::Known, 4, vec![(5, 9)], None),
+        (History::Untold, SEQUENCE_END, vec![], None),
+        (History::Untold, u64::MAX, vec![(1, u64::MAX)], None),
+        (History::Untold, 2, vec![(3, SEQUENCE_END)], None),
+        (History::Unacknowledged, 2, vec![(3, u64::MAX)], None),
+    ] {
+        let mut outbox = Outbox::new(true, 0, 1, 3).since(history);
+        outbox.link_up(seconds(0), 20);
+        outbox.received(seconds(0), thru, &have);
+        assert_eq!(outbox.floor(), floor, "{history:?} {thru} {have:?}");
+        let is_ours = thru <= 3 && history == History::Unacknowledged && have.is_empty();
+        assert_eq!(outbox.thru(), if is_ours { thru } else { 0 }, "{history:?} {thru} {have:?}");
+        assert!(floor.is_none() || outbox.poll(seconds(600)).is_none(), "nothing goes out under the old numbers");
+    }
+}
+
+#[test]
+fn numbers_that_were_skipped_are_not_looked_for() {
+    let mut outbox = Outbox::new(true, 0, 1, 3);
+    outbox.skip_to(500);
+    outbox.journaled(seconds(0), 501, true);
+    outbox.link_up(seconds(0), 20);
+    assert_eq!(
+        (outbox.poll(seconds(0)), outbox.poll(seconds(0)), outbox.poll(seconds(0))),
+        (Some(501..=501), Some(1..=3), None)
+    );
+    outbox.received(seconds(1), 450, &[]);
+    assert_eq!((outbox.thru(), outbox.ignored_acks()), (450, 0));
 }
 
 #[test]

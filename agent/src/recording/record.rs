@@ -1,6 +1,7 @@
 //! One input of the engine as bytes.
 
 use crate::engine::{Boot, State};
+use crate::event::Loss;
 use crate::gnss::SourceState;
 use crate::time::Mono;
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,8 @@ pub(super) const STOP: u8 = 4;
 pub(super) const SEAL: u8 = 5;
 pub(super) const MISSED: u8 = 6;
 pub(super) const SOURCE: u8 = 7;
+pub(super) const LOST: u8 = 8;
+pub(super) const FLOOR: u8 = 9;
 
 /// What stands at the head of a segment: enough to derive its events without the segments before it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,6 +46,10 @@ pub enum Recorded {
     Missed(Mono, u64),
     /// The source of the receiver's bytes came, went, or was found to talk at another speed.
     Source(Mono, SourceState),
+    /// These events will never be with dispatch.
+    Lost(Mono, Loss),
+    /// Sequences up to here were given before, by a journal that is no more, or by the gateway that was here before.
+    Floor(Mono, u64),
 }
 
 impl Recorded {
@@ -55,7 +62,9 @@ impl Recorded {
             | Self::Tick(at)
             | Self::Stop(at)
             | Self::Missed(at, _)
-            | Self::Source(at, _) => *at,
+            | Self::Source(at, _)
+            | Self::Lost(at, _)
+            | Self::Floor(at, _) => *at,
         }
     }
 }
@@ -76,6 +85,11 @@ pub fn encode(input: &Recorded, out: &mut Vec<u8>) {
             let json = serde_json::to_vec(state).unwrap_or_default();
             append(SOURCE, *at, &json, out);
         }
+        Recorded::Lost(at, loss) => {
+            let json = serde_json::to_vec(loss).unwrap_or_default();
+            append(LOST, *at, &json, out);
+        }
+        Recorded::Floor(at, sequence) => append(FLOOR, *at, &sequence.to_le_bytes(), out),
     }
 }
 
@@ -101,6 +115,8 @@ pub(super) fn decode(kind: u8, at: Mono, payload: &[u8]) -> Option<Recorded> {
         TICK => Some(Recorded::Tick(at)),
         STOP => Some(Recorded::Stop(at)),
         MISSED => payload.try_into().ok().map(|bytes| Recorded::Missed(at, u64::from_le_bytes(bytes))),
+        LOST => serde_json::from_slice(payload).ok().map(|loss| Recorded::Lost(at, loss)),
+        FLOOR => payload.try_into().ok().map(|bytes| Recorded::Floor(at, u64::from_le_bytes(bytes))),
         SOURCE => serde_json::from_slice(payload).ok().map(|state| Recorded::Source(at, state)),
         _ => None,
     }

@@ -8,6 +8,7 @@ mod facilities;
 mod ingestion;
 mod journal;
 mod lint;
+mod losses;
 mod power_cut;
 mod replay;
 mod start;

@@ -42,8 +42,8 @@ fn a_journal_without_room_does_not_keep_the_agent_from_starting() {
         let mut journal = Journal::open(&dir.path().join("journal.db"), SMALL).unwrap();
         let blackbox = Blackbox::new(&recording, 64 << 20).unwrap();
         let mut engine = engine(State::default());
-        let held = resume(&mut engine, &mut journal, &recording, &mut Vec::new()).unwrap();
-        (Keeper::new(journal, blackbox, held), engine)
+        let resumed = resume(&mut engine, &mut journal, &recording, &mut Vec::new()).unwrap();
+        (Keeper::new(journal, blackbox, resumed.unsaved), engine)
     };
     let (mut keeper, mut engine) = start();
     keeper.begin(Mono(0), &head(&engine));

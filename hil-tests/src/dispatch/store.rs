@@ -90,13 +90,13 @@ impl Store {
         let transaction = self.database.transaction()?;
         let insert = "INSERT INTO event (id, sequence, body) VALUES (?1, ?2, ?3)";
         transaction.execute(insert, params![event.id, stored(event.sequence), body])?;
-        if let Some((first, last)) = event.lost {
+        for &(first, last) in &event.lost {
             transaction
                 .execute("INSERT INTO lost (first, last) VALUES (?1, ?2)", params![stored(first), stored(last)])?;
         }
         transaction.commit()?;
         self.cover(event.sequence, event.sequence);
-        if let Some((first, last)) = event.lost {
+        for &(first, last) in &event.lost {
             self.cover(first, last);
         }
         Ok(())
@@ -168,7 +168,7 @@ mod tests {
             kind: "device.health".to_owned(),
             time_ms: 0,
             claim: None,
-            lost: None,
+            lost: Vec::new(),
         }
     }
 
@@ -194,7 +194,7 @@ mod tests {
         for sequence in [1, 2] {
             store.keep(&event(sequence), b"{}").expect("kept");
         }
-        store.keep(&Event { lost: Some((3, 9)), ..event(10) }, b"{}").expect("kept");
+        store.keep(&Event { lost: vec![(3, 9)], ..event(10) }, b"{}").expect("kept");
         assert_eq!(store.thru(), 10);
     }
 

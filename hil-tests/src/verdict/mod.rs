@@ -163,7 +163,7 @@ mod tests {
             kind: kind.to_owned(),
             time_ms: at_ms,
             claim: Some(claim),
-            lost: None,
+            lost: Vec::new(),
         };
         Landed { at_s: at_s + 5.0, start_utc_ms: 0, event }
     }

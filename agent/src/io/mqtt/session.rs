@@ -252,6 +252,7 @@ impl Session {
             {
                 Err(format!("the broker does not let us read {}: {:?}", self.subscribed.join(" or "), ack.return_codes))
             }
+            Packet::SubAck(_) => Ok(Some(LinkEvent::Engine(Link::Subscribed))),
             // The client makes an error of a DISCONNECT.
             Packet::Disconnect(_)
             | Packet::Auth(_)
@@ -260,7 +261,6 @@ impl Session {
             | Packet::PubRel(_)
             | Packet::PubComp(_)
             | Packet::Subscribe(_)
-            | Packet::SubAck(_)
             | Packet::Unsubscribe(_)
             | Packet::UnsubAck(_)
             | Packet::PingReq(_)

@@ -11,6 +11,8 @@ use serde_json::Value as Json;
 
 /// Largest event: the trucks' own cap.
 pub const EVENT_MAX: usize = 16 * 1024;
+/// Ranges that one event declares lost; trucks name 16.
+const LOST_RANGES_MAX: usize = 256;
 /// Longest device id: fleet and truck have 32 characters each, and a dash.
 const DEVICE_MAX: usize = 65;
 /// Longest text in a column, in bytes; names of facilities are shorter.
@@ -50,8 +52,8 @@ pub struct Event {
     pub kind: String,
     /// Milliseconds since 1970.
     pub time_ms: i64,
-    /// The sequences that it declares lost: first and last, all below its own.
-    pub lost: Option<(i64, i64)>,
+    /// The sequences that it declares lost: first and last of each range, all below its own.
+    pub lost: Vec<(i64, i64)>,
     /// What SQL sees of it.
     pub columns: Columns,
     /// As it came.
@@ -169,7 +171,7 @@ fn event(truck: Truck, body: &[u8]) -> Result<Event, String> {
     let device = id.strip_suffix(&format!("-{sequence}")).filter(|device| is_device(device));
     let device = device.ok_or("`id` is not the device's id, a dash and the sequence")?.to_owned();
     let time_ms = moment(&json, "/time").ok_or("`time` is no time between 1970 and 9999")?;
-    let lost = if kind == "com.gatestamp.device.lost" { lost(&json, sequence)? } else { None };
+    let lost = if kind == "com.gatestamp.device.lost" { lost(&json, sequence)? } else { Vec::new() };
     let (id, kind) = (id.to_owned(), kind.to_owned());
     Ok(Event { truck, device, sequence, id, kind, time_ms, lost, columns: columns(&json), body: body.to_vec() })
 }
@@ -186,18 +188,24 @@ fn canonical(text: &str) -> Option<i64> {
 }
 
 /// An event may give up what came before it and nothing else: a claim on the future would swallow events that are still to come.
-/// Losses of records that have no sequence name no range.
-fn lost(json: &Json, sequence: i64) -> Result<Option<(i64, i64)>, String> {
-    let number = |name: &str| {
-        let value = json.get("data").and_then(|data| data.get(name));
-        value.and_then(|value| value.as_i64().or_else(|| canonical(value.as_str()?)))
-    };
-    match (number("first"), number("last")) {
-        (Some(first), Some(last)) if 1 <= first && first <= last && last < sequence => Ok(Some((first, last))),
-        (Some(first), Some(last)) => {
-            Err(format!("declares {first} to {last} lost, which is no range below {sequence}"))
+/// Losses of records that have no sequence name no range. `ranges` says which of the sequences between `first` and `last` it is.
+fn lost(json: &Json, sequence: i64) -> Result<Vec<(i64, i64)>, String> {
+    let number = |value: Option<&Json>| value.and_then(|value| value.as_i64().or_else(|| canonical(value.as_str()?)));
+    let member = |name: &str| json.get("data").and_then(|data| data.get(name));
+    let range = |first: Option<&Json>, last: Option<&Json>| match (number(first), number(last)) {
+        (Some(first), Some(last)) if 1 <= first && first <= last && last < sequence => Ok((first, last)),
+        (first, last) => {
+            let said = |number: Option<i64>| number.map_or_else(|| "?".to_owned(), |number| number.to_string());
+            Err(format!("declares {} to {} lost, which is no range below {sequence}", said(first), said(last)))
         }
-        _ => Ok(None),
+    };
+    match member("ranges").and_then(Json::as_array) {
+        Some(ranges) if ranges.len() > LOST_RANGES_MAX => {
+            Err(format!("declares {} ranges lost, at most {LOST_RANGES_MAX}", ranges.len()))
+        }
+        Some(ranges) => ranges.iter().map(|pair| range(pair.get(0), pair.get(1))).collect(),
+        None if number(member("first")).is_none() || number(member("last")).is_none() => Ok(Vec::new()),
+        None => Ok(vec![range(member("first"), member("last"))?]),
     }
 }
 
@@ -317,7 +325,18 @@ mod tests {
                 json["data"] = json!({"first": first, "last": last});
             })
         };
-        assert_eq!(taken(&lost(3, 11)).lost, Some((3, 11)));
+        assert_eq!(taken(&lost(3, 11)).lost, [(3, 11)]);
+        let ranges = |ranges: Json| {
+            body(move |json| {
+                json["type"] = json!("com.gatestamp.device.lost");
+                json["data"] = json!({"first": 3, "last": 11, "ranges": ranges});
+            })
+        };
+        assert_eq!(taken(&ranges(json!([[3, 4], [11, 11]]))).lost, [(3, 4), (11, 11)], "what lies between is not lost");
+        for wrong in [json!([[3, 4], [11, 12]]), json!([[3]]), json!([3, 4]), json!([[4, 3]]), json!(vec![[3, 4]; 300])]
+        {
+            assert!(why(TOPIC, &ranges(wrong)).contains("lost"));
+        }
         assert!(why(TOPIC, &lost(3, 12)).contains("lost"));
         assert!(why(TOPIC, &lost(0, 5)).contains("lost"));
         assert!(why(TOPIC, &lost(5, 4)).contains("lost"));

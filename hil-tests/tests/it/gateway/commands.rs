@@ -80,6 +80,33 @@ fn a_dispatch_that_lost_its_database_gets_everything_again_when_it_asks() {
 }
 
 #[test]
+fn what_dispatch_asks_for_and_the_journal_no_longer_has_is_named_once() {
+    let mut rig = set_off(83);
+    assert!(await_condition(PATIENCE, || rig.owed() == 0), "{}", rig.log_tail());
+    rig.kill_agent();
+    // As a quota has it: what dispatch had is gone. Then dispatch loses its database.
+    let journal = rusqlite::Connection::open(rig.installation.state().join("journal.db")).expect("a journal");
+    journal.execute("DELETE FROM event WHERE sequence <= 2", []).expect("deleted");
+    drop(journal);
+    rig.dispatch = None;
+    let database = rig.dispatch_options.database.clone();
+    for suffix in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(format!("{}{suffix}", database.display()));
+    }
+    rig.restart_dispatch();
+    rig.start_agent();
+    for (counter, id) in [(1, "c-1"), (2, "c-2")] {
+        let command = sealed(&Command { counter, id, ..REPLAY }, &signer());
+        let done = format!("{id} done");
+        assert!(await_condition(PATIENCE, || answer(&rig, &command, NO_ANSWER).as_deref() == Some(&done)));
+    }
+    assert!(await_condition(PATIENCE, || rig.owed() == 0), "{}", rig.log_tail());
+    let named: Vec<_> = rig.dispatch_events().into_iter().flat_map(|event| event.lost).collect();
+    assert_eq!(named, [(1, 2)]);
+    rig.settle();
+}
+
+#[test]
 fn what_is_not_signed_for_this_truck_and_now_changes_nothing() {
     let mut rig = set_off(82);
     let refused = [

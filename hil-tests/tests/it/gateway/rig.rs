@@ -56,8 +56,13 @@ pub(crate) struct Garage {
 impl Garage {
     /// A broker, and an installation that knows it.
     pub(crate) fn open(shift: Shift, scale: u32) -> Self {
+        Self::open_at(shift, scale, Mosquitto::start)
+    }
+
+    /// The same at a broker that is started in a way of its own.
+    pub(crate) fn open_at(shift: Shift, scale: u32, start: impl FnOnce(&Path) -> std::io::Result<Mosquitto>) -> Self {
         let dir = directory();
-        let mosquitto = Mosquitto::start(dir.path()).expect("a real broker");
+        let mosquitto = start(dir.path()).expect("a real broker");
         Self::with(dir, mosquitto, shift, scale)
     }
 
@@ -215,6 +220,26 @@ impl Rig {
         assert_same_lines(&replayed, &bodies);
     }
 
+    /// The same where the journal begins above what dispatch has of a gateway or a disk before: gives back its first sequence.
+    pub(crate) fn finish_above(mut self) -> u64 {
+        self.settle();
+        let journal = self.journal();
+        self.assert_crossings();
+        let first = journal.events.first().map_or(0, |(sequence, _)| *sequence);
+        let dispatch = self.dispatch.as_ref().expect("dispatch");
+        assert_eq!((dispatch.faults(), dispatch.conflicting()), (Vec::new(), 0));
+        let held: BTreeMap<u64, Vec<u8>> = self.committed().into_iter().collect();
+        for (expected, (sequence, body)) in (first..).zip(&journal.events) {
+            assert_eq!(*sequence, expected, "the journal has holes");
+            let known = held.get(sequence).map_or_else(|| is_last_word(body), |at_dispatch| at_dispatch == body);
+            assert!(known, "event {sequence} is lost or differs");
+        }
+        let replayed = self.installation.replay().expect("the recording replays");
+        let bodies: Vec<&[u8]> = journal.events.iter().map(|(_, body)| body.as_slice()).collect();
+        assert_same_lines(&replayed, &bodies);
+        first
+    }
+
     /// The shift is over, dispatch has everything, the agent has ended with 0.
     pub(crate) fn settle(&mut self) {
         let end_s = self.shift.path.duration_s();
@@ -265,7 +290,7 @@ impl Rig {
         assert!(held.len() <= journal.events.len(), "dispatch holds events that the journal does not");
     }
 
-    fn dispatch_events(&self) -> Vec<Event> {
+    pub(crate) fn dispatch_events(&self) -> Vec<Event> {
         let bodies = self.committed().into_iter();
         bodies.map(|(_, body)| Event::parse(&body).expect("dispatch keeps only what it understands")).collect()
     }

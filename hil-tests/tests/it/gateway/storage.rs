@@ -60,7 +60,7 @@ fn set_aside(state: &Path) -> Vec<PathBuf> {
 #[test]
 fn a_disk_filled_by_others_makes_events_late_and_loses_none() {
     let garage = Garage::open(Shift::errands(52, 1), SCALE);
-    let Some(disk) = SmallDisk::mount(&garage.installation.state()) else {
+    let Some(disk) = SmallDisk::mount(&garage.installation.state(), c"size=2m") else {
         let why = "no permission to mount a small file system: the full disk was not tested";
         let _ = writeln!(std::io::stderr(), "{why}");
         return;
@@ -79,6 +79,35 @@ fn a_disk_filled_by_others_makes_events_late_and_loses_none() {
     drop(disk);
 }
 
+#[test]
+fn a_full_disk_does_not_keep_the_agent_from_starting() {
+    let garage = Garage::open(Shift::errands(53, 1), SCALE);
+    let Some(disk) = SmallDisk::mount(&garage.installation.state(), c"size=16m") else {
+        let why = "no permission to mount a small file system: the full disk was not tested";
+        let _ = writeln!(std::io::stderr(), "{why}");
+        return;
+    };
+    let mut rig = garage.drive(None);
+    let state = rig.installation.state();
+    rig.until(rig.crossing("depot", Zone::Site, Direction::Leave, 0) + 30.0);
+    assert!(await_condition(PATIENCE, || rig.owed() == 0 && state.join("reserve").exists()), "{}", rig.log_tail());
+    assert!(rig.stop_agent().success(), "{}", rig.log_tail());
+    let filler = state.join("filler");
+    fill(&filler);
+    rig.start_agent();
+    rig.until(rig.crossing("shop", Zone::Dock, Direction::Enter, 0) + 40.0);
+    assert!(!state.join("reserve").exists(), "it was given up");
+    fs::remove_file(&filler).expect("removable");
+    rig.settle();
+    rig.assert_crossings();
+    let journal = rig.journal();
+    rig.assert_same_events(&journal);
+    let told =
+        journal.events.iter().any(|(_, body)| String::from_utf8_lossy(body).contains("disk_full_reserve_given_up"));
+    assert!(told, "the start says what it took");
+    drop(disk);
+}
+
 /// Writes until nothing more fits.
 fn fill(file: &Path) {
     let mut file = fs::File::create(file).expect("creatable");
@@ -87,13 +116,12 @@ fn fill(file: &Path) {
     }
 }
 
-/// A file system of two megabytes, unmounted when dropped.
+/// A small file system, unmounted when dropped.
 struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    fn mount(at: &Path) -> Option<Self> {
+    fn mount(at: &Path, options: &CStr) -> Option<Self> {
         fs::create_dir_all(at).ok()?;
-        let options: &CStr = c"size=2m";
         mount("tmpfs", at, "tmpfs", MountFlags::empty(), options).ok()?;
         Some(Self(at.to_owned()))
     }

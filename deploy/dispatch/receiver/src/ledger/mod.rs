@@ -173,7 +173,7 @@ impl Ledger {
             return Ok(());
         };
         for event in events {
-            self.keep(key, event, at_ms, outcome)?;
+            self.keep(key, thru, event, at_ms, outcome)?;
         }
         outcome.devices.insert(key);
         self.follow(key, thru, at_ms)
@@ -196,16 +196,43 @@ impl Ledger {
         Ok(Some((int(row, 0)?, int(row, 1)?)))
     }
 
-    fn keep(&mut self, key: Key, event: &Event, at_ms: i64, outcome: &mut Outcome) -> Result<(), StoreError> {
+    fn keep(
+        &mut self,
+        key: Key,
+        thru: i64,
+        event: &Event,
+        at_ms: i64,
+        outcome: &mut Outcome,
+    ) -> Result<(), StoreError> {
         if self.store.execute(sql::NEW_EVENT, &row_of(key, event, at_ms))? == 0 {
             return self.compare(key, event, at_ms, outcome);
         }
         outcome.new += 1;
-        if let Some((first, last)) = event.lost {
-            let range = [key.into(), first.into(), last.into(), event.sequence.into()];
-            outcome.losses += self.store.execute(sql::NEW_LOSS, &range)?;
+        for &(first, last) in &event.lost {
+            for (first, last) in self.lacking(key, thru, first, last)? {
+                let range = [key.into(), first.into(), last.into(), event.sequence.into()];
+                outcome.losses += self.store.execute(sql::NEW_LOSS, &range)?;
+            }
         }
         Ok(())
+    }
+
+    /// What is not there of a range that is declared lost: a truck whose disk was lost knows of no event that it sent before.
+    fn lacking(&mut self, key: Key, thru: i64, first: i64, last: i64) -> Result<Vec<(i64, i64)>, StoreError> {
+        let first = first.max(thru.saturating_add(1));
+        if first > last {
+            return Ok(Vec::new());
+        }
+        let stride = i64::try_from(STRIDE).unwrap_or(i64::MAX);
+        let within = [key.into(), first.into(), last.into(), stride.into()];
+        let mut known = Vec::new();
+        for held in [sql::SEQUENCES_WITHIN, sql::LOSSES_WITHIN] {
+            for row in self.store.query(held, &within)? {
+                known.push((int(&row, 0)?, int(&row, 1)?));
+            }
+        }
+        known.sort_unstable();
+        Ok(ranges::lacking(first, last, &known))
     }
 
     fn compare(&mut self, key: Key, event: &Event, at_ms: i64, outcome: &mut Outcome) -> Result<(), StoreError> {

@@ -15,6 +15,22 @@ pub(super) fn advance(thru: i64, ranges: &[(i64, i64)]) -> i64 {
     thru
 }
 
+/// What of `first` to `last` is in none of `known`, sorted by their first.
+pub(super) fn lacking(first: i64, last: i64, known: &[(i64, i64)]) -> Vec<(i64, i64)> {
+    let (mut lacking, mut next) = (Vec::new(), first);
+    for &(begin, end) in known.iter().filter(|(begin, end)| *end >= first && *begin <= last) {
+        if begin > next {
+            lacking.push((next, begin.saturating_sub(1)));
+        }
+        if end >= last {
+            return lacking;
+        }
+        next = next.max(end + 1);
+    }
+    lacking.push((next, last));
+    lacking
+}
+
 /// What lies above `thru`, joined where it touches; the lowest [`HAVE_MAX`] of it.
 pub(super) fn above(thru: i64, ranges: &[(i64, i64)]) -> Vec<(i64, i64)> {
     let mut joined: Vec<(i64, i64)> = Vec::new();
@@ -43,6 +59,15 @@ mod tests {
         assert_eq!(advance(2, &[(4, 4)]), 2);
         assert_eq!(advance(2, &[(1, 9), (4, 4), (10, 10)]), 10);
         assert_eq!(advance(i64::MAX, &[(1, 1)]), i64::MAX);
+    }
+
+    #[test]
+    fn what_is_known_is_not_lacking() {
+        assert_eq!(lacking(3, 9, &[]), [(3, 9)]);
+        assert_eq!(lacking(3, 9, &[(1, 3), (5, 5), (5, 6), (9, 20)]), [(4, 4), (7, 8)]);
+        assert_eq!(lacking(3, 9, &[(1, 9)]), []);
+        assert_eq!(lacking(3, 9, &[(10, 12)]), [(3, 9)]);
+        assert_eq!(lacking(i64::MAX, i64::MAX, &[(1, i64::MAX)]), []);
     }
 
     #[test]

@@ -20,6 +20,10 @@ pub(super) const NEW_CONFLICT: &str = "INSERT INTO conflict (device_key, sequenc
     VALUES ($1, $2, $3, $4, $5) ON CONFLICT (device_key, sequence, sha256) DO NOTHING";
 pub(super) const SEQUENCES_ABOVE: &str = "SELECT sequence, sequence FROM event
     WHERE device_key = $1 AND sequence > $2 ORDER BY sequence LIMIT $3";
+pub(super) const SEQUENCES_WITHIN: &str = "SELECT sequence, sequence FROM event
+    WHERE device_key = $1 AND sequence BETWEEN $2 AND $3 ORDER BY sequence LIMIT $4";
+pub(super) const LOSSES_WITHIN: &str = "SELECT first, last FROM lost
+    WHERE device_key = $1 AND last >= $2 AND first <= $3 ORDER BY first LIMIT $4";
 pub(super) const LOSSES_ABOVE: &str = "SELECT first, last FROM lost
     WHERE device_key = $1 AND last > $2 ORDER BY first LIMIT $3";
 /// A hole that gets smaller is being filled: patience begins anew.

@@ -97,6 +97,22 @@ fn a_range_declared_lost_counts_as_received_and_is_shown_as_a_loss() {
 }
 
 #[test]
+fn a_loss_of_what_is_there_changes_nothing_and_only_the_rest_of_it_is_shown() {
+    on_both(|place, ledger| {
+        ledger.take(&arrivals([1, 2, 5]), T0).expect("taken");
+        // A gateway was exchanged, and numbers what it sends above everything: it cannot know what is there.
+        let taken = ledger.take(&[message(&event::lost("t1", 7, 1, 6))], T0).expect("taken");
+        assert_eq!((taken.losses, acked(ledger)), (2, (7, vec![])));
+        let shown = || ask(place, "SELECT first, last, named_by FROM losses ORDER BY first");
+        let rest = [[3, 4, 7], [6, 6, 7]].map(|row| row.map(Value::Int).to_vec());
+        assert_eq!(shown(), rest);
+        let taken = ledger.take(&[message(&event::lost("t1", 8, 2, 6))], T0).expect("taken");
+        assert_eq!((taken.new, taken.losses, acked(ledger)), (1, 0, (8, vec![])));
+        assert_eq!(shown(), rest);
+    });
+}
+
+#[test]
 fn what_is_refused_is_kept_with_its_reason() {
     on_both(|place, ledger| {
         let taken = ledger.take(&[message(b"\xff\0{")], T0).expect("taken");

@@ -1,0 +1,295 @@
+//! Nothing is lost without being named: what the engine makes of a loss, and what a year without dispatch does to a small disk.
+
+use crate::drive::{boot, engine, events, inputs};
+use crate::power_cut::{head, journaled, live};
+use gatestamp::engine::{Effect, Engine, Input, State};
+use gatestamp::event::{Event, Kind, Loss, LossCause};
+use gatestamp::io::blackbox::Blackbox;
+use gatestamp::io::journal::{Journal, JournalError, Position, named_by};
+use gatestamp::io::keeper::{Held, Keeper};
+use gatestamp::io::resume::resume;
+use gatestamp::outbox::History;
+use gatestamp::ranges::Ranges;
+use gatestamp::recording::Recorded;
+use gatestamp::time::Mono;
+use geofence::UnixMillis;
+use serde_json::{Value, json};
+use std::path::Path;
+
+const ROOMY: u64 = 64 << 20;
+const NOWHERE: Position = Position { segment: 0, records: 0 };
+
+fn lost(at: Mono, ranges: &[(u64, u64)], why: LossCause) -> Recorded {
+    Recorded::Lost(at, Loss { ranges: ranges.iter().copied().collect(), why })
+}
+
+fn data(event: &Event) -> Value {
+    serde_json::from_slice::<Value>(&event.body).unwrap()["data"].clone()
+}
+
+#[test]
+fn a_loss_is_an_event_that_says_which_sequences_and_why() {
+    let mut engine = engine(State::default());
+    let drive = inputs();
+    let told: usize = drive.iter().map(|input| events(&mut engine, input).len()).sum();
+    let told = told as u64;
+    assert!(told > 4);
+    let at = drive[drive.len() - 1].at();
+    // Of the future nothing can be lost: 4 to 99 ends where the numbers do.
+    let named = events(&mut engine, &lost(at, &[(2, 2), (4, 99)], LossCause::Unsendable));
+    let [event] = &named[..] else { panic!("{named:?}") };
+    assert_eq!((event.kind, event.sequence, event.evicts.is_empty()), (Kind::DeviceLost, told + 1, true));
+    let said = data(event);
+    assert_eq!((&said["first"], &said["last"], &said["count"]), (&json!(2), &json!(told), &json!(told - 2)));
+    assert_eq!((&said["ranges"], &said["why"]), (&json!([[2, 2], [4, told]]), &json!(["unsendable"])));
+    for member in ["at", "clock", "boot_id", "engine"] {
+        assert!(!said[member].is_null(), "{member}");
+    }
+    let everything = lost(at, &[(0, u64::MAX)], LossCause::Unsendable);
+    assert_eq!(data(&events(&mut engine, &everything)[0])["ranges"], json!([[1, told + 1]]));
+    assert_eq!(events(&mut engine, &Recorded::Floor(at, u64::MAX)), [], "no floor that JSON could not name");
+    assert_eq!(engine.state().sequence(), told + 2);
+    let nothing = lost(at, &[(told + 3, u64::MAX), (0, 0)], LossCause::Evicted);
+    assert_eq!(events(&mut engine, &nothing), [], "what was never given out is not lost");
+    assert!(events(&mut engine, &lost(at, &[(1, 3)], LossCause::Evicted))[0].evicts.contains(3));
+}
+
+#[test]
+fn a_loss_before_the_first_fix_waits_for_its_date_through_a_power_cut() {
+    let mut first = engine(State::default());
+    assert_eq!(events(&mut first, &Recorded::Floor(Mono(0), 40)), []);
+    assert_eq!(events(&mut first, &boot(Mono(0))), []);
+    let stored: State = serde_json::from_slice(&serde_json::to_vec(first.state()).unwrap()).unwrap();
+    assert_eq!(stored.losing().span(), Some((1, 40)));
+    let mut engine = engine(stored);
+    let told: Vec<Event> = inputs().iter().skip(1).flat_map(|input| events(&mut engine, input)).collect();
+    let names: Vec<&Event> = told.iter().filter(|event| event.kind == Kind::DeviceLost).collect();
+    assert_eq!((told[0].sequence, names.len()), (41, 1));
+    assert_eq!((&data(names[0])["ranges"], &data(names[0])["why"]), (&json!([[1, 40]]), &json!(["numbers_skipped"])));
+    assert_eq!(data(names[0])["clock"]["source"], "backfilled");
+    assert!(engine.state().losing().is_empty());
+}
+
+#[test]
+fn a_state_of_the_last_release_opens_and_has_lost_nothing() {
+    let mut before = serde_json::to_value(State::default()).unwrap();
+    for member in ["floor", "skipped"] {
+        before.as_object_mut().unwrap().remove(member).unwrap();
+    }
+    let state: State = serde_json::from_value(before).unwrap();
+    assert_eq!(state, State::default());
+}
+
+#[test]
+fn a_floor_numbers_a_whole_recording_anew_and_only_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let drive = inputs();
+    // Three segments: the states at their heads know nothing of the floor.
+    let (one, rest) = drive.split_at(drive.len() / 3);
+    let (two, three) = rest.split_at(rest.len() / 2);
+    for part in [one, two, three] {
+        live(dir.path(), part);
+    }
+    let before = journaled(dir.path());
+    let recording = dir.path().join("recording");
+    let mut blackbox = Blackbox::new(&recording, ROOMY).unwrap();
+    let nobody = engine(State::default());
+    blackbox.preface(Mono(0), &head(&nobody), 500).unwrap();
+    remove_journal(dir.path());
+    live(dir.path(), &[]);
+    let after = journaled(dir.path());
+    // One more: the name of what was skipped.
+    assert_eq!(after.len(), before.len() + 1);
+    assert_eq!((sequence(&after[0]), sequence(&after[after.len() - 1])), (501, 500 + after.len() as u64));
+    let kind = |body: &[u8]| serde_json::from_slice::<Value>(body).unwrap()["type"].to_string();
+    assert_eq!(after.iter().filter(|body| kind(body).contains("device.lost")).count(), 1);
+    // The next segment's head knows the floor, and the fault of the disk after next changes nothing.
+    live(dir.path(), &[boot(drive[drive.len() - 1].at())]);
+    let kept = journaled(dir.path());
+    remove_journal(dir.path());
+    live(dir.path(), &[]);
+    assert_eq!(journaled(dir.path()), kept);
+}
+
+fn remove_journal(dir: &Path) {
+    for suffix in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(dir.join(format!("journal.db{suffix}")));
+    }
+}
+
+fn sequence(body: &[u8]) -> u64 {
+    serde_json::from_slice::<Value>(body).unwrap()["sequence"].as_str().unwrap().parse().unwrap()
+}
+
+/// What the next start finds: where numbers have to go on, and what the journal knows of dispatch.
+fn found(dir: &Path) -> (Option<u64>, History) {
+    let mut journal = Journal::open(&dir.join("journal.db"), ROOMY).unwrap();
+    let mut engine = engine(State::default());
+    let resumed = resume(&mut engine, &mut journal, &dir.join("recording"), &mut Vec::new()).unwrap();
+    (resumed.floor, journal.history().unwrap())
+}
+
+#[test]
+fn the_mark_counts_where_the_recording_cannot_know() {
+    let dir = tempfile::tempdir().unwrap();
+    assert_eq!(found(dir.path()), (None, History::Untold));
+    live(dir.path(), &inputs());
+    assert_eq!(found(dir.path()).0, None, "the journal is there");
+    remove_journal(dir.path());
+    assert_eq!(found(dir.path()), (None, History::Unacknowledged), "the recording knows them all");
+    remove_journal(dir.path());
+    let recording = dir.path().join("recording");
+    let segment = std::fs::read_dir(&recording).unwrap().next().unwrap().unwrap().path();
+    let whole = std::fs::read(&segment).unwrap();
+    let mut spoilt = whole.clone();
+    spoilt[whole.len() * 2 / 3] ^= 0x40;
+    std::fs::write(&segment, spoilt).unwrap();
+    assert_eq!(found(dir.path()), (Some(256), History::Unacknowledged));
+    remove_journal(dir.path());
+    std::fs::remove_dir_all(&recording).unwrap();
+    assert_eq!(found(dir.path()), (Some(256), History::Unacknowledged));
+    // An older copy of the journal is put back: the mark knows of more than a block beyond.
+    remove_journal(dir.path());
+    let mut journal = Journal::open(&dir.path().join("journal.db"), ROOMY).unwrap();
+    journal.save(&[event(9, Kind::DeviceHealth)], b"{}", NOWHERE).unwrap();
+    drop(journal);
+    std::fs::write(dir.path().join("high-water"), mark(900)).unwrap();
+    assert_eq!(found(dir.path()).0, Some(900));
+}
+
+fn mark(through: u64) -> String {
+    let said = format!("GATESTAMP-SEQUENCE 1 {through} recorded");
+    format!("{said} {:08x}\n", crc32fast::hash(said.as_bytes()))
+}
+
+#[test]
+fn what_dispatch_knows_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("journal.db");
+    let open = || Journal::open(&path, ROOMY).unwrap();
+    assert_eq!(open().history().unwrap(), History::Untold);
+    open().told(false).unwrap();
+    assert_eq!(open().history().unwrap(), History::Unacknowledged);
+    open().received(0).unwrap();
+    assert_eq!(open().history().unwrap(), History::Known);
+    // As the release before leaves it: an acknowledgement, and nothing noted beside it.
+    drop(std::fs::remove_file(&path));
+    open().received(7).unwrap();
+    rusqlite::Connection::open(&path).unwrap().execute_batch("DROP TABLE told").unwrap();
+    assert_eq!(open().history().unwrap(), History::Known);
+}
+
+fn event(sequence: u64, kind: Kind) -> Event {
+    let body = vec![b'x'; if kind == Kind::DeviceHealth { 600 } else { 1_300 }];
+    let evicts = Ranges::default();
+    Event { sequence, id: format!("fleet-truck-{sequence}"), kind, at: UnixMillis(0), body, evicts }
+}
+
+fn naming(sequence: u64, loss: Loss) -> Event {
+    let body = json!({"data": {"ranges": loss.ranges}}).to_string().into_bytes();
+    Event { kind: Kind::DeviceLost, body, evicts: loss.ranges, ..event(sequence, Kind::DeviceLost) }
+}
+
+#[test]
+fn unreceived_events_evicted() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = Journal::open(&dir.path().join("journal.db"), 1 << 20).unwrap();
+    let kind = |sequence: u64| if sequence.is_multiple_of(4) { Kind::VisitArrived } else { Kind::DeviceHealth };
+    let (mut sequence, mut visits_went, mut of_device) = (0, 0, Ranges::default());
+    while sequence < 6_000 {
+        // Days with visits only, so that the others are used up.
+        let batch = (1..=8)
+            .map(|n| event(sequence + n, if sequence > 1_500 { Kind::VisitArrived } else { kind(sequence + n) }));
+        let batch: Vec<Event> = batch.collect();
+        batch
+            .iter()
+            .filter(|event| event.kind == Kind::DeviceHealth)
+            .for_each(|event| of_device.insert(event.sequence, event.sequence));
+        sequence += 8;
+        journal.save(&batch, b"state", NOWHERE).unwrap();
+        while let Some(loss) = journal.eviction().unwrap() {
+            let there = journal.bodies(&(1..=sequence)).unwrap();
+            let goes: Vec<u64> = there.iter().map(|(n, _)| *n).filter(|n| loss.ranges.contains(*n)).collect();
+            assert!(!goes.is_empty(), "an eviction makes room");
+            if goes.iter().any(|n| !of_device.contains(*n)) {
+                visits_went += 1;
+                assert!(of_device.is_empty(), "a visit goes while a device event can: {loss:?} of {of_device:?}");
+                let first = there.iter().find(|(n, _)| !goes.contains(n)).map(|(n, _)| *n);
+                assert!(first.is_none_or(|first| goes.iter().all(|n| *n < first)), "the oldest first");
+            }
+            goes.iter().for_each(|n| of_device.remove(*n, *n));
+            sequence += 1;
+            journal.save(&[naming(sequence, loss)], b"state", NOWHERE).unwrap();
+        }
+    }
+    assert!(visits_went > 0);
+    // Whatever is not there is named by what is there, so dispatch can pass it.
+    let mut known = journal.named_above(0).unwrap();
+    let there = journal.bodies(&(1..=sequence)).unwrap();
+    assert!(there.len() > 300, "{} events in a megabyte", there.len());
+    there.iter().for_each(|(n, _)| known.insert(*n, *n));
+    assert_eq!(known.iter().collect::<Vec<_>>(), [(1, sequence)]);
+}
+
+#[test]
+fn what_dispatch_has_goes_before_anything_that_it_lacks() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = Journal::open(&dir.path().join("journal.db"), 1 << 20).unwrap();
+    let mut sequence = 0;
+    while journal.eviction().unwrap().is_none() {
+        sequence += 1;
+        match journal.save(&[event(sequence, Kind::DeviceHealth)], b"state", NOWHERE) {
+            Ok(()) => {}
+            Err(JournalError::Full) => panic!("full before anything had to go"),
+            Err(other) => panic!("{other}"),
+        }
+    }
+    journal.received(100).unwrap();
+    assert_eq!(journal.eviction().unwrap(), None);
+    journal.save(&[event(sequence + 1, Kind::DeviceHealth)], b"state", NOWHERE).unwrap();
+    assert_eq!(journal.lowest().unwrap(), 101);
+}
+
+/// The daemon's way with a quota, without its clocks.
+fn feed(keeper: &mut Keeper, engine: &mut Engine, input: &Recorded) {
+    for effect in engine.handle(&Input::Recorded(input)) {
+        if effect == Effect::Record {
+            keeper.record(input.at(), input);
+        } else if let Effect::Save(events) = effect {
+            keeper.save(input.at(), events, engine.state());
+        }
+    }
+}
+
+#[test]
+fn what_was_evicted_is_named_in_the_same_transaction_and_derived_again_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let recording = dir.path().join("recording");
+    let journal = Journal::open(&dir.path().join("journal.db"), 1 << 20).unwrap();
+    let mut keeper = Keeper::new(journal, Blackbox::new(&recording, ROOMY).unwrap(), Held::default());
+    let mut engine = engine(State::default());
+    keeper.begin(Mono(0), &head(&engine));
+    inputs().iter().for_each(|input| feed(&mut keeper, &mut engine, input));
+    let mut at = Mono(300_000);
+    let mut losses = 0;
+    while losses < 3 {
+        at = Mono(at.0 + 1_000);
+        feed(&mut keeper, &mut engine, &Recorded::Missed(at, 1));
+        while let Some(loss) = keeper.eviction() {
+            losses += 1;
+            feed(&mut keeper, &mut engine, &Recorded::Lost(at, loss));
+        }
+    }
+    assert_eq!(keeper.trouble().journal, None);
+    drop(keeper);
+    let before = journaled(dir.path());
+    let named: Vec<u64> = before.iter().map(|body| named_by(body).count()).filter(|count| *count > 0).collect();
+    assert_eq!(named.len(), losses);
+    assert_eq!(before.len() as u64 + named.iter().sum::<u64>(), sequence(&before[before.len() - 1]));
+    let visits =
+        |bodies: &[Vec<u8>]| bodies.iter().filter(|body| String::from_utf8_lossy(body).contains("\"visit\"")).count();
+    assert!(visits(&before) >= 3, "visits stay");
+    remove_journal(dir.path());
+    live(dir.path(), &[]);
+    assert_eq!(journaled(dir.path()), before);
+}

@@ -1,0 +1,76 @@
+//! What if the gateway is exchanged, or the disk loses what it knew, while dispatch remembers?
+
+use std::fs;
+
+use hil_tests::clock::await_condition;
+use hil_tests::world::Shift;
+use hil_tests::world::facility::Zone;
+use hil_tests::world::truth::Direction;
+
+use super::rig::{PATIENCE, Rig, SCALE};
+
+/// On the road, with everything so far at dispatch, and the agent killed.
+fn killed_on_the_road(seed: u64) -> Rig {
+    let mut rig = Rig::set_off(Shift::errands(seed, 1), SCALE);
+    rig.until(rig.crossing("depot", Zone::Site, Direction::Leave, 0) + 30.0);
+    assert!(await_condition(PATIENCE, || rig.owed() == 0), "{}", rig.log_tail());
+    rig.kill_agent();
+    rig
+}
+
+fn remove_journal(rig: &Rig) {
+    for suffix in ["", "-wal", "-shm"] {
+        let _ = fs::remove_file(rig.installation.state().join(format!("journal.db{suffix}")));
+    }
+}
+
+fn logged(rig: &Rig, words: &str) -> bool {
+    fs::read_to_string(rig.installation.log()).is_ok_and(|log| log.contains(words))
+}
+
+#[test]
+fn a_gateway_exchanged_under_the_same_name_is_numbered_above_the_one_before() {
+    let mut rig = killed_on_the_road(61);
+    let thru = rig.dispatch.as_ref().expect("dispatch").thru();
+    fs::remove_dir_all(rig.installation.state()).expect("removable");
+    rig.start_agent();
+    let is_aside = |entry: fs::DirEntry| entry.file_name().to_string_lossy().starts_with("journal.db.renumbered-");
+    let set_aside = || fs::read_dir(rig.installation.state()).is_ok_and(|dir| dir.flatten().any(is_aside));
+    assert!(await_condition(PATIENCE, set_aside), "{}", rig.log_tail());
+    assert!(await_condition(PATIENCE, || rig.dispatch.as_ref().is_some_and(|d| d.thru() > thru)), "{}", rig.log_tail());
+    // Again from what is left, as after the next fault of the disk: the recording knows where its numbers begin.
+    rig.kill_agent();
+    remove_journal(&rig);
+    rig.start_agent();
+    assert_eq!(rig.finish_above(), thru + 1);
+}
+
+#[test]
+fn a_journal_that_is_gone_while_the_recording_stays_is_the_same_again() {
+    let mut rig = killed_on_the_road(62);
+    remove_journal(&rig);
+    rig.start_agent();
+    rig.finish();
+}
+
+#[test]
+fn a_torn_high_water_mark_is_refused_by_name_and_lowers_nothing() {
+    let mut rig = killed_on_the_road(63);
+    remove_journal(&rig);
+    let mark = rig.installation.state().join("high-water");
+    let whole = fs::read(&mark).expect("written before the first event");
+    fs::write(&mark, &whole[..whole.len() / 2]).expect("writable");
+    rig.start_agent();
+    assert!(await_condition(PATIENCE, || logged(&rig, "high-water.refused")), "{}", rig.log_tail());
+    rig.finish();
+}
+
+#[test]
+fn where_journal_and_recording_are_gone_numbers_go_on_above_the_mark() {
+    let mut rig = killed_on_the_road(64);
+    remove_journal(&rig);
+    fs::remove_dir_all(rig.installation.state().join("recording")).expect("removable");
+    rig.start_agent();
+    assert!(await_condition(PATIENCE, || rig.kinds().iter().any(|kind| kind == "device.lost")), "{}", rig.log_tail());
+    assert_eq!(rig.finish_above(), 257, "a block is 256 numbers");
+}
