@@ -5,6 +5,7 @@
 
 mod commands;
 mod losses;
+mod packed;
 
 pub use losses::named_by;
 
@@ -225,7 +226,11 @@ impl Journal {
                 "INSERT INTO state (one, engine, segment, records) VALUES (1, ?1, ?2, ?3)
                  ON CONFLICT (one) DO UPDATE SET engine = ?1, segment = ?2, records = ?3",
             )?
-            .execute(params![engine, position.segment.cast_signed(), position.records.cast_signed()])?;
+            .execute(params![
+                packed::pack(engine),
+                position.segment.cast_signed(),
+                position.records.cast_signed()
+            ])?;
         }
         Ok(tx.commit()?)
     }
@@ -282,7 +287,8 @@ impl Journal {
     pub fn state(&self) -> Result<Option<(Vec<u8>, Position)>, JournalError> {
         let row = |row: &rusqlite::Row<'_>| {
             let (engine, segment, records): (Vec<u8>, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            Ok((engine, Position { segment: segment.cast_unsigned(), records: records.cast_unsigned() }))
+            let position = Position { segment: segment.cast_unsigned(), records: records.cast_unsigned() };
+            Ok((packed::unpack(engine), position))
         };
         Ok(self.db.query_row("SELECT engine, segment, records FROM state", [], row).optional()?)
     }
@@ -324,7 +330,7 @@ fn configure(db: &Connection, page_max: u64) -> Result<(), rusqlite::Error> {
     db.busy_timeout(std::time::Duration::from_secs(5))?;
     db.execute_batch(&format!(
         "PRAGMA page_size = {PAGE_BYTES}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
-         PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 64; PRAGMA journal_size_limit = 1048576;
+         PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_limit = 1048576;
          PRAGMA temp_store = MEMORY; PRAGMA cache_size = -256; PRAGMA max_page_count = {page_max};"
     ))?;
     // Read back: on a file system without shared memory SQLite silently keeps another mode.
