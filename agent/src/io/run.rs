@@ -27,8 +27,9 @@ use geofence::{Fences, Span};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::watch;
 
@@ -99,7 +100,37 @@ pub enum RunError {
 pub async fn run(config: Config, time_scale: u32, small: bool) -> Result<(), RunError> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let clock = Clock::new(time_scale);
+    let told_to_stop = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    Box::pin(run_in(config, Clock::new(time_scale), None, small, told_to_stop)).await
+}
+
+/// The same daemon in a world that is simulated: `receiver` is what its receiver says, a message an epoch, `clock` what its clocks show, and
+/// it ends when `told_to_stop` does. One process may run many, each over a state directory of its own; dropped, one is as dead as
+/// if it were killed.
+///
+/// # Errors
+/// As [`run`].
+pub async fn rehearse(
+    config: Config,
+    clock: Clock,
+    receiver: Receiver<Vec<u8>>,
+    told_to_stop: impl Future<Output = ()>,
+) -> Result<(), RunError> {
+    Box::pin(run_in(config, clock, Some(receiver), false, told_to_stop)).await
+}
+
+async fn run_in(
+    config: Config,
+    clock: Clock,
+    simulated: Option<Receiver<Vec<u8>>>,
+    small: bool,
+    told_to_stop: impl Future<Output = ()>,
+) -> Result<(), RunError> {
     let _lock = lock(&config.state_dir)?;
     let in_use = take_over(&config.facilities, &config.state_dir).map_err(RunError::Facilities)?;
     if small && in_use.compiled {
@@ -107,15 +138,20 @@ pub async fn run(config: Config, time_scale: u32, small: bool) -> Result<(), Run
     }
     let (to_loop, mut port) = channel(PORT_QUEUE);
     let mut daemon = Daemon::start(&config, in_use, clock)?;
-    let source = Source::new(config.source.clone(), daemon.engine.state().line_speed());
-    tokio::spawn(source::read(source, clock, to_loop));
+    match simulated {
+        Some(receiver) => tokio::spawn(source::read_simulated(receiver, clock, to_loop)),
+        None => {
+            let source = Source::new(config.source.clone(), daemon.engine.state().line_speed());
+            tokio::spawn(source::read(source, clock, to_loop))
+        }
+    };
     let mut link = daemon.connect(&config);
     // Ready once the journal is open and the port was tried: the broker may be out of reach for days.
     if let Some(first) = port.recv().await {
         daemon.source(first);
     }
     systemd::ready();
-    let ended = daemon.serve(&mut port, &mut link, &mut terminate, &mut interrupt).await;
+    let ended = daemon.serve(&mut port, &mut link, told_to_stop).await;
     systemd::stopping();
     if ended.is_ok() {
         daemon.stop();
@@ -236,15 +272,14 @@ impl Daemon {
         &mut self,
         port: &mut Receiver<SourceEvent>,
         link: &mut Receiver<LinkEvent>,
-        terminate: &mut Signal,
-        interrupt: &mut Signal,
+        told_to_stop: impl Future<Output = ()>,
     ) -> Result<(), RunError> {
+        let mut told_to_stop = pin!(told_to_stop);
         loop {
             tokio::select! {
                 // Order matters: a flood of bytes must not hold off the signal to stop.
                 biased;
-                _ = terminate.recv() => return Ok(()),
-                _ = interrupt.recv() => return Ok(()),
+                () = told_to_stop.as_mut() => return Ok(()),
                 Some(event) = port.recv() => self.source(event),
                 Some(event) = link.recv() => self.link(event),
                 () = self.clock.sleep(TICK) => {}

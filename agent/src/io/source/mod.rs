@@ -16,7 +16,7 @@ use gpsd::Gpsd;
 use playback::Playback;
 use serial::{Line, Serial};
 use std::path::PathBuf;
-use tokio::sync::mpsc::Sender;
+use tokio::sync::mpsc::{Receiver, Sender};
 pub(super) use trouble::{Kind, Trouble};
 
 /// Wait before the source is opened again; doubles up to the maximum.
@@ -115,6 +115,20 @@ pub(super) async fn read(mut source: Source, clock: Clock, to: Sender<SourceEven
         clock.sleep(wait).await;
         wait = Span((wait.0 * 2).min(BACK_OFF_MAX.0));
     }
+}
+
+/// Hands on what a receiver says that does not exist, as if it were plugged in for good.
+pub(super) async fn read_simulated(mut receiver: Receiver<Vec<u8>>, clock: Clock, to: Sender<SourceEvent>) {
+    let mut said = say(&to, SourceEvent::Opened { speed: None, shared_with: Vec::new() }).await;
+    while said.is_ok()
+        && let Some(bytes) = receiver.recv().await
+    {
+        let at = clock.now();
+        for chunk in bytes.chunks(CHUNK) {
+            said = say(&to, SourceEvent::Bytes(at, chunk.to_vec())).await;
+        }
+    }
+    to.closed().await;
 }
 
 /// Hands on what an open source gives, until it is gone.
