@@ -28,7 +28,9 @@ const PACKETS_MAX: usize = 256;
 /// Requests inside the client: an acknowledgement for each publish, and as many messages of our own.
 const REQUESTS_MAX: usize = 2 * UNACKNOWLEDGED_MAX as usize + 64;
 /// Our own messages on the way at once; the client keeps a slot for each.
-const IN_FLIGHT_MAX: u16 = 256;
+pub const IN_FLIGHT_MAX: u16 = 256;
+const _: () =
+    assert!(REQUESTS_MAX > UNACKNOWLEDGED_MAX as usize + IN_FLIGHT_MAX as usize, "no acknowledgement finds it full");
 /// Largest packet that we take: four times an event.
 const INCOMING_MAX: u32 = 64 * 1024;
 /// The receiver stands beside its broker or in the next rack.
