@@ -36,7 +36,7 @@ impl Cab {
     /// When no thread can be started.
     pub fn drive(
         port: Port,
-        epochs: Vec<Epoch>,
+        epochs: impl AsRef<[Epoch]> + Send + 'static,
         clock: SimClock,
         copy: impl Write + Send + 'static,
     ) -> io::Result<Self> {
@@ -49,7 +49,7 @@ impl Cab {
         let driver = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
             .name("cab".to_owned())
-            .spawn(move || driver.write_epochs(&epochs, clock, copy))?;
+            .spawn(move || driver.write_epochs(epochs.as_ref(), clock, copy))?;
         Ok(Self { shared, thread: Some(thread) })
     }
 

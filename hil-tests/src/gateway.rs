@@ -19,19 +19,27 @@ const TERM_PATIENCE: Duration = Duration::from_secs(15);
 /// # Errors
 /// When the variable names no file, or the build fails.
 pub fn binary() -> io::Result<PathBuf> {
-    if let Some(named) = env::var_os("GATESTAMP_BIN") {
+    program("gatestamp", "GATESTAMP_BIN")
+}
+
+/// A binary of the workspace, of the package with the same name: the one that `variable` names, else as [`binary`].
+///
+/// # Errors
+/// As [`binary`].
+pub fn program(name: &str, variable: &str) -> io::Result<PathBuf> {
+    if let Some(named) = env::var_os(variable) {
         return std::fs::canonicalize(&named)
-            .map_err(|fault| io::Error::new(fault.kind(), format!("GATESTAMP_BIN={}: {fault}", named.display())));
+            .map_err(|fault| io::Error::new(fault.kind(), format!("{variable}={}: {fault}", named.display())));
     }
     let rig = env::current_exe()?;
     let beside = rig.parent().ok_or(io::ErrorKind::NotFound)?;
     // A test binary lies in `deps`, one below the folder of its profile.
     let folder = if beside.ends_with("deps") { beside.parent().ok_or(io::ErrorKind::NotFound)? } else { beside };
-    build(folder)?;
-    Ok(folder.join("gatestamp"))
+    build(name, folder)?;
+    Ok(folder.join(name))
 }
 
-fn build(folder: &Path) -> io::Result<()> {
+fn build(name: &str, folder: &Path) -> io::Result<()> {
     let profile = match folder.file_name().and_then(|name| name.to_str()) {
         Some("debug") | None => "dev",
         Some(name) => name,
@@ -39,12 +47,18 @@ fn build(folder: &Path) -> io::Result<()> {
     let target = folder.parent().ok_or(io::ErrorKind::NotFound)?;
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo
-        .args(["build", "--quiet", "--package", "gatestamp", "--bin", "gatestamp", "--profile", profile])
+        .args(["build", "--quiet", "--package", name, "--bin", name, "--profile", profile])
         .args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"), "--target-dir"])
         .arg(target)
         .stdin(Stdio::null());
+    // What `cargo run` tells the rig about itself; build scripts that look at it would build everything anew.
+    for (name, _) in env::vars_os() {
+        if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
+            cargo.env_remove(name);
+        }
+    }
     let status = cargo.status()?;
-    if status.success() { Ok(()) } else { Err(io::Error::other("the agent's binary does not build")) }
+    if status.success() { Ok(()) } else { Err(io::Error::other(format!("the binary {name} does not build"))) }
 }
 
 /// A running agent; dropping it kills it.

@@ -2,11 +2,13 @@
 //!
 //! A TCP relay between agent and broker. Cutting it drops every connection and closes the listening port, so that new ones are
 //! refused; restoring it listens on the same port again. Muting it keeps every connection and forwards nothing, as when a truck drives
-//! into a hole without either end hearing of it. A slow one delays and paces what it forwards.
+//! into a hole without either end hearing of it. Deserting it leaves the truck with connections that look alive and lead nowhere, as
+//! when the network between forgets them. A slow one delays and paces what it forwards. What is forwarded is counted.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -21,6 +23,8 @@ use crate::clock;
 const CONNECTIONS_MAX: usize = 16;
 /// Bytes that are forwarded in one piece; at 1,200 B/s a piece takes 0.2 s.
 const PIECE_BYTES: usize = 240;
+/// The same where nothing is paced: a segment of the loopback is larger, and a fleet's pieces should be few.
+const UNPACED_BYTES: usize = 4_096;
 /// Pieces under way: two seconds at the speed of the slowest link, or what a fast one takes at once.
 const PIECES_MAX: usize = 64;
 
@@ -47,12 +51,28 @@ enum State {
     Cut,
 }
 
+/// How a link is, and which of its connections still lead anywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Air {
+    state: State,
+    /// Connections of an earlier one are deserted.
+    generation: u64,
+}
+
+/// Bytes that were taken from one end for the other, without the headers of TCP and IP.
+#[derive(Debug, Default)]
+struct Carried {
+    up: AtomicU64,
+    down: AtomicU64,
+}
+
 /// A link that can be cut.
 #[derive(Debug)]
 pub struct Link {
     port: u16,
-    state: watch::Sender<State>,
-    _relay: Background,
+    air: watch::Sender<Air>,
+    carried: Arc<Carried>,
+    _relay: Arc<Background>,
 }
 
 impl Link {
@@ -69,12 +89,31 @@ impl Link {
     /// # Errors
     /// As [`Link::to`].
     pub fn of(quality: Quality, broker_port: u16) -> io::Result<Self> {
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        listener.set_nonblocking(true)?;
-        let port = listener.local_addr()?.port();
-        let (state, seen) = watch::channel(State::Up);
-        let relay = Background::spawn("link", move || relay(listener, port, Far { broker_port, quality }, seen))?;
-        Ok(Self { port, state, _relay: relay })
+        Self::many(1, quality, broker_port)?.pop().ok_or_else(|| io::Error::other("no link was made"))
+    }
+
+    /// A link for each truck of a fleet, all of them served by one thread.
+    ///
+    /// # Errors
+    /// As [`Link::to`].
+    pub fn many(count: usize, quality: Quality, broker_port: u16) -> io::Result<Vec<Self>> {
+        let (mut relays, mut parts) = (Vec::new(), Vec::new());
+        for _ in 0..count {
+            let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+            listener.set_nonblocking(true)?;
+            let port = listener.local_addr()?.port();
+            let (air, seen) = watch::channel(Air { state: State::Up, generation: 0 });
+            let carried = Arc::new(Carried::default());
+            relays.push((listener, port, Far { broker_port, quality, carried: Arc::clone(&carried) }, seen));
+            parts.push((port, air, carried));
+        }
+        let relays = Background::spawn("link", move || async move {
+            let all = relays.into_iter().map(|(listener, port, far, air)| relay(listener, port, far, air));
+            all.collect::<JoinSet<()>>().join_all().await;
+        })?;
+        let relays = Arc::new(relays);
+        let link = |(port, air, carried)| Self { port, air, carried, _relay: Arc::clone(&relays) };
+        Ok(parts.into_iter().map(link).collect())
     }
 
     /// The port that the agent connects to.
@@ -85,38 +124,51 @@ impl Link {
 
     /// Drops all connections and refuses new ones.
     pub fn cut(&self) {
-        self.state.send_replace(State::Cut);
+        self.air.send_modify(|air| air.state = State::Cut);
     }
 
     /// Keeps all connections, takes new ones, and forwards nothing.
     pub fn mute(&self) {
-        self.state.send_replace(State::Mute);
+        self.air.send_modify(|air| air.state = State::Mute);
     }
 
     /// Lets the truck through again.
     pub fn restore(&self) {
-        self.state.send_replace(State::Up);
+        self.air.send_modify(|air| air.state = State::Up);
+    }
+
+    /// The broker loses the connections that there are; the truck's ends stay open, and nothing that is said there is heard. New ones
+    /// are let through.
+    pub fn desert(&self) {
+        self.air.send_modify(|air| air.generation += 1);
+    }
+
+    /// Bytes taken from the truck and from the broker so far, the headers of TCP and IP not counted.
+    #[must_use]
+    pub fn carried(&self) -> (u64, u64) {
+        (self.carried.up.load(Ordering::Relaxed), self.carried.down.load(Ordering::Relaxed))
     }
 }
 
 /// The other end, and the way there.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Far {
     broker_port: u16,
     quality: Quality,
+    carried: Arc<Carried>,
 }
 
-async fn relay(first: std::net::TcpListener, port: u16, far: Far, mut state: watch::Receiver<State>) {
+async fn relay(first: std::net::TcpListener, port: u16, far: Far, mut air: watch::Receiver<Air>) {
     let mut listener = TcpListener::from_std(first).ok();
     loop {
         if let Some(open) = listener.take() {
-            let seen = state.clone();
+            let seen = air.clone();
             tokio::select! {
-                () = forward(open, far, seen) => {}
-                gone = state.wait_for(|state| *state == State::Cut) => if gone.is_err() { return },
+                () = forward(open, &far, seen) => {}
+                gone = air.wait_for(|air| air.state == State::Cut) => if gone.is_err() { return },
             }
         }
-        if state.wait_for(|state| *state != State::Cut).await.is_err() {
+        if air.wait_for(|air| air.state != State::Cut).await.is_err() {
             return;
         }
         // Connections in TIME_WAIT do not keep the port: tokio binds with SO_REUSEADDR.
@@ -128,39 +180,52 @@ async fn relay(first: std::net::TcpListener, port: u16, far: Far, mut state: wat
 }
 
 /// Joins each connection to the broker; dropping this future drops them all.
-async fn forward(listener: TcpListener, far: Far, state: watch::Receiver<State>) {
+async fn forward(listener: TcpListener, far: &Far, air: watch::Receiver<Air>) {
     let mut connections = JoinSet::new();
     while let Ok((truck, _)) = listener.accept().await {
         while connections.try_join_next().is_some() {}
         if connections.len() >= CONNECTIONS_MAX {
             continue;
         }
-        let (up, down) = (state.clone(), state.clone());
-        connections.spawn(async move {
-            if let Ok(broker) = TcpStream::connect((Ipv4Addr::LOCALHOST, far.broker_port)).await {
-                // Small packets each way: waiting to fill a segment would be measured as the agent's delay.
-                let _ = (truck.set_nodelay(true), broker.set_nodelay(true));
-                let ((from_truck, to_truck), (from_broker, to_broker)) = (truck.into_split(), broker.into_split());
-                // Whichever end closes first closes the other.
-                tokio::select! {
-                    () = carry(from_truck, to_broker, far.quality, up) => {}
-                    () = carry(from_broker, to_truck, far.quality, down) => {}
-                }
-            }
-        });
+        connections.spawn(join(truck, far.clone(), air.clone()));
+    }
+}
+
+/// Joins the truck's end of a connection to the broker until one of them closes or the link is deserted.
+async fn join(mut truck: TcpStream, far: Far, mut air: watch::Receiver<Air>) {
+    let Ok(mut broker) = TcpStream::connect((Ipv4Addr::LOCALHOST, far.broker_port)).await else { return };
+    // Small packets each way: waiting to fill a segment would be measured as the agent's delay.
+    let _ = (truck.set_nodelay(true), broker.set_nodelay(true));
+    let begun = air.borrow().generation;
+    let deserted = {
+        let (up, down) = (air.clone(), air.clone());
+        let ((from_truck, to_truck), (from_broker, to_broker)) = (truck.split(), broker.split());
+        // Whichever end closes first closes the other.
+        tokio::select! {
+            () = carry(from_truck, to_broker, far.quality, up, &far.carried.up) => false,
+            () = carry(from_broker, to_truck, far.quality, down, &far.carried.down) => false,
+            later = air.wait_for(|air| air.generation > begun) => later.is_ok(),
+        }
+    };
+    drop(broker);
+    if deserted {
+        // What it says is taken, as the buffers of a dead path would for a while, so that its closing is seen.
+        let mut nowhere = [0; PIECE_BYTES];
+        while let Ok(1..) = truck.read(&mut nowhere).await {}
     }
 }
 
 /// Carries bytes one way until an end closes.
-async fn carry<R, W>(mut from: R, mut to: W, quality: Quality, mut state: watch::Receiver<State>)
+async fn carry<R, W>(mut from: R, mut to: W, quality: Quality, mut air: watch::Receiver<Air>, carried: &AtomicU64)
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
     let (pieces, mut under_way) = mpsc::channel::<(Instant, Vec<u8>)>(PIECES_MAX);
     let taking = async move {
-        let mut buffer = [0; PIECE_BYTES];
+        let mut buffer = vec![0; if quality.bytes_per_s.is_some() { PIECE_BYTES } else { UNPACED_BYTES }];
         while let Ok(length @ 1..) = from.read(&mut buffer).await {
+            carried.fetch_add(u64::try_from(length).unwrap_or(0), Ordering::Relaxed);
             if let Some(bytes_per_s) = quality.bytes_per_s {
                 tokio::time::sleep(Duration::from_secs(1) * u32::try_from(length).unwrap_or(0) / bytes_per_s).await;
             }
@@ -173,7 +238,7 @@ where
     let giving = async move {
         while let Some((due, piece)) = under_way.recv().await {
             tokio::time::sleep_until(due.into()).await;
-            if state.wait_for(|state| *state == State::Up).await.is_err() || to.write_all(&piece).await.is_err() {
+            if air.wait_for(|air| air.state == State::Up).await.is_err() || to.write_all(&piece).await.is_err() {
                 return;
             }
         }
@@ -204,5 +269,25 @@ mod tests {
         assert!(await_condition(Duration::from_secs(5), || through().is_err()), "refused");
         link.restore();
         assert!(await_condition(Duration::from_secs(5), || through().is_ok()), "through again");
+    }
+
+    #[test]
+    fn a_deserted_connection_stays_open_and_leads_nowhere_and_a_new_one_is_let_through() {
+        let broker = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let link = Link::to(broker.local_addr().expect("bound").port()).expect("a link");
+        let through = || TcpStream::connect((Ipv4Addr::LOCALHOST, link.port())).expect("the link is up");
+        let mut truck = through();
+        let (mut at_broker, _) = broker.accept().expect("relayed");
+        truck.write_all(b"xyz").expect("up");
+        at_broker.read_exact(&mut [0; 3]).expect("relayed");
+        link.desert();
+        assert!(!matches!(at_broker.read(&mut [0]), Ok(1..)), "the broker sees the end");
+        truck.write_all(b"nobody hears this").expect("the truck does not");
+        truck.set_read_timeout(Some(Duration::from_millis(50))).expect("set");
+        assert!(truck.read(&mut [0]).is_err(), "neither an answer nor an end");
+        through().write_all(b"w").expect("up");
+        let (mut again, _) = broker.accept().expect("relayed");
+        again.read_exact(&mut [0]).expect("relayed");
+        assert_eq!(link.carried().0, 4);
     }
 }

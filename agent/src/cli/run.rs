@@ -42,7 +42,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure(exit::IO, format!("cannot start: {error}")))?;
     let first = std::env::var_os(STARTED_AGAIN).is_none();
-    let done = runtime.block_on(Box::pin(crate::io::run::run(config, arguments.time_scale, first)));
+    let done = runtime.block_on(crate::io::run::run(config, arguments.time_scale, first));
     drop(runtime);
     let done = match done {
         Err(RunError::Compiled | RunError::Renumber(_)) => Err(RunError::Io(start_again())),

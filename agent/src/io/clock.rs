@@ -2,19 +2,29 @@
 
 use crate::time::Mono;
 use geofence::{Span, UnixMillis};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 /// The clocks of this process; for a simulation all of them run `scale` times faster.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     scale: u32,
+    /// The system clock of a gateway that does not exist.
+    system: Option<&'static AtomicI64>,
 }
 
 impl Clock {
     /// `scale` 1 is real time.
     #[must_use]
     pub fn new(scale: u32) -> Self {
-        Self { scale: scale.max(1) }
+        Self { scale: scale.max(1), system: None }
+    }
+
+    /// The clocks of a gateway that does not exist: its system clock is the monotonic one plus `ahead`, milliseconds, which may be
+    /// changed at any time, as somebody changes the date. It outlives the agent, as the kernel's does.
+    #[must_use]
+    pub fn simulated(scale: u32, ahead: &'static AtomicI64) -> Self {
+        Self { system: Some(ahead), ..Self::new(scale) }
     }
 
     /// Monotonic time: counts through suspend, begins anew at a reboot.
@@ -27,10 +37,13 @@ impl Clock {
         Mono(seconds * 1_000 * scale + nanos * scale / 1_000_000)
     }
 
-    /// The system clock; `None` where it has no meaning for the events, in a simulation.
+    /// The system clock; `None` where it has no meaning for the events, in a simulation without one of its own.
     #[must_use]
     pub fn system_utc(&self) -> Option<UnixMillis> {
-        (self.scale == 1).then(wall_clock)
+        match self.system {
+            Some(ahead) => Some(UnixMillis(ahead.load(Ordering::Relaxed)) + (self.now() - Mono(0))),
+            None => (self.scale == 1).then(wall_clock),
+        }
     }
 
     /// How long `span` takes in real time.

@@ -1,5 +1,6 @@
 //! The daemon: one task that owns the engine, fed by the tasks of the source and of the broker.
 
+mod failure;
 mod losses;
 
 use super::atlas::{InUse, take_over};
@@ -19,19 +20,19 @@ use super::systemd;
 use crate::besttime::TimeBase;
 use crate::config::{Config, Profile};
 use crate::engine::{Boot, Effect, Engine, Input, Link, Notices, State};
-use crate::fault::Fault;
 use crate::gnss::SourceState;
 use crate::gnss::hunt::Finding;
 use crate::outbox::{Outbox, Refusal};
 use crate::recording::{Head, Recorded};
 use crate::time::Mono;
 use crate::version::{VERSION, released};
+pub use failure::RunError;
 use geofence::{Fences, Span};
 use std::fs::{self, File};
-use std::io;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::watch;
 
@@ -52,52 +53,6 @@ const WARN_EVERY: Span = Span::seconds(600);
 /// Messages to the broker that may wait: the window and some notices.
 const LINK_QUEUE: usize = 256;
 
-/// Why the daemon cannot run.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// The state directory cannot be used.
-    #[error("state directory {dir}: {error}\n    remedy: create it, and let the user that runs gatestamp write to it")]
-    StateDir {
-        /// Which one.
-        dir: PathBuf,
-        /// What the system says.
-        error: io::Error,
-    },
-    /// Another daemon works there.
-    #[error(
-        "state directory {0} is in use by another gatestamp\n    remedy: stop that one first (systemctl stop gatestamp)"
-    )]
-    InUse(PathBuf),
-    /// The state is another truck's.
-    #[error(
-        "{dir} holds the history of another truck (its newest event is {newest})\n    remedy: set truck.fleet and truck.id as they were, or move the directory away to begin a new history"
-    )]
-    OtherTruck {
-        /// The state directory.
-        dir: PathBuf,
-        /// Id of the newest event there.
-        newest: String,
-    },
-    /// The facilities cannot be used, and there are no earlier ones.
-    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
-    Facilities(Vec<Fault>),
-    /// The facilities were compiled and kept: whoever starts again is as small as one that found them.
-    #[error("starting again with the facilities compiled")]
-    Compiled,
-    /// Events were made that only another start can journal.
-    #[error("starting again to derive from the recording what could not be journaled")]
-    StartAgain,
-    /// Dispatch has other events under our numbers.
-    #[error("starting again to number events above {0}")]
-    Renumber(u64),
-    /// The journal cannot be opened.
-    #[error("{0}")]
-    Journal(#[from] JournalError),
-    /// A signal handler or the like.
-    #[error("{0}")]
-    Io(#[from] io::Error),
-}
-
 /// Runs until told to stop. With `small`, a start that had to compile facilities ends with [`RunError::Compiled`].
 ///
 /// # Errors
@@ -105,22 +60,54 @@ pub enum RunError {
 pub async fn run(config: Config, time_scale: u32, small: bool) -> Result<(), RunError> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let clock = Clock::new(time_scale);
+    let told_to_stop = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    Box::pin(run_in(config, Clock::new(time_scale), None, small, told_to_stop)).await
+}
+
+/// The same daemon in a world that is simulated: `receiver` is what its receiver says, a message an epoch, `clock` what its clocks show, and
+/// it ends when `told_to_stop` does. One process may run many, each over a state directory of its own; dropped, one is as dead as
+/// if it were killed.
+///
+/// # Errors
+/// As [`run`].
+pub async fn rehearse(
+    config: Config,
+    clock: Clock,
+    receiver: Receiver<Vec<u8>>,
+    told_to_stop: impl Future<Output = ()>,
+) -> Result<(), RunError> {
+    Box::pin(run_in(config, clock, Some(receiver), false, told_to_stop)).await
+}
+
+async fn run_in(
+    config: Config,
+    clock: Clock,
+    simulated: Option<Receiver<Vec<u8>>>,
+    small: bool,
+    told_to_stop: impl Future<Output = ()>,
+) -> Result<(), RunError> {
     let _lock = lock(&config.state_dir)?;
     let in_use = take_over(&config.facilities, &config.state_dir).map_err(RunError::Facilities)?;
     if small && in_use.compiled {
         return Err(RunError::Compiled);
     }
     let mut daemon = Daemon::start(&config, in_use, clock)?;
-    let source = Source::new(config.source.clone(), daemon.engine.state().line_speed());
-    let mut port = source::start(source, clock)?;
+    let mut port = match simulated {
+        Some(receiver) => source::simulated(receiver, clock),
+        None => source::start(Source::new(config.source.clone(), daemon.engine.state().line_speed()), clock)?,
+    };
     let mut link = daemon.connect(&config);
     // Ready once the journal is open and the port was tried: the broker may be out of reach for days.
     if let Some(first) = port.recv().await {
         daemon.source(first);
     }
     systemd::ready();
-    let ended = daemon.serve(&mut port, &mut link, &mut terminate, &mut interrupt).await;
+    let ended = daemon.serve(&mut port, &mut link, told_to_stop).await;
     systemd::stopping();
     if ended.is_ok() {
         daemon.stop();
@@ -253,15 +240,14 @@ impl Daemon {
         &mut self,
         port: &mut Receiver<SourceEvent>,
         link: &mut Receiver<LinkEvent>,
-        terminate: &mut Signal,
-        interrupt: &mut Signal,
+        told_to_stop: impl Future<Output = ()>,
     ) -> Result<(), RunError> {
+        let mut told_to_stop = pin!(told_to_stop);
         loop {
             tokio::select! {
                 // Order matters: a flood of bytes must not hold off the signal to stop.
                 biased;
-                _ = terminate.recv() => return Ok(()),
-                _ = interrupt.recv() => return Ok(()),
+                () = told_to_stop.as_mut() => return Ok(()),
                 Some(event) = port.recv() => self.source(event),
                 Some(event) = link.recv() => self.link(event),
                 () = self.clock.sleep(QUIET) => {}

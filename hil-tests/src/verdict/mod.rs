@@ -73,7 +73,7 @@ fn take_beginnings(shift: &Shift, facts: &mut Vec<Fact>, verdict: &mut Verdict) 
         });
         match found {
             Some(index) => drop(facts.swap_remove(index)),
-            None => verdict.missing.push(format!("the first presence at {site}")),
+            None => verdict.missing.push(first_presence(site)),
         }
     }
 }
@@ -98,6 +98,12 @@ fn accuse(shift: &Shift, fact: &Fact, verdict: &mut Verdict) {
     } else {
         verdict.invented.push(what);
     }
+}
+
+/// The first presence at a site where a shift begins, in words.
+#[must_use]
+pub fn first_presence(site: &str) -> String {
+    format!("the first presence at {site}")
 }
 
 /// The crossing in words.

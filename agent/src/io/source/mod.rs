@@ -114,6 +114,25 @@ pub(super) fn start(source: Source, clock: Clock) -> io::Result<Receiver<SourceE
     Ok(events)
 }
 
+/// A receiver that does not exist, as if it were plugged in for good: what it says comes from `receiver`.
+pub(super) fn simulated(mut receiver: Receiver<Vec<u8>>, clock: Clock) -> Receiver<SourceEvent> {
+    let (to, events) = channel(QUEUE);
+    tokio::spawn(async move {
+        let mut feed = Feed::new(to.clone());
+        let mut said = feed.say(SourceEvent::Opened { at: clock.now(), speed: None, shared_with: Vec::new() }).await;
+        while said.is_ok()
+            && let Some(bytes) = receiver.recv().await
+        {
+            let at = clock.now();
+            for chunk in bytes.chunks(CHUNK) {
+                said = feed.say(SourceEvent::Bytes(at, chunk.to_vec())).await;
+            }
+        }
+        to.closed().await;
+    });
+    events
+}
+
 async fn read(mut source: Source, clock: Clock, mut to: Feed) {
     let mut wait = BACK_OFF;
     loop {

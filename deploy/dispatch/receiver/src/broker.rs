@@ -23,12 +23,16 @@ use crate::clock::wall_ms;
 
 /// Publishes that the broker may send ahead of their acknowledgement: two batches. 1,024 events of 16 KiB are 16 MiB at worst.
 pub const UNACKNOWLEDGED_MAX: u16 = 1_024;
-/// Packets between the connection's task and the ledger; full means that the broker is not read until a commit is done.
-const PACKETS_MAX: usize = 256;
+/// Packets between the connection's task and the ledger: all that the broker may send before something is acknowledged, and its answers to
+/// what we say. So that task never waits for a commit: behind one of some seconds the answer to a ping would be heard too late, and
+/// the connection given up for dead.
+const PACKETS_MAX: usize = UNACKNOWLEDGED_MAX as usize + IN_FLIGHT_MAX as usize + 64;
 /// Requests inside the client: an acknowledgement for each publish, and as many messages of our own.
 const REQUESTS_MAX: usize = 2 * UNACKNOWLEDGED_MAX as usize + 64;
 /// Our own messages on the way at once; the client keeps a slot for each.
-const IN_FLIGHT_MAX: u16 = 256;
+pub const IN_FLIGHT_MAX: u16 = 256;
+const _: () =
+    assert!(REQUESTS_MAX > UNACKNOWLEDGED_MAX as usize + IN_FLIGHT_MAX as usize, "no acknowledgement finds it full");
 /// Largest packet that we take: four times an event.
 const INCOMING_MAX: u32 = 64 * 1024;
 /// The receiver stands beside its broker or in the next rack.

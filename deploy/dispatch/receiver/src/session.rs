@@ -16,7 +16,7 @@ use rumqttc::v5::mqttbytes::v5::{ConnectReturnCode, Packet, Publish, SubscribeRe
 use tokio::time::{Instant as Deadline, MissedTickBehavior, interval};
 use tracing::{error, info, warn};
 
-use crate::broker::{Broker, Connection, SILENCE_MAX};
+use crate::broker::{Broker, Connection, IN_FLIGHT_MAX, SILENCE_MAX};
 use crate::clock;
 use crate::command::Signer;
 use crate::desk::Desk;
@@ -128,11 +128,13 @@ struct Session<'a> {
     served: bool,
     /// Something that came was committed.
     took: bool,
+    /// Own messages that the broker has not confirmed.
+    unconfirmed: usize,
 }
 
 impl<'a> Session<'a> {
     fn begin(options: &'a Options, desk: &'a Desk, connection: Connection) -> Self {
-        Self { options, desk, connection, owed: BTreeSet::new(), told: 0, served: false, took: false }
+        Self { options, desk, connection, owed: BTreeSet::new(), told: 0, served: false, took: false, unconfirmed: 0 }
     }
 
     async fn serve(&mut self, ready: &impl Fn()) -> Ended {
@@ -186,7 +188,8 @@ impl<'a> Session<'a> {
                 | Packet::Unsubscribe(_)
                 | Packet::PingReq(_)
                 | Packet::Auth(_) => {}
-                Packet::PubAck(_) | Packet::PubRec(_) | Packet::PubRel(_) | Packet::PubComp(_) => {}
+                Packet::PubAck(_) => self.unconfirmed = self.unconfirmed.saturating_sub(1),
+                Packet::PubRec(_) | Packet::PubRel(_) | Packet::PubComp(_) => {}
                 Packet::UnsubAck(_) | Packet::PingResp(_) => {}
             }
             if publishes.len() < BATCH_MAX {
@@ -203,6 +206,7 @@ impl<'a> Session<'a> {
         self.connection.client.try_subscribe_many(broker.filters()).map_err(lost)?;
         let there = "{\"status\":\"online\"}";
         self.connection.client.try_publish(broker.presence(), QoS::AtLeastOnce, true, there).map_err(lost)?;
+        self.unconfirmed += 1;
         // The broker may have forgotten what is retained, and a truck may have missed it.
         self.owed = self.desk.ask(|ledger| ledger.devices()).await?;
         Ok(())
@@ -215,8 +219,9 @@ impl<'a> Session<'a> {
         let outcome = self.desk.ask(move |ledger| ledger.take(&batch, at_ms)).await?;
         self.took = true;
         for publish in &publishes {
-            // Never full: it has room for all that may be unacknowledged.
-            let lost = |_| Ended::Link("the client takes no acknowledgement".to_owned());
+            // Never full: it has room for all that may be unacknowledged, and for what we may say ourselves.
+            let ended = || self.connection.ended().unwrap_or_else(|| "the client takes no acknowledgement".to_owned());
+            let lost = |_| Ended::Link(ended());
             self.connection.client.try_ack(publish).map_err(lost)?;
         }
         report(&outcome);
@@ -226,7 +231,13 @@ impl<'a> Session<'a> {
 
     async fn acknowledge(&mut self) -> Result<(), Ended> {
         // In turn: a fleet of which more report every second than are told at once must not always tell the same ones.
-        let now = in_turn(&self.owed, self.told);
+        let mut now = in_turn(&self.owed, self.told);
+        // A broker that is slow to confirm is told no more than the client has on the way at once: what is said ahead of that fills the
+        // client's queue, and the acknowledgement of an event that finds it full ends the connection.
+        now.truncate(usize::from(IN_FLIGHT_MAX).saturating_sub(self.unconfirmed));
+        if now.is_empty() {
+            return Ok(());
+        }
         let keys = now.clone();
         let acks = self.desk.ask(move |ledger| keys.into_iter().map(|key| ledger.ack(key)).collect()).await;
         let acks: Vec<_> = acks?;
@@ -237,6 +248,7 @@ impl<'a> Session<'a> {
                 // Full: all of them stay owed, and the next turn says them again.
                 return Ok(());
             }
+            self.unconfirmed += 1;
         }
         self.told = now.last().copied().unwrap_or(0);
         self.owed.retain(|key| !now.contains(key));
@@ -252,7 +264,9 @@ impl<'a> Session<'a> {
             warn!("{topic}: a hole from sequence {} on: asked for", request.from);
             let command = signer.replay_from(&request, at_ms);
             // Full, or not delivered: it is asked for again when it has not been filled.
-            let _ = self.connection.client.try_publish(topic, QoS::AtLeastOnce, false, command);
+            if self.connection.client.try_publish(topic, QoS::AtLeastOnce, false, command).is_ok() {
+                self.unconfirmed += 1;
+            }
         }
         Ok(())
     }

@@ -145,8 +145,12 @@ impl Ledger {
             for (device, events) in post.events {
                 self.take_device(truck, device, &events, at_ms, &mut outcome)?;
             }
-            for (leaf, (body, complete_thru)) in post.notices {
-                self.note(truck, leaf, body, complete_thru, at_ms)?;
+            // Devices before notices, in every receiver: one that noted first and one that kept events first would wait for each other.
+            for complete_thru in post.notices.values().filter_map(|(_, complete_thru)| *complete_thru) {
+                self.complete(truck, complete_thru, at_ms)?;
+            }
+            for (leaf, (body, _)) in post.notices {
+                self.note(truck, leaf, body, at_ms)?;
             }
         }
         outcome.refused += refused.len() as u64;
@@ -282,20 +286,15 @@ impl Ledger {
         Ok((ranges, full))
     }
 
-    fn note(
-        &mut self,
-        truck: &Truck,
-        leaf: &str,
-        body: &[u8],
-        complete_thru: Option<i64>,
-        at_ms: i64,
-    ) -> Result<(), StoreError> {
-        let (fleet, id): (Value, Value) = (truck.fleet.as_str().into(), truck.id.as_str().into());
-        let row = [fleet.clone(), id.clone(), leaf.into(), at_ms.into(), body.into()];
+    fn complete(&mut self, truck: &Truck, thru: i64, at_ms: i64) -> Result<(), StoreError> {
+        let row = [thru.into(), at_ms.into(), truck.fleet.as_str().into(), truck.id.as_str().into()];
+        self.store.execute(sql::COMPLETE_THRU, &row)?;
+        Ok(())
+    }
+
+    fn note(&mut self, truck: &Truck, leaf: &str, body: &[u8], at_ms: i64) -> Result<(), StoreError> {
+        let row = [truck.fleet.as_str().into(), truck.id.as_str().into(), leaf.into(), at_ms.into(), body.into()];
         self.store.execute(sql::NOTE, &row)?;
-        if let Some(complete_thru) = complete_thru {
-            self.store.execute(sql::COMPLETE_THRU, &[complete_thru.into(), at_ms.into(), fleet, id])?;
-        }
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use gatestamp_receiver::store::{self, Place, Value};
 use hil_tests::clock::await_condition;
 use hil_tests::mosquitto::Mosquitto;
 
-use crate::rig::process::{PROGRAM, Receiver, configure};
+use crate::rig::process::{PROGRAM, configure, start};
 use crate::rig::truck::Truck;
 use crate::rig::{Database, postgres};
 
@@ -57,7 +57,7 @@ fn dispatch_restored_from_backup(database: &Database, dir: &Path) {
     let broker = Mosquitto::start(dir).expect("a broker");
     let more = "[commands]\nkey = \"dispatch.key\"\nhole_patience_s = 1";
     let config = configure(dir, "receiver", broker.port(), &database.place(), more);
-    let mut receiver = Receiver::start(&config);
+    let mut receiver = start(&config);
     let truck = Truck::start(broker.port(), "t1", TOTAL, Some(public));
     assert!(await_condition(PATIENCE, || truck.thru() >= TOTAL / 3), "{}", receiver.log());
     let copy = dir.join("copy");
@@ -72,7 +72,7 @@ fn dispatch_restored_from_backup(database: &Database, dir: &Path) {
     let then = events(&database.place());
     assert!(then >= i64::try_from(TOTAL / 3).expect("small"), "{then}");
     assert!(then < i64::try_from(TOTAL).expect("small"), "the backup is from before the end: {then}");
-    receiver.restart();
+    receiver.restart().expect("the receiver starts");
     let filled = || events(&database.place()) == i64::try_from(TOTAL).expect("small");
     assert!(await_condition(PATIENCE, filled), "{}", receiver.log());
     assert!(truck.commands() >= 1);

@@ -12,7 +12,7 @@ use rumqttc::v5::mqttbytes::v5::{Packet, PubAckReason};
 use tempfile::TempDir;
 
 use crate::rig::broker::{Client, Secured, free_port};
-use crate::rig::process::{PROGRAM, Receiver};
+use crate::rig::process::{PROGRAM, start};
 use crate::rig::{block_on, event};
 
 fn call(arguments: &[&str]) -> Output {
@@ -54,7 +54,7 @@ fn a_truck_delivers_with_its_bundle_and_the_receiver_acknowledges() {
     let _broker = Secured::start(Path::new(&place), port);
     let config = Path::new(&place).join("receiver/receiver.toml");
     good(&["check", "--config", config.to_str().expect("UTF-8")]);
-    let receiver = Receiver::start(&config);
+    let receiver = start(&config);
     let done = block_on(async {
         let mut truck = truck(port, &place, "t1").await?;
         truck.subscribe(&event::topic("t1", "down/ack")).await?;

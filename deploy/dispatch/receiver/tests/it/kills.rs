@@ -9,7 +9,7 @@ use gatestamp_receiver::store::{self, Place, Value};
 use hil_tests::clock::await_condition;
 use hil_tests::mosquitto::Mosquitto;
 
-use crate::rig::process::{Receiver, configure};
+use crate::rig::process::{Receiver, configure, start};
 use crate::rig::truck::Truck;
 use crate::rig::{Database, event};
 
@@ -46,14 +46,14 @@ fn rage(broker: &mut Mosquitto, receivers: &mut [Receiver], database: &mut Datab
             (1, Database::Postgres(server)) => {
                 server.kill();
                 moment(&mut dice, 200);
-                server.restart();
+                server.restart().expect("the database comes back");
             }
             (other, _) => {
                 let index = usize::try_from(other.saturating_sub(2)).expect("small") % receivers.len();
                 let receiver = receivers.get_mut(index).expect("one of them");
                 receiver.kill();
                 moment(&mut dice, 200);
-                receiver.restart();
+                receiver.restart().expect("the receiver starts");
             }
         }
     }
@@ -84,7 +84,7 @@ fn survives(mut database: Database, dir: &std::path::Path, receivers: &[&str], m
     let (kills, seed) = (setting("GATESTAMP_RECEIVER_KILLS", 10), setting("GATESTAMP_RECEIVER_SEED", 7));
     let total = 200 + kills * 60;
     let mut broker = Mosquitto::start(dir).expect("a broker");
-    let start = |name: &&str| Receiver::start(&configure(dir, name, broker.port(), &database.place(), more));
+    let start = |name: &&str| start(&configure(dir, name, broker.port(), &database.place(), more));
     let mut receivers: Vec<Receiver> = receivers.iter().map(start).collect();
     let trucks = TRUCKS.map(|name| Truck::start(broker.port(), name, total, None));
     rage(&mut broker, &mut receivers, &mut database, kills, seed);

@@ -11,7 +11,8 @@ use rumqttc::v5::mqttbytes::v5::{Packet, PubAckReason};
 use serde_json::Value as Json;
 
 use crate::rig::broker::{Client, PATIENCE};
-use crate::rig::process::{PROGRAM, Receiver, configure};
+use crate::rig::postgres::place;
+use crate::rig::process::{PROGRAM, configure, start};
 use crate::rig::{Database, block_on, event};
 
 /// The next acknowledgement to the truck t1.
@@ -40,7 +41,7 @@ fn every_start_and_every_connection_acknowledges_again() {
         ledger.take(&batch, 0).expect("taken");
     }
     let mut broker = Mosquitto::start(dir.path()).expect("a broker");
-    let receiver = Receiver::start(&configure(dir.path(), "receiver", broker.port(), &place, ""));
+    let receiver = start(&configure(dir.path(), "receiver", broker.port(), &place, ""));
     for _ in 0..2 {
         let acked = block_on(async {
             let mut truck = Client::plain(broker.port(), "acme-t1").await?;
@@ -59,7 +60,7 @@ fn a_hole_is_named_above_and_what_is_no_event_is_kept_and_not_asked_for_again() 
     let dir = tempfile::tempdir().expect("a temporary folder");
     let place = Database::sqlite(dir.path()).place();
     let broker = Mosquitto::start(dir.path()).expect("a broker");
-    let receiver = Receiver::start(&configure(dir.path(), "receiver", broker.port(), &place, ""));
+    let receiver = start(&configure(dir.path(), "receiver", broker.port(), &place, ""));
     let acked = block_on(async {
         let mut truck = Client::plain(broker.port(), "acme-t1").await?;
         truck.subscribe(&event::topic("t1", "down/ack")).await?;
@@ -88,7 +89,7 @@ fn its_presence_is_retained_and_its_death_is_told_by_the_broker() {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let broker = Mosquitto::start(dir.path()).expect("a broker");
     let place = Database::sqlite(dir.path()).place();
-    let mut receiver = Receiver::start(&configure(dir.path(), "receiver", broker.port(), &place, ""));
+    let mut receiver = start(&configure(dir.path(), "receiver", broker.port(), &place, ""));
     let said = |packet: &Packet| if let Packet::Publish(got) = packet { Some(got.payload.to_vec()) } else { None };
     block_on(async {
         let mut watcher = Client::plain(broker.port(), "watcher").await.expect("connects");
@@ -116,7 +117,7 @@ fn while_the_database_is_away_nothing_is_acknowledged_and_then_everything() {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let Database::Postgres(mut server) = Database::postgres(dir.path()) else { panic!("PostgreSQL") };
     let broker = Mosquitto::start(dir.path()).expect("a broker");
-    let receiver = Receiver::start(&configure(dir.path(), "receiver", broker.port(), &server.place(), ""));
+    let receiver = start(&configure(dir.path(), "receiver", broker.port(), &place(&server), ""));
     block_on(async {
         let mut truck = Client::plain(broker.port(), "acme-t1").await.expect("connects");
         truck.subscribe(&event::topic("t1", "down/ack")).await.expect("answered");
@@ -126,14 +127,14 @@ fn while_the_database_is_away_nothing_is_acknowledged_and_then_everything() {
         publish(&mut truck, event::arrival("t1", 2)).await.expect("the broker takes it");
         assert!(await_condition(PATIENCE, || receiver.log().contains("the database:")), "{}", receiver.log());
     });
-    server.restart();
+    server.restart().expect("the database comes back");
     block_on(async {
         let mut truck = Client::plain(broker.port(), "acme-t1").await.expect("connects");
         truck.subscribe(&event::topic("t1", "down/ack")).await.expect("answered");
         // What is retained is 1; then comes 2, which the broker has kept meanwhile.
         while ack(&mut truck).await.expect("acknowledged")["thru"].as_u64() != Some(2) {}
     });
-    let rows = store::beside(&server.place()).expect("opens").query("SELECT count(*) FROM event", &[]).expect("asked");
+    let rows = store::beside(&place(&server)).expect("opens").query("SELECT count(*) FROM event", &[]).expect("asked");
     assert_eq!(rows, [[Value::Int(2)]]);
 }
 
@@ -143,7 +144,7 @@ fn a_database_that_was_open_once_is_tried_again_however_it_is_refused() {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let place = Database::sqlite(dir.path()).place();
     let broker = Mosquitto::start(dir.path()).expect("a broker");
-    let receiver = Receiver::start(&configure(dir.path(), "receiver", broker.port(), &place, ""));
+    let receiver = start(&configure(dir.path(), "receiver", broker.port(), &place, ""));
     block_on(async {
         let mut truck = Client::plain(broker.port(), "acme-t1").await.expect("connects");
         truck.subscribe(&event::topic("t1", "down/ack")).await.expect("answered");

@@ -267,3 +267,26 @@ fn two_receivers_do_not_wait_for_each_other_in_a_circle() {
         scope.spawn(|| work("t2", "t1"));
     });
 }
+
+#[test]
+fn a_receiver_with_a_trucks_state_does_not_wait_in_a_circle_for_one_with_its_events() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let database = Database::postgres(dir.path());
+    let place = database.place();
+    drop(open(&place));
+    let message = |leaf: &str, body: &[u8]| read(event::topic("t1", leaf).as_bytes(), body);
+    let state = |round: u64| message("state", format!("{{\"complete_thru\":{round}}}").as_bytes());
+    let work = |with_events: bool| {
+        let mut ledger = Ledger::new(store::beside(&place).expect("opens"));
+        for round in 1..=300 {
+            let arrival = with_events.then(|| message("events", &event::arrival("t1", round)));
+            let notices = [state(round), message("health", b"{}")];
+            let batch: Vec<_> = arrival.into_iter().chain(notices).collect();
+            ledger.take(&batch, T0).expect("taken");
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| work(true));
+        scope.spawn(|| work(false));
+    });
+}

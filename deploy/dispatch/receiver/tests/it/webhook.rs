@@ -14,7 +14,7 @@ use gatestamp_receiver::store::{self, Value};
 use gatestamp_receiver::webhook::signature;
 use hil_tests::clock::await_condition;
 
-use crate::rig::process::{PROGRAM, Receiver, configure};
+use crate::rig::process::{PROGRAM, configure, start};
 use crate::rig::{Database, event};
 
 const SECRET: &str = "0123456789abcdef";
@@ -87,10 +87,10 @@ fn delivers(database: &Database, dir: &Path) {
     let more = format!("[webhook]\nurl = \"http://127.0.0.1:{port}/hook\"\nsecret = \"webhook.secret\"");
     // No broker there: the webhook does not depend on it.
     let config = configure(dir, "receiver", 1, &database.place(), &more);
-    let mut receiver = Receiver::start(&config);
+    let mut receiver = start(&config);
     let some = || !accepted.lock().expect("no panic").is_empty();
     assert!(await_condition(PATIENCE, some), "{}", receiver.log());
-    receiver.restart();
+    receiver.restart().expect("the receiver starts");
     let done = || {
         let accepted = accepted.lock().expect("no panic");
         ["acme-t1", "acme-t2"].iter().all(|truck| accepted.get(*truck).is_some_and(|got| got.last() == Some(&6)))
@@ -139,7 +139,7 @@ fn a_file_that_is_not_there_yet_is_told_by_check_and_waited_for_by_the_service()
     let more = format!("[webhook]\nurl = \"http://127.0.0.1:{port}/\"\nsecret = \"webhook.secret\"");
     let config = configure(dir.path(), "receiver", 1, &database.place(), &more);
     assert!(check(&config).expect_err("no such file").contains("webhook.secret"));
-    let receiver = Receiver::start(&config);
+    let receiver = start(&config);
     assert!(await_condition(PATIENCE, || receiver.log().contains("webhook.secret")), "{}", receiver.log());
     std::fs::write(dir.path().join("webhook.secret"), SECRET).expect("written");
     check(&config).expect("good");

@@ -30,13 +30,13 @@ impl Database {
     }
 
     pub(crate) fn postgres(dir: &Path) -> Self {
-        Self::Postgres(Server::start(&dir.join("postgres")))
+        Self::Postgres(Server::start(&dir.join("postgres")).expect("a database server"))
     }
 
     pub(crate) fn place(&self) -> Place {
         match self {
             Self::Sqlite(place) => place.clone(),
-            Self::Postgres(server) => server.place(),
+            Self::Postgres(server) => postgres::place(server),
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 
 use gatestamp_receiver::store::Place;
+pub(crate) use hil_tests::receiving::Receiver;
 
 /// The binary of this build.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_gatestamp-receiver");
@@ -21,43 +21,7 @@ pub(crate) fn configure(dir: &Path, name: &str, broker_port: u16, place: &Place,
     file
 }
 
-/// A running receiver; dropping it is kill -9.
-pub(crate) struct Receiver {
-    config: PathBuf,
-    process: Option<Child>,
-}
-
-impl Receiver {
-    pub(crate) fn start(config: &Path) -> Self {
-        let mut receiver = Self { config: config.to_owned(), process: None };
-        receiver.restart();
-        receiver
-    }
-
-    pub(crate) fn kill(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            // Both fail only if it is dead already.
-            let _ = process.kill();
-            let _ = process.wait();
-        }
-    }
-
-    pub(crate) fn restart(&mut self) {
-        self.kill();
-        let log = fs::OpenOptions::new().create(true).append(true).open(self.config.with_extension("log"));
-        let mut command = Command::new(PROGRAM);
-        command.arg("run").arg("--config").arg(&self.config).stdin(Stdio::null()).stdout(Stdio::null());
-        self.process = Some(command.stderr(log.expect("a log")).spawn().expect("the receiver starts"));
-    }
-
-    /// What it said so far, for a message that somebody reads.
-    pub(crate) fn log(&self) -> String {
-        fs::read_to_string(self.config.with_extension("log")).unwrap_or_default()
-    }
-}
-
-impl Drop for Receiver {
-    fn drop(&mut self) {
-        self.kill();
-    }
+/// Starts it.
+pub(crate) fn start(config: &Path) -> Receiver {
+    Receiver::start(Path::new(PROGRAM), config).expect("the receiver starts")
 }

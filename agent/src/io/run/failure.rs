@@ -1,0 +1,52 @@
+//! Why does the daemon end, other than by being told to?
+
+use crate::fault::Fault;
+use crate::io::journal::JournalError;
+use std::io;
+use std::path::PathBuf;
+
+/// Why the daemon cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The state directory cannot be used.
+    #[error("state directory {dir}: {error}\n    remedy: create it, and let the user that runs gatestamp write to it")]
+    StateDir {
+        /// Which one.
+        dir: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// Another daemon works there.
+    #[error(
+        "state directory {0} is in use by another gatestamp\n    remedy: stop that one first (systemctl stop gatestamp)"
+    )]
+    InUse(PathBuf),
+    /// The state is another truck's.
+    #[error(
+        "{dir} holds the history of another truck (its newest event is {newest})\n    remedy: set truck.fleet and truck.id as they were, or move the directory away to begin a new history"
+    )]
+    OtherTruck {
+        /// The state directory.
+        dir: PathBuf,
+        /// Id of the newest event there.
+        newest: String,
+    },
+    /// The facilities cannot be used, and there are no earlier ones.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Facilities(Vec<Fault>),
+    /// The facilities were compiled and kept: whoever starts again is as small as one that found them.
+    #[error("starting again with the facilities compiled")]
+    Compiled,
+    /// Events were made that only another start can journal.
+    #[error("starting again to derive from the recording what could not be journaled")]
+    StartAgain,
+    /// Dispatch has other events under our numbers.
+    #[error("starting again to number events above {0}")]
+    Renumber(u64),
+    /// The journal cannot be opened.
+    #[error("{0}")]
+    Journal(#[from] JournalError),
+    /// A signal handler or the like.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}

@@ -1,0 +1,3 @@
+//! The rehearsal itself, very small.
+
+mod small;
