@@ -10,6 +10,10 @@ use std::collections::BTreeMap;
 /// Stretches that wait for a date. A cold start under trees changes its cause a few times; 64 are a bad cable for hours.
 const WAITING_MAX: usize = 64;
 
+/// The first fix of a run may come out of a receiver's buffer: by so much it may seem that the run began before the last one ended.
+/// Wrong times are wrong by hours or weeks.
+const LATE_MAX: Span = Span::seconds(60);
+
 /// A time of one cause, on the monotonic clock of one boot.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) struct Stretch {
@@ -104,6 +108,7 @@ impl Ledger {
         }
         let begin = self.waiting.first().map_or(begin, |stretch| stretch.from);
         let begin = self.utc(begin).unwrap_or(time);
+        let begin = self.edge.filter(|edge| begin < *edge && *edge - begin <= LATE_MAX).unwrap_or(begin);
         let off = Interval {
             from: self.edge.unwrap_or(begin),
             to: begin,

@@ -323,3 +323,32 @@ fn a_storm_without_a_pause_begins_with_its_first_bytes() {
     }
     assert_eq!(drawn.told(), "0-3 Covered, 3-39 ChecksumStorm");
 }
+
+#[test]
+fn a_run_that_begins_with_a_late_fix_overlaps_nothing() {
+    let day = |s: i64| UnixMillis(1_780_272_000_000 + s * 1_000);
+    for (late_s, restarts) in [(0, 0), (9, 0), (60, 0), (3_600, 1)] {
+        let (mut coverage, mut ledger) = (Coverage::default(), Vec::new());
+        let each = &mut |interval| ledger.push(interval);
+        coverage.boot(Mono(0), false, each);
+        for second in 0..30 {
+            let _ = coverage.passed(Mono(second * 1_000), each);
+            let _ = coverage.fix(Mono(second * 1_000), day(second.cast_signed()), false, each);
+        }
+        coverage.boot(Mono(500), false, each);
+        for second in 1..20 {
+            let _ = coverage.passed(Mono(second * 1_000), each);
+            // The buffer is empty after the third.
+            let late_s = if second < 4 { late_s } else { 0 };
+            let _ = coverage.fix(Mono(second * 1_000), day(30 + second.cast_signed() - late_s), false, each);
+        }
+        coverage.stop(each);
+        let summary = coverage.summary();
+        assert_eq!(summary.restarts > 0, restarts > 0, "{late_s} s late");
+        if restarts == 0 {
+            assert!(ledger.windows(2).all(|pair| pair[0].to == pair[1].from), "{late_s} s late: {ledger:?}");
+            let sum = summary.sums.values().fold(Span(0), |sum, span| sum + *span);
+            assert_eq!(sum, day(49) - day(0), "{late_s} s late");
+        }
+    }
+}
