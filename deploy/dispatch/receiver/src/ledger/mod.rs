@@ -223,20 +223,34 @@ impl Ledger {
 
     /// What is not there of a range that is declared lost: a truck whose disk was lost knows of no event that it sent before.
     fn lacking(&mut self, key: Key, thru: i64, first: i64, last: i64) -> Result<Vec<(i64, i64)>, StoreError> {
-        let first = first.max(thru.saturating_add(1));
-        if first > last {
-            return Ok(Vec::new());
+        let (mut first, mut lacking) = (first.max(thru.saturating_add(1)), Vec::new());
+        while first <= last {
+            let (known, judged) = self.known_within(key, first, last)?;
+            lacking.extend(ranges::lacking(first, judged, &known));
+            let Some(next) = judged.checked_add(1) else { break };
+            first = next;
         }
+        Ok(lacking)
+    }
+
+    /// Events and losses of a range, sorted, and up to where these are all: at least `first`, at most `last`.
+    fn known_within(&mut self, key: Key, first: i64, last: i64) -> Result<(Vec<(i64, i64)>, i64), StoreError> {
         let stride = i64::try_from(STRIDE).unwrap_or(i64::MAX);
         let within = [key.into(), first.into(), last.into(), stride.into()];
-        let mut known = Vec::new();
+        let (mut known, mut judged) = (Vec::new(), last);
         for held in [sql::SEQUENCES_WITHIN, sql::LOSSES_WITHIN] {
-            for row in self.store.query(held, &within)? {
-                known.push((int(&row, 0)?, int(&row, 1)?));
+            let rows = self.store.query(held, &within)?;
+            for row in &rows {
+                known.push((int(row, 0)?, int(row, 1)?));
+            }
+            if rows.len() == STRIDE
+                && let Some(&(begin, _)) = known.last()
+            {
+                judged = judged.min(begin).max(first);
             }
         }
         known.sort_unstable();
-        Ok(ranges::lacking(first, last, &known))
+        Ok((known, judged))
     }
 
     fn compare(&mut self, key: Key, event: &Event, at_ms: i64, outcome: &mut Outcome) -> Result<(), StoreError> {

@@ -290,3 +290,14 @@ fn a_receiver_with_a_trucks_state_does_not_wait_in_a_circle_for_one_with_its_eve
         scope.spawn(|| work(false));
     });
 }
+
+#[test]
+fn of_a_long_range_that_is_declared_lost_only_what_is_not_there_is_a_loss() {
+    on_both(|place, ledger| {
+        ledger.take(&arrivals((1..=9).chain(11..=2_400).chain(2_402..=3_000)), T0).expect("taken");
+        ledger.take(&[message(&event::lost("t1", 3_001, 10, 3_000))], T0).expect("taken");
+        let losses = ask(place, "SELECT first, last FROM lost ORDER BY first");
+        assert_eq!(losses, [[Value::Int(10), Value::Int(10)], [Value::Int(2_401), Value::Int(2_401)]]);
+        assert_eq!(acked(ledger), (3_001, vec![]));
+    });
+}
