@@ -147,6 +147,10 @@ impl Hunt {
             self.proven = true;
             self.phase = Phase::Listening;
             self.doubt = None;
+            // A scan that finds nothing comes back here.
+            if let Some(place) = self.order.iter().position(|speed| *speed == self.speed) {
+                self.order.get_mut(..=place).into_iter().for_each(|first| first.rotate_right(1));
+            }
             return Some(Finding::Proven(self.speed));
         }
         // One garbled epoch of a slow receiver is followed by a good one.
@@ -347,5 +351,16 @@ mod tests {
         let mut hunt = Hunt::new(9_600, None);
         assert_eq!(listen(&mut hunt, 9_600, 0..60), [(2, Finding::Proven(9_600))]);
         assert_eq!(listen(&mut hunt, 38_400, 60..70)[0], (65, Finding::Switch(38_400)));
+    }
+
+    #[test]
+    fn a_scan_that_finds_nothing_comes_back_to_the_speed_that_was_proven() {
+        let mut hunt = Hunt::new(9_600, None);
+        let found = listen(&mut hunt, 115_200, 0..60);
+        assert_eq!(found.last().map(|(_, finding)| *finding), Some(Finding::Proven(115_200)));
+        // Nobody is to be understood for as long as a whole scan takes.
+        let storm = listen(&mut hunt, 1, 60..115);
+        assert_eq!((storm.len(), storm.last().map(|(_, finding)| *finding)), (6, Some(Finding::Switch(115_200))));
+        assert_eq!(listen(&mut hunt, 115_200, 115..118).last().map(|(_, f)| *f), Some(Finding::Proven(115_200)));
     }
 }
