@@ -98,6 +98,8 @@ pub struct Outbox {
     patience: Span,
     ignored_acks: u64,
     history: History,
+    /// The highest sequence that may have been sent, as far as this matters to `history`.
+    sent_max: u64,
     /// Dispatch acknowledged something since the journal last heard of it.
     accepted: bool,
     /// Nothing is sent before, while nobody knows which numbers dispatch has.
@@ -136,6 +138,7 @@ impl Outbox {
             patience: PATIENCE,
             ignored_acks: 0,
             history: History::Known,
+            sent_max: highest,
             accepted: false,
             quiet_until: None,
             floor: None,
@@ -145,7 +148,8 @@ impl Outbox {
     /// What this journal knows of dispatch.
     #[must_use]
     pub fn since(self, history: History) -> Self {
-        Self { history, ..self }
+        let sent_max = if history == History::Untold { 0 } else { self.highest };
+        Self { history, sent_max, ..self }
     }
 
     /// These are named as lost already.
@@ -312,7 +316,7 @@ impl Outbox {
     /// ever sent changes nothing.
     pub fn received(&mut self, at: Mono, thru: u64, have: &[(u64, u64)]) {
         let told = have.iter().fold(thru, |told, (_, last)| told.max(*last));
-        let is_foreign = self.dispatch_acks && self.history.is_foreign(told, self.highest);
+        let is_foreign = self.dispatch_acks && self.history.is_foreign(told, self.sent_max);
         if is_foreign && told < SEQUENCE_END - ROOM {
             self.floor = Some(told);
             return;
@@ -420,6 +424,7 @@ impl Outbox {
 
     fn send(&mut self, at: Mono, range: &RangeInclusive<u64>) {
         self.history = self.history.sending();
+        self.sent_max = self.sent_max.max(*range.end());
         // Patience begins with the sending of what is owed first: dispatch cannot acknowledge what it never saw, and what
         // comes after must not hold off sending an older one again.
         if *range.start() == self.thru + 1 || self.again_at.is_none() {

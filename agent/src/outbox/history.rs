@@ -15,12 +15,12 @@ pub enum History {
 }
 
 impl History {
-    /// Whether dispatch has events up to `told` that are not of this journal, whose highest is `highest`.
+    /// Whether dispatch has events up to `told` that are not of this journal, of which those up to `sent` may have been sent.
     #[must_use]
-    pub(super) const fn is_foreign(self, told: u64, highest: u64) -> bool {
+    pub(super) const fn is_foreign(self, told: u64, sent: u64) -> bool {
         match self {
             Self::Untold => told > 0,
-            Self::Unacknowledged => told > highest,
+            Self::Unacknowledged => told > sent,
             Self::Known => false,
         }
     }

@@ -405,6 +405,24 @@ fn what_dispatch_has_of_the_gateway_before_swallows_nothing() {
 }
 
 #[test]
+fn what_dispatch_has_beyond_what_was_sent_is_another_gateways_however_much_is_journaled() {
+    for told in [16, 1_500, 2_000] {
+        let mut outbox = Outbox::new(true, 0, 1, 2_000).since(History::Untold);
+        outbox.link_up(seconds(0), 20);
+        outbox.subscribed(seconds(0));
+        assert_eq!(outbox.poll(seconds(6)), Some(1..=15));
+        outbox.received(seconds(7), told, &[]);
+        assert_eq!((outbox.floor(), outbox.thru()), (Some(told), 0));
+    }
+    let mut outbox = Outbox::new(true, 0, 1, 2_000).since(History::Untold);
+    outbox.link_up(seconds(0), 20);
+    outbox.subscribed(seconds(0));
+    assert_eq!(outbox.poll(seconds(6)), Some(1..=15));
+    outbox.received(seconds(7), 15, &[]);
+    assert_eq!((outbox.floor(), outbox.thru()), (None, 15));
+}
+
+#[test]
 fn numbers_that_were_skipped_are_not_looked_for() {
     let mut outbox = Outbox::new(true, 0, 1, 3);
     outbox.skip_to(500);
