@@ -222,7 +222,8 @@ impl Engine {
             Recorded::Lost(at, loss) => {
                 let ranges = self.state.lose(*at, loss);
                 self.outbox.lost(&ranges);
-                (*at, false)
+                // Where it waits for a date, the journal is told at once: what led to it may not be found again.
+                (*at, true)
             }
             Recorded::Floor(at, sequence) => {
                 if self.state.raise(*sequence) {
@@ -265,9 +266,10 @@ impl Engine {
     }
 
     fn finish(&mut self, at: Mono, events: &mut Vec<Event>, effects: &mut Effects) {
-        let mut last = None;
-        self.state.reception.finish(|outcome| last = Some(outcome));
-        if let Some(outcome) = last {
+        // Several where the last epoch decides about those that were held before it.
+        let mut outcomes = Vec::new();
+        self.state.reception.finish(|outcome| outcomes.push(outcome));
+        for outcome in outcomes {
             self.outcome(at, outcome, events, effects);
         }
         self.state.coverage.stop(&mut covered(effects));

@@ -108,8 +108,16 @@ async fn run_in(
     }
     systemd::ready();
     let ended = daemon.serve(&mut port, &mut link, told_to_stop).await;
-    systemd::stopping();
+    // A daemon that starts again in the same process goes on, and would be killed for a leave that it does not take.
+    if !matches!(ended, Err(RunError::Renumber(_))) {
+        systemd::stopping();
+    }
     if ended.is_ok() {
+        // What was read before the word to stop waits behind it where the disk is slow.
+        for _ in 0..port.len() {
+            let Ok(event) = port.try_recv() else { break };
+            daemon.source(event);
+        }
         daemon.stop();
     }
     if let Err(RunError::Renumber(floor)) = ended {
@@ -467,12 +475,14 @@ impl Daemon {
         if silent && at - self.last_input >= TICK {
             self.recorded(Recorded::Tick(at));
         }
+        // What waits in the queue is older than now: nothing may be recorded as if it had not come.
+        let known = if silent { at } else { self.last_input };
         let Self { keeper, engine, .. } = self;
-        if let Some(missed) = keeper.tend(at, || engine.head()) {
+        if let Some(missed) = keeper.tend(known, || engine.head()) {
             self.recorded(missed);
         }
         self.reserve.tend(at);
-        self.name_losses(at);
+        self.name_losses(known);
         self.engine_link(Link::Tick);
         let now = wall_clock();
         let told = diagnose(&self.view, self.engine.coverage().cause());

@@ -7,12 +7,13 @@ pub(super) fn ready() {
     let _ = sd_notify::notify(&[NotifyState::Ready]);
 }
 
-/// Weeks of recording may have to be fed again on a slow gateway: starting takes at least this much longer.
+/// Weeks of recording may have to be fed again on a slow gateway: starting takes at least this much longer. To the service manager a
+/// process that put itself in its own place has started long ago, and its watchdog runs.
 pub(super) fn still_starting() {
-    let _ = sd_notify::notify(&[NotifyState::ExtendTimeoutUsec(120_000_000)]);
+    let _ = sd_notify::notify(&[NotifyState::ExtendTimeoutUsec(120_000_000), NotifyState::Watchdog]);
 }
 
-/// The main loop is alive. Called by the loop itself and by nothing else: a loop that hangs must be restarted.
+/// The main loop is alive. Called by the loop itself: a loop that hangs must be restarted.
 pub(super) fn alive() {
     let _ = sd_notify::notify(&[NotifyState::Watchdog]);
 }

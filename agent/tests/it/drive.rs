@@ -10,7 +10,7 @@ use gatestamp::recording::Recorded;
 use gatestamp::time::Mono;
 use geofence::{Span, UnixMillis};
 
-const YARD: &str = r#"{"type":"FeatureCollection","features":[{"type":"Feature",
+pub(crate) const YARD: &str = r#"{"type":"FeatureCollection","features":[{"type":"Feature",
     "properties":{"id":"yard","name":"Yard","tz":"Europe/Berlin"},
     "geometry":{"type":"Polygon","coordinates":[[[13.0,52.0],[13.004,52.0],[13.004,52.003],[13.0,52.003],[13.0,52.0]]]}}]}"#;
 

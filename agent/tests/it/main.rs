@@ -12,4 +12,5 @@ mod losses;
 mod power_cut;
 mod replay;
 mod start;
+mod stop;
 mod visits;
