@@ -34,7 +34,7 @@ const STORM_AFTER: Span = Span::seconds(5);
 const PAUSE: Span = Span(500);
 /// A time of day that stands still is told after so long.
 const FROZEN_AFTER: Span = Span::seconds(10);
-/// The daemon says every second or two that time passed; nothing for so long means that it did not run.
+/// In silence the daemon says every second or two that time passed; nothing for so long, once it has said so, means that it did not run.
 const NO_TICKS_AFTER: Span = Span::seconds(10);
 /// A clock that differs by more than this is another clock.
 const JUMP: Span = Span::seconds(5);
