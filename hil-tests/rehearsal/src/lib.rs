@@ -1,9 +1,9 @@
 //! What is left of a fleet's events when everything between truck and dispatch dies at random? All of them, once.
 //!
 //! ```text
-//!  drives --epochs--> trucks ----TCP----> links ----> Mosquitto ----> two receivers ----> PostgreSQL
-//!  (world, seeded)    the daemon's own    (cut,       (real,          (real processes,    (real server,
-//!                     loop, and some      stalled,     killed)         killed)             killed)
+//!  drives --epochs--> trucks ----TCP----> links ----> Mosquitto ----> receivers ------> PostgreSQL
+//!  (world, seeded)    the daemon's own    (cut,       (real,          (real processes,    (real server, or
+//!                     loop, and some      stalled,     killed)         killed)             SQLite; killed)
 //!                     real processes      deserted,                                           |
 //!                     (both killed)       counted)                                            v
 //!         \--true crossings; journals---------------------------------------------------->  audit

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 
 use crate::limits::{HOURS, SPEED_MAX, TRUCKS_MAX};
 
@@ -11,7 +11,8 @@ use crate::limits::{HOURS, SPEED_MAX, TRUCKS_MAX};
 ///
 /// Each truck is the real agent: the daemon's own loop with its engine, journal, recording, outbox and MQTT session, many in one process
 /// with simulated receivers, and up to twenty as processes of the real `gatestamp` on pseudo-terminals. They deliver through
-/// links that are counted, over a real Mosquitto, to two real `gatestamp-receiver` processes over one real PostgreSQL.
+/// links that are counted, over a real Mosquitto, to two real `gatestamp-receiver` processes over one real PostgreSQL, or to one over
+/// a SQLite file.
 ///
 /// With --chaos links are cut, stalled and deserted (the truck's end stays open and leads nowhere); trucks are killed (dropped
 /// without a flush; the processes by kill -9); broker, receivers and database server are killed by kill -9; system clocks jump.
@@ -36,6 +37,11 @@ pub struct Options {
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=i64::from(SPEED_MAX)))]
     pub speed: u32,
 
+    /// What dispatch keeps events in: `postgres` with two receivers that share it, or `sqlite` with its one receiver, whose kills are the
+    /// database's too
+    #[arg(long, value_enum, default_value_t = Kind::Postgres)]
+    pub database: Kind,
+
     /// Kills, link faults and clock jumps
     #[arg(long)]
     pub chaos: bool,
@@ -52,6 +58,35 @@ pub struct Options {
     /// Leaves these files there to look into, and says where
     #[arg(long)]
     pub keep: bool,
+}
+
+/// One of dispatch's two databases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    /// A server.
+    Postgres,
+    /// A file.
+    Sqlite,
+}
+
+impl Kind {
+    /// The word on the command line and in the last line.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Postgres => "postgres",
+            Self::Sqlite => "sqlite",
+        }
+    }
+
+    /// So many receivers share the fleet: over a file there is one.
+    #[must_use]
+    pub fn receivers(self) -> usize {
+        match self {
+            Self::Postgres => 2,
+            Self::Sqlite => 1,
+        }
+    }
 }
 
 impl Options {
@@ -80,7 +115,7 @@ The last line is `REHEARSAL ` and a JSON object:
                          real milliseconds
   bytes_per_truck_month  both ways on the wire, without TLS and the headers of TCP and IP,
                          for 30 days of driving
-  seed, trucks, hours, speed, links, clock_jumps, crossings, unseen, behind_s, faults
+  database, seed, trucks, hours, speed, links, clock_jumps, crossings, unseen, behind_s, faults
 The exit code is 1 if missing, doubled, gaps, out_of_order or faults are not 0, and 2 if it
 could not be run.";
 

@@ -4,6 +4,8 @@
 
 use hil_tests::world::random::Random;
 
+use crate::options::Kind;
+
 /// Each truck is killed about this often, and at least once.
 const KILL_EVERY_S: f64 = 30.0;
 /// Its link fails about this often, and at least once.
@@ -69,15 +71,15 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The plan of a seed for `trucks` and `receivers` on a drive of `duration_s` seconds at `speed` times life.
+    /// The plan of a seed for `trucks` and what dispatch has with `database`, on a drive of `duration_s` seconds at `speed` times life.
     #[must_use]
-    pub fn new(seed: u64, trucks: usize, receivers: usize, duration_s: f64, speed: u32) -> Self {
+    pub fn new(seed: u64, trucks: usize, database: Kind, duration_s: f64, speed: u32) -> Self {
         let when = When { duration_s, speed: f64::from(speed) };
         let mut plan = Self::default();
         for truck in 0..trucks {
             plan.truck(&mut Random::stream(seed.wrapping_add(truck as u64), "truck"), truck, &when);
         }
-        plan.dispatch(&mut Random::stream(seed, "dispatch"), receivers, &when);
+        plan.dispatch(&mut Random::stream(seed, "dispatch"), database, &when);
         plan.trucks.sort_by(|(a, ..), (b, ..)| a.total_cmp(b));
         plan.world.sort_by(|(a, _), (b, _)| a.total_cmp(b));
         plan
@@ -103,17 +105,18 @@ impl Plan {
         }
     }
 
-    fn dispatch(&mut self, random: &mut Random, receivers: usize, when: &When) {
+    fn dispatch(&mut self, random: &mut Random, database: Kind, when: &When) {
         let dead = |random: &mut Random| random.uniform(DEAD_REAL_S.0, DEAD_REAL_S.1);
         for at_s in when.times(random, BROKER_EVERY_S) {
             self.world.push((at_s, WorldFault::Broker(dead(random))));
         }
-        let all: Vec<usize> = (0..receivers).collect();
+        let all: Vec<usize> = (0..database.receivers()).collect();
         for at_s in when.times(random, RECEIVER_EVERY_S) {
             let number = *pick(random, &all);
             self.world.push((at_s, WorldFault::Receiver(number, dead(random))));
         }
-        for at_s in when.times(random, DATABASE_EVERY_S) {
+        // A file has no server: its client is the receiver.
+        for at_s in if database == Kind::Postgres { when.times(random, DATABASE_EVERY_S) } else { Vec::new() } {
             self.world.push((at_s, WorldFault::Database(dead(random))));
         }
     }
@@ -154,14 +157,14 @@ mod tests {
 
     #[test]
     fn a_seed_names_the_plan() {
-        let plan = |seed| Plan::new(seed, 5, 2, 800.0, 40);
+        let plan = |seed| Plan::new(seed, 5, Kind::Postgres, 800.0, 40);
         assert_eq!(plan(1), plan(1));
         assert_ne!(plan(1), plan(2));
     }
 
     #[test]
     fn however_short_the_drive_everything_dies_once_and_every_link_fails() {
-        let plan = Plan::new(7, 5, 2, 800.0, 40);
+        let plan = Plan::new(7, 5, Kind::Postgres, 800.0, 40);
         for truck in 0..5 {
             let of = |wanted: fn(&TruckFault) -> bool| {
                 plan.trucks.iter().filter(|(_, who, fault)| *who == truck && wanted(fault)).count()
@@ -181,7 +184,7 @@ mod tests {
 
     #[test]
     fn the_end_of_the_drive_is_left_in_peace_with_every_link_up() {
-        let plan = Plan::new(7, 200, 2, 1_500.0, 60);
+        let plan = Plan::new(7, 200, Kind::Sqlite, 1_500.0, 60);
         let last = plan.trucks.iter().filter(|(_, _, fault)| *fault != TruckFault::Start);
         assert!(last.map(|(at_s, ..)| *at_s).fold(0.0, f64::max) <= 1_500.0 - CALM_AFTER_S);
         for truck in 0..200 {

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use crate::audit::Findings;
+use crate::options::Kind;
 use crate::tally::{Blow, Tally};
 
 /// Findings of one sort that are told in words; the rest is counted.
@@ -15,6 +16,8 @@ const MONTH_HOURS: f64 = 30.0 * 24.0;
 /// What was asked for, and what was measured beside the findings.
 #[derive(Debug, Clone)]
 pub struct Run {
+    /// `--database`
+    pub database: Kind,
     /// `--seed`
     pub seed: u64,
     /// `--trucks`
@@ -78,7 +81,8 @@ impl Report<'_> {
             "gaps": findings.gaps.len(), "out_of_order": findings.disordered.len(), "kills": counts(0, Blow::KILLS),
             "links": counts(Blow::KILLS, Blow::LINKS), "clock_jumps": jumps,
             "latency_p50_ms": p50, "latency_p95_ms": p95, "latency_p99_ms": p99,
-            "bytes_per_truck_month": self.bytes_per_truck_month(), "seed": run.seed, "trucks": run.trucks,
+            "bytes_per_truck_month": self.bytes_per_truck_month(), "database": run.database.word(),
+            "seed": run.seed, "trucks": run.trucks,
             "hours": run.hours, "speed": run.speed, "crossings": findings.crossings, "unseen": findings.unseen,
             "behind_s": behind_s, "faults": faults.len(),
         })
@@ -126,6 +130,7 @@ mod tests {
 
     fn run() -> Run {
         Run {
+            database: Kind::Postgres,
             seed: 7,
             trucks: 2,
             hours: 1.0,

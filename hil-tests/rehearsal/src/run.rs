@@ -27,7 +27,7 @@ use crate::progress::{Progress, Standing};
 use crate::report::Run;
 use crate::tally::Tally;
 use crate::truck::{Truck, processes};
-use crate::world::{RECEIVERS, World};
+use crate::world::World;
 
 /// How often the run is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -92,7 +92,7 @@ pub fn play(options: &Options, err: &mut dyn Write, terminal: bool) -> io::Resul
     }
     progress.say("building the agent and the receiver ...")?;
     let binary = gateway::binary()?;
-    let world = World::start(&folder.path, options.speed)?;
+    let world = World::start(&folder.path, options.database, options.speed)?;
     let count = usize::try_from(options.trucks).unwrap_or(usize::MAX);
     let start_utc_ms = utc_second_ms();
     let drives = drives::prepare(options.seed, count, options.hours, start_utc_ms);
@@ -110,11 +110,11 @@ pub fn play(options: &Options, err: &mut dyn Write, terminal: bool) -> io::Resul
     clock_set.send_replace(Some(clock));
     trucks.iter_mut().try_for_each(Truck::drive_off)?;
     let plan = if options.chaos {
-        Plan::new(options.seed, count, RECEIVERS, shortest_s, options.speed)
+        Plan::new(options.seed, count, options.database, shortest_s, options.speed)
     } else {
         Plan::default()
     };
-    let mut database = Database::new(&world.database());
+    let mut database = Database::new(world.database());
     let chaos = Chaos::begin(plan, clock, trucks, world, &links, &tally)?;
     watch_it(&chaos, clock, duration_s, &mut database, count, &tally, &mut progress)?;
     let (mut trucks, mut world) = chaos.end()?;
@@ -128,8 +128,9 @@ pub fn play(options: &Options, err: &mut dyn Write, terminal: bool) -> io::Resul
         faults.extend(diary.faults.iter().map(|fault| format!("{id}: {fault}")));
     }
     let bytes = links.iter().map(|link| link.carried()).map(|(up, down)| up + down).sum();
-    let Options { seed, trucks: asked, hours, speed, .. } = *options;
-    let run = Run { seed, trucks: asked, hours, speed, driven_hours: duration_s / 3_600.0, began_ms, bytes };
+    let Options { database: kind, seed, trucks: asked, hours, speed, .. } = *options;
+    let run =
+        Run { database: kind, seed, trucks: asked, hours, speed, driven_hours: duration_s / 3_600.0, began_ms, bytes };
     Ok(Outcome { run, tally, faults, trucks, diaries, world, _folder: folder })
 }
 
@@ -242,7 +243,7 @@ impl Outcome {
     /// Dispatch's database.
     #[must_use]
     pub fn database(&self) -> Database {
-        Database::new(&self.world.database())
+        Database::new(self.world.database())
     }
 
     /// Holds journals and drives against the database as it is now. Also gives what else is wrong with journals and database.

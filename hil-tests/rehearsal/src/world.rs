@@ -1,20 +1,20 @@
-//! Dispatch's side: a broker, two receivers, and the database that they share.
+//! Dispatch's side: a broker, receivers, and the database that they share.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use gatestamp_receiver::store::Place;
 use hil_tests::gateway::program;
 use hil_tests::mosquitto::Mosquitto;
 use hil_tests::postgresql::Server;
 use hil_tests::receiving::Receiver;
 
+use crate::options::Kind;
 use crate::plan::WorldFault;
 use crate::tally::{Blow, Tally};
 
-/// So many receivers share the fleet.
-pub const RECEIVERS: usize = 2;
 /// Once a second of the trucks' time, as in a real fleet, but not so often that the database does nothing else.
 const ACK_EVERY_MIN_MS: u32 = 20;
 
@@ -25,7 +25,9 @@ pub struct World {
     fallen: Vec<String>,
     receivers: Vec<Receiver>,
     broker: Mosquitto,
-    server: Server,
+    database: Place,
+    /// Of the database, where it has one.
+    server: Option<Server>,
 }
 
 impl World {
@@ -33,18 +35,24 @@ impl World {
     ///
     /// # Errors
     /// When one of them is not installed, or does not start.
-    pub fn start(dir: &Path, speed: u32) -> io::Result<Self> {
+    pub fn start(dir: &Path, kind: Kind, speed: u32) -> io::Result<Self> {
         let binary = program("gatestamp-receiver", "GATESTAMP_RECEIVER_BIN")?;
-        let server = Server::start(&dir.join("db"))?;
+        let (database, server) = match kind {
+            Kind::Sqlite => (Place::Sqlite(dir.join("dispatch.db")), None),
+            Kind::Postgres => {
+                let server = Server::start(&dir.join("db"))?;
+                (Place::Postgres { url: server.url(), ca: None }, Some(server))
+            }
+        };
         let broker_dir = dir.join("broker");
         fs::create_dir_all(&broker_dir)?;
         let broker = Mosquitto::start(&broker_dir)?;
         let start = |number: usize| {
-            let config = configure(dir, &format!("receiver-{number}"), broker.port(), &server.url(), speed)?;
+            let config = configure(dir, &format!("receiver-{number}"), broker.port(), &database, speed)?;
             Receiver::start(&binary, &config)
         };
-        let receivers = (1..=RECEIVERS).map(start).collect::<io::Result<_>>()?;
-        Ok(Self { fallen: Vec::new(), receivers, broker, server })
+        let receivers = (1..=kind.receivers()).map(start).collect::<io::Result<_>>()?;
+        Ok(Self { fallen: Vec::new(), receivers, broker, database, server })
     }
 
     /// Where the broker listens.
@@ -53,10 +61,10 @@ impl World {
         self.broker.port()
     }
 
-    /// How the database is connected to.
+    /// Where the database is.
     #[must_use]
-    pub fn database(&self) -> String {
-        self.server.url()
+    pub fn database(&self) -> Place {
+        self.database.clone()
     }
 
     /// Kills one part and brings it back.
@@ -82,10 +90,11 @@ impl World {
                 receiver.restart()
             }
             WorldFault::Database(dead_s) => {
-                self.server.kill();
+                let Some(server) = &mut self.server else { return Ok(()) };
+                server.kill();
                 tally.count(Blow::Database);
                 dead(dead_s);
-                self.server.restart()
+                server.restart()
             }
         }
     }
@@ -104,12 +113,16 @@ impl World {
     }
 }
 
-fn configure(dir: &Path, name: &str, broker_port: u16, database: &str, speed: u32) -> io::Result<PathBuf> {
+fn configure(dir: &Path, name: &str, broker_port: u16, database: &Place, speed: u32) -> io::Result<PathBuf> {
     let file = dir.join(format!("{name}.toml"));
     let every_ms = (1_000 / speed.max(1)).max(ACK_EVERY_MIN_MS);
+    let (group, store) = match database {
+        Place::Postgres { url, .. } => ("group = \"dispatch\"\n", format!("kind = \"postgres\"\nurl = \"{url}\"")),
+        Place::Sqlite(file) => ("", format!("kind = \"sqlite\"\npath = \"{}\"", file.display())),
+    };
     let text = format!(
-        "[broker]\nurl = \"mqtt://127.0.0.1:{broker_port}\"\nclient_id = \"{name}\"\ngroup = \"dispatch\"\n\
-         [store]\nkind = \"postgres\"\nurl = \"{database}\"\n[ack]\nevery_ms = {every_ms}\n"
+        "[broker]\nurl = \"mqtt://127.0.0.1:{broker_port}\"\nclient_id = \"{name}\"\n{group}[store]\n{store}\n\
+         [ack]\nevery_ms = {every_ms}\n"
     );
     fs::write(&file, text)?;
     Ok(file)
