@@ -4,12 +4,13 @@ use std::env;
 use std::fs::OpenOptions;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::clock::await_condition;
+use crate::running::Running;
 
 /// How long an agent may take to end after SIGTERM: systemd would wait longer, a driver turning the key would not.
 const TERM_PATIENCE: Duration = Duration::from_secs(15);
@@ -64,7 +65,7 @@ fn build(name: &str, folder: &Path) -> io::Result<()> {
 /// A running agent; dropping it kills it.
 #[derive(Debug)]
 pub struct Gateway {
-    process: Child,
+    process: Running,
 }
 
 impl Gateway {
@@ -83,23 +84,23 @@ impl Gateway {
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()?;
-        Ok(Self { process })
+        Ok(Self { process: process.into() })
     }
 
     /// How it ended, if it has ended.
     pub fn ended(&mut self) -> Option<ExitStatus> {
-        self.process.try_wait().ok().flatten()
+        self.process.ended()
     }
 
-    /// Its process id.
+    /// Its process id, while it runs.
     #[must_use]
-    pub fn pid(&self) -> u32 {
-        self.process.id()
+    pub fn pid(&self) -> Option<u32> {
+        self.process.pid()
     }
 
     /// SIGKILL: as much warning as a pulled plug, for the process.
     pub fn kill(mut self) {
-        self.put_down();
+        self.process.kill();
     }
 
     /// SIGTERM, and how it ended.
@@ -107,7 +108,7 @@ impl Gateway {
     /// # Errors
     /// When it does not end in fifteen seconds.
     pub fn terminate(mut self) -> io::Result<ExitStatus> {
-        let pid = i32::try_from(self.process.id()).ok().and_then(Pid::from_raw);
+        let pid = self.pid().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
         kill_process(pid.ok_or(io::ErrorKind::NotFound)?, Signal::TERM)?;
         let mut status = None;
         await_condition(TERM_PATIENCE, || {
@@ -115,17 +116,5 @@ impl Gateway {
             status.is_some()
         });
         status.ok_or_else(|| io::Error::new(io::ErrorKind::TimedOut, "the agent ignores SIGTERM"))
-    }
-
-    fn put_down(&mut self) {
-        // Both fail only if it is gone already.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-impl Drop for Gateway {
-    fn drop(&mut self) {
-        self.put_down();
     }
 }

@@ -6,13 +6,10 @@
 use std::io;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::clock::await_condition;
-
-/// Debian installs it where an ordinary user's PATH does not look.
-const PROGRAMS: [&str; 2] = ["gpsd", "/usr/sbin/gpsd"];
+use crate::running::{self, Running};
 
 /// A gpsd process; dropping it kills it.
 #[derive(Debug)]
@@ -20,7 +17,7 @@ pub struct Gpsd {
     port: u16,
     /// Without a receiver and without this socket, by which it could be told of one, gpsd would end at once.
     control: PathBuf,
-    process: Option<Child>,
+    process: Running,
 }
 
 impl Gpsd {
@@ -30,7 +27,7 @@ impl Gpsd {
     /// When the system gives no port.
     pub fn stopped(dir: &Path) -> io::Result<Self> {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
-        Ok(Self { port, control: dir.join("gpsd.sock"), process: None })
+        Ok(Self { port, control: dir.join("gpsd.sock"), process: Running::default() })
     }
 
     /// Where it listens, whether it runs or not.
@@ -42,16 +39,12 @@ impl Gpsd {
     /// Its process id, while it runs.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
-        self.process.as_ref().map(Child::id)
+        self.process.pid()
     }
 
     /// Kills it without warning and waits until it is gone.
     pub fn kill(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            // Both fail only if it is dead already.
-            let _ = process.kill();
-            let _ = process.wait();
-        }
+        self.process.kill();
     }
 
     /// Starts it on `device`, or with no receiver at all, and waits until it listens.
@@ -62,31 +55,14 @@ impl Gpsd {
         self.kill();
         // Absent is what gpsd wants.
         let _ = std::fs::remove_file(&self.control);
-        self.process = Some(self.spawn(device)?);
+        self.process = running::start("gpsd", |command| {
+            command.args(["-N", "-n", "-b", "-S", &self.port.to_string(), "-F"]).arg(&self.control).args(device);
+        })?;
         let listens = || TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok();
         if await_condition(Duration::from_secs(10), listens) {
             return Ok(());
         }
         self.kill();
         Err(io::Error::other(format!("gpsd does not listen on port {}", self.port)))
-    }
-
-    fn spawn(&self, device: Option<&Path>) -> io::Result<Child> {
-        for program in PROGRAMS {
-            let mut command = Command::new(program);
-            command.args(["-N", "-n", "-b", "-S", &self.port.to_string(), "-F"]).arg(&self.control);
-            command.args(device).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-            match command.spawn() {
-                Err(fault) if fault.kind() == io::ErrorKind::NotFound => {}
-                done => return done,
-            }
-        }
-        Err(io::Error::new(io::ErrorKind::NotFound, "gpsd is not installed (Debian: apt install gpsd)"))
-    }
-}
-
-impl Drop for Gpsd {
-    fn drop(&mut self) {
-        self.kill();
     }
 }

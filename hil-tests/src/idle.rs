@@ -75,8 +75,9 @@ pub fn compare(binary: &Path, dir: &Path, seconds: usize) -> io::Result<Comparis
     gpsd_alone.start(alone)?;
     let client = Client::connect(gpsd.port())?;
 
-    let gone = || io::Error::other("gpsd does not run");
-    let pids = [agent.pid(), gpsd.pid().ok_or_else(gone)?, gpsd_alone.pid().ok_or_else(gone)?];
+    let gone = || io::Error::other("one of the programs does not run");
+    let pid = |pid: Option<u32>| pid.ok_or_else(gone);
+    let pids = [pid(agent.pid())?, pid(gpsd.pid())?, pid(gpsd_alone.pid())?];
     let clock = SimClock::start(start_utc_ms, 1);
     speak(warm_up, clock, &mut ports);
     let before = usage(pids)?;

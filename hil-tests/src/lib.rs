@@ -35,6 +35,7 @@ pub mod process;
 pub mod pty;
 pub mod receiver;
 pub mod receiving;
+pub mod running;
 pub mod sentences;
 pub mod verdict;
 pub mod world;

@@ -6,11 +6,11 @@
 use std::io;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::certificates::Pair;
 use crate::clock::await_condition;
+use crate::running::{self, Running};
 
 /// A Mosquitto process; dropping it kills it.
 #[derive(Debug)]
@@ -18,11 +18,8 @@ pub struct Mosquitto {
     port: u16,
     secured_port: u16,
     config: PathBuf,
-    process: Option<Child>,
+    process: Running,
 }
-
-/// Debian installs it where an ordinary user's PATH does not look.
-const PROGRAMS: [&str; 2] = ["mosquitto", "/usr/sbin/mosquitto"];
 
 impl Mosquitto {
     /// Starts a broker that keeps its files in `dir`.
@@ -68,7 +65,7 @@ impl Mosquitto {
              persistence true\npersistence_location {place}/\nmax_queued_messages 0\nlog_dest file {place}/mosquitto.log\n"
         );
         std::fs::write(&config, text)?;
-        let mut broker = Self { port, secured_port, config, process: None };
+        let mut broker = Self { port, secured_port, config, process: Running::default() };
         broker.restart()?;
         Ok(broker)
     }
@@ -87,11 +84,7 @@ impl Mosquitto {
 
     /// Kills it without warning and waits until it is gone.
     pub fn kill(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            // Both fail only if it is dead already.
-            let _ = process.kill();
-            let _ = process.wait();
-        }
+        self.process.kill();
     }
 
     /// Starts it again on the same port and waits until it listens.
@@ -100,7 +93,9 @@ impl Mosquitto {
     /// As [`Mosquitto::start`].
     pub fn restart(&mut self) -> io::Result<()> {
         self.kill();
-        self.process = Some(self.spawn()?);
+        self.process = running::start("mosquitto", |command| {
+            command.arg("-c").arg(&self.config);
+        })?;
         let port = self.port;
         let listens = || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok();
         if await_condition(Duration::from_secs(10), listens) {
@@ -108,23 +103,5 @@ impl Mosquitto {
         }
         self.kill();
         Err(io::Error::other(format!("mosquitto does not listen on port {port}")))
-    }
-
-    fn spawn(&self) -> io::Result<Child> {
-        for program in PROGRAMS {
-            let mut command = Command::new(program);
-            command.arg("-c").arg(&self.config).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-            match command.spawn() {
-                Err(fault) if fault.kind() == io::ErrorKind::NotFound => {}
-                done => return done,
-            }
-        }
-        Err(io::Error::new(io::ErrorKind::NotFound, "mosquitto is not installed (Debian: apt install mosquitto)"))
-    }
-}
-
-impl Drop for Mosquitto {
-    fn drop(&mut self) {
-        self.kill();
     }
 }

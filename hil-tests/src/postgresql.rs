@@ -11,6 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::clock::await_condition;
+use crate::running::Running;
 
 /// Recovery after a kill takes a second; a loaded machine takes longer.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -21,7 +22,7 @@ const NOBODY: u32 = 65_534;
 #[derive(Debug)]
 pub struct Server {
     dir: PathBuf,
-    process: Option<Child>,
+    process: Running,
 }
 
 /// The newest that Debian has installed, or the one on the path.
@@ -66,7 +67,7 @@ impl Server {
         if !made.status.success() {
             return Err(io::Error::other(format!("initdb: {}", String::from_utf8_lossy(&made.stderr))));
         }
-        let mut server = Self { dir: dir.to_owned(), process: None };
+        let mut server = Self { dir: dir.to_owned(), process: Running::default() };
         server.restart()?;
         Ok(server)
     }
@@ -79,11 +80,7 @@ impl Server {
 
     /// kill -9 of the server; its children notice and end.
     pub fn kill(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            // Both fail only if it is dead already.
-            let _ = process.kill();
-            let _ = process.wait();
-        }
+        self.process.kill();
     }
 
     /// Starts it, as often as it takes: after a kill the old server's children hold its memory for a moment.
@@ -94,11 +91,9 @@ impl Server {
         let url = self.url();
         let mut failed = Ok(());
         let up = await_condition(PATIENCE, || {
-            let ended =
-                self.process.as_mut().is_none_or(|process| process.try_wait().is_ok_and(|ended| ended.is_some()));
-            if ended {
+            if self.process.pid().is_none() || self.process.ended().is_some() {
                 match self.spawn() {
-                    Ok(process) => self.process = Some(process),
+                    Ok(process) => self.process = process.into(),
                     Err(fault) => failed = Err(fault),
                 }
             }
@@ -122,11 +117,5 @@ impl Server {
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.kill();
     }
 }

@@ -3,14 +3,16 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
+
+use crate::running::Running;
 
 /// A running `gatestamp-receiver`; dropping it is kill -9.
 #[derive(Debug)]
 pub struct Receiver {
     program: PathBuf,
     config: PathBuf,
-    process: Option<Child>,
+    process: Running,
 }
 
 impl Receiver {
@@ -19,18 +21,14 @@ impl Receiver {
     /// # Errors
     /// When the process cannot be started.
     pub fn start(program: &Path, config: &Path) -> io::Result<Self> {
-        let mut receiver = Self { program: program.to_owned(), config: config.to_owned(), process: None };
+        let mut receiver = Self { program: program.to_owned(), config: config.to_owned(), process: Running::default() };
         receiver.restart()?;
         Ok(receiver)
     }
 
     /// kill -9.
     pub fn kill(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            // Both fail only if it is dead already.
-            let _ = process.kill();
-            let _ = process.wait();
-        }
+        self.process.kill();
     }
 
     /// Starts it again, killed or not.
@@ -42,24 +40,18 @@ impl Receiver {
         let log = fs::OpenOptions::new().create(true).append(true).open(self.config.with_extension("log"))?;
         let mut command = Command::new(&self.program);
         command.arg("run").arg("--config").arg(&self.config).stdin(Stdio::null()).stdout(Stdio::null());
-        self.process = Some(command.stderr(log).spawn()?);
+        self.process = command.stderr(log).spawn()?.into();
         Ok(())
     }
 
     /// How it ended, if it ended by itself.
     pub fn ended(&mut self) -> Option<ExitStatus> {
-        self.process.as_mut()?.try_wait().ok().flatten()
+        self.process.ended()
     }
 
     /// What it said so far, for a message that somebody reads.
     #[must_use]
     pub fn log(&self) -> String {
         fs::read_to_string(self.config.with_extension("log")).unwrap_or_default()
-    }
-}
-
-impl Drop for Receiver {
-    fn drop(&mut self) {
-        self.kill();
     }
 }

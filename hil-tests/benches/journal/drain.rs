@@ -57,7 +57,7 @@ fn agent(dir: &Path, broker: &Mosquitto, saves: &[Save], bodies: &[&[u8]]) -> Dr
     let online = await_condition(PATIENCE, || truck.health().is_some() || gateway.ended().is_some());
     assert!(online && gateway.ended().is_none(), "{}", std::fs::read_to_string(truck.log()).unwrap_or_default());
     let rate = sink.rate_of(bodies.len());
-    let peak_kb = peak_kb(gateway.pid()).expect("the agent still runs");
+    let peak_kb = gateway.pid().and_then(peak_kb).expect("the agent still runs");
     let _ = gateway.terminate();
     Drain { rate, peak_kb }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use gatestamp::io::mqtt::tls::Credentials;
 use gatestamp::io::mqtt::wire::{Target, Wire};
 use geofence::UnixMillis;
 use hil_tests::clock::await_condition;
+use hil_tests::running::{self, Running};
 use rumqttc::Transport;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{Packet, PubAckReason};
@@ -27,7 +28,7 @@ pub(crate) fn free_port() -> u16 {
 }
 
 /// The broker of an installation; dropping it kills it.
-pub(crate) struct Secured(Child);
+pub(crate) struct Secured(Running);
 
 impl Secured {
     pub(crate) fn start(installation: &Path, port: u16) -> Self {
@@ -36,13 +37,10 @@ impl Secured {
         // A broker started by root would become `mosquitto`, to whom these files do not belong. Others ignore the line.
         fs::write(&config, fs::read_to_string(made).expect("made by init") + "\nuser root\n").expect("written");
         let log = fs::File::create(installation.join("broker/log")).expect("a log");
-        let spawn = |program: &str| {
-            let mut command = Command::new(program);
-            command.arg("-c").arg(&config).stdin(Stdio::null()).stdout(Stdio::null());
-            command.stderr(log.try_clone().expect("a log")).spawn()
-        };
-        let process = spawn("mosquitto").or_else(|_| spawn("/usr/sbin/mosquitto"));
-        let broker = Self(process.expect("mosquitto is installed (Debian: apt install mosquitto)"));
+        let process = running::start("mosquitto", |command| {
+            command.arg("-c").arg(&config).stderr(log.try_clone().expect("a log"));
+        });
+        let broker = Self(process.expect("it starts"));
         let listens = || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok();
         let told = || fs::read_to_string(installation.join("broker/log")).unwrap_or_default();
         assert!(await_condition(PATIENCE, listens), "mosquitto does not listen: {}", told());
@@ -51,16 +49,9 @@ impl Secured {
 
     /// What `systemctl reload mosquitto` does.
     pub(crate) fn reload(&self) {
-        let done = Command::new("kill").arg("-HUP").arg(self.0.id().to_string()).status();
+        let pid = self.0.pid().expect("it runs").to_string();
+        let done = Command::new("kill").args(["-HUP", &pid]).status();
         assert!(done.expect("kill is there").success());
-    }
-}
-
-impl Drop for Secured {
-    fn drop(&mut self) {
-        // Both fail only if it is dead already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
 
