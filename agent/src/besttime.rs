@@ -62,6 +62,7 @@ pub struct BestTime {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeBase {
     began: Mono,
+    released: UnixMillis,
     floor: BestTime,
     anchor: Option<(Mono, UnixMillis)>,
 }
@@ -75,13 +76,15 @@ impl TimeBase {
             Some(utc) if utc > released => BestTime { utc, source: TimeSource::LastFix },
             Some(_) | None => release,
         };
-        Self { began, floor, anchor: None }
+        Self { began, released, floor, anchor: None }
     }
 
-    /// A fix of this run. One before the floor is a receiver whose calendar is wrong, and is not taken. One that is not `timely`
-    /// lay in a buffer, so that it was not now when it arrived: it is taken only where nothing better is known.
+    /// A fix of this run. One before the release is a receiver whose calendar is wrong, and is not taken. One before the newest fix of
+    /// an earlier run is: the engine has asked for more than one of them, and if it was the earlier one that was wrong, a floor in the
+    /// future would keep the truck offline. One that is not `timely` lay in a buffer, so that it was not now when it arrived: it
+    /// is taken only where nothing better is known.
     pub fn fix(&mut self, arrived: Mono, utc: UnixMillis, timely: bool) {
-        if utc >= self.floor.utc && (timely || self.anchor.is_none()) {
+        if utc >= self.released && (timely || self.anchor.is_none()) {
             self.anchor = Some((arrived, utc));
         }
     }
@@ -157,6 +160,14 @@ mod tests {
         let mut base = TimeBase::new(Mono(0), RELEASED, Some(later(-9)));
         base.fix(Mono(1), later(-1), true);
         assert_eq!(at(&base, None), (RELEASED, TimeSource::Release));
+    }
+
+    #[test]
+    fn a_wrong_date_of_an_earlier_run_holds_no_fix_of_this_one_off() {
+        let mut base = TimeBase::new(Mono(0), RELEASED, Some(later(16 * 366)));
+        assert_eq!(at(&base, Some(later(5))), (later(16 * 366), TimeSource::LastFix));
+        base.fix(Mono(10_000), later(5), true);
+        assert_eq!(at(&base, None), (later(5), TimeSource::Gnss));
     }
 
     #[test]
