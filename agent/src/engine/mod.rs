@@ -11,7 +11,7 @@ mod state;
 use crate::config::Truck;
 use crate::event::{
     ClockBlock, CoverageData, DeviceData, EngineBlock, Event, Evidence, FacilityBlock, Kind, Loss, LossCause, LossData,
-    Phase, Place, Point, Sender, VisitData, centimetres,
+    Phase, Place, Point, Sender, VisitData, centimetres, confidence,
 };
 use crate::facility::Facilities;
 use crate::gnss::coverage::{Change, Coverage, Interval};
@@ -338,7 +338,7 @@ impl Engine {
             at_hi: Utc(crossing.hi),
             decided_at: Utc(fact.decided_at),
             method: crossing.method,
-            confidence: confidence(fact.probability),
+            confidence: confidence(fact.probability, crossing.lo.map(|lo| crossing.hi - lo)),
             probability: (fact.probability * 10_000.0).round() / 10_000.0,
             position: Some(Place {
                 lat: fix.fix.position.lat(),
@@ -483,15 +483,5 @@ fn evidence(fact: &Fact) -> Evidence {
         Phase::Enter => Evidence { last_outside: before, first_inside: after },
         Phase::Leave => Evidence { last_outside: after, first_inside: before },
         Phase::Standstill => Evidence { last_outside: None, first_inside: None },
-    }
-}
-
-fn confidence(probability: f64) -> &'static str {
-    if probability >= 0.999 {
-        "high"
-    } else if probability >= 0.95 {
-        "medium"
-    } else {
-        "low"
     }
 }

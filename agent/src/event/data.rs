@@ -167,7 +167,7 @@ pub struct VisitData {
     pub decided_at: Utc,
     /// How `at` is known.
     pub method: Method,
-    /// In a word.
+    /// In a word, of whether and when: [`confidence`](super::confidence()).
     pub confidence: &'static str,
     /// Probability of being on the decided side, at the decision.
     pub probability: f64,

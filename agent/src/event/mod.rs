@@ -3,6 +3,7 @@
 //! An event is made once, as bytes; the same bytes stand in the journal, on stdout and on the wire. What changes later is
 //! a new event with a higher `revision`, never an edit.
 
+mod confidence;
 mod data;
 mod kind;
 mod loss;
@@ -12,6 +13,7 @@ use crate::time::Utc;
 use geofence::UnixMillis;
 use serde::Serialize;
 
+pub use confidence::confidence;
 pub(crate) use data::centimetres;
 pub use data::{
     ClockBlock, ClockSource, CoverageData, DeviceData, EngineBlock, Evidence, FacilityBlock, LossData, Phase, Place,
