@@ -21,7 +21,8 @@ use std::path::{Path, PathBuf};
 const APPLICATION_ID: i32 = 0x4753_746d;
 /// The newest layout that this release knows.
 const LAYOUT: i32 = 1;
-const PAGE_BYTES: u64 = 4_096;
+/// An event of 1.2 kB, and the state, have a page each: with 4 kB every commit would write nearly twice the bytes.
+const PAGE_BYTES: u64 = 2_048;
 /// Received events go when the file is this full: after "disk full" not even deleting works.
 const HIGH_WATER_PERCENT: u64 = 90;
 /// So many received events go at once.
@@ -147,8 +148,7 @@ impl Journal {
     pub fn open(path: &Path, quota: u64) -> Result<Self, JournalError> {
         let damaged = |error: rusqlite::Error| classify(path, error);
         let db = Connection::open(path).map_err(damaged)?;
-        let page_max = quota / PAGE_BYTES;
-        configure(&db, page_max).map_err(damaged)?;
+        let page_max = configure(&db, quota).map_err(damaged)?;
         let layout: i32 = db.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(damaged)?;
         if layout > LAYOUT {
             return Err(JournalError::Later { path: path.to_owned(), found: layout });
@@ -326,20 +326,24 @@ impl Journal {
     }
 }
 
-fn configure(db: &Connection, page_max: u64) -> Result<(), rusqlite::Error> {
+/// Gives back how many pages the quota is: a file keeps the page size that it was made with.
+fn configure(db: &Connection, quota: u64) -> Result<u64, rusqlite::Error> {
     db.busy_timeout(std::time::Duration::from_secs(5))?;
     db.execute_batch(&format!(
         "PRAGMA page_size = {PAGE_BYTES}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
-         PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_limit = 1048576;
-         PRAGMA temp_store = MEMORY; PRAGMA cache_size = -256; PRAGMA max_page_count = {page_max};"
+         PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 2000; PRAGMA journal_size_limit = 1048576;
+         PRAGMA temp_store = MEMORY; PRAGMA cache_size = -256;"
     ))?;
+    let page_bytes: i64 = db.query_row("PRAGMA page_size", [], |row| row.get(0))?;
+    let page_max = quota / page_bytes.cast_unsigned().max(1);
+    db.execute_batch(&format!("PRAGMA max_page_count = {page_max};"))?;
     // Read back: on a file system without shared memory SQLite silently keeps another mode.
     let mode: String = db.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
     let synchronous: i32 = db.query_row("PRAGMA synchronous", [], |row| row.get(0))?;
     if mode != "wal" || synchronous != 2 {
         tracing::warn!(mode, synchronous, "the journal is not in WAL mode with synchronous FULL");
     }
-    Ok(())
+    Ok(page_max)
 }
 
 fn classify(path: &Path, error: rusqlite::Error) -> JournalError {
