@@ -150,3 +150,17 @@ fn a_kill_is_a_second_of_agent_down_and_a_reboot_is_power_off() {
     // From the first fix to the stop, ten seconds after second 300 by the new boot's clock.
     assert_eq!(ledger.iter().map(|(seconds, _)| seconds).sum::<i64>(), 310);
 }
+
+#[test]
+fn r19_a_receiver_that_goes_on_hours_ahead_takes_neither_the_ledger_nor_the_last_place_outside_away() {
+    let mut engine = parked();
+    let mut said = |second: u64, at: u64, lon: f64, speed_mps: f64| {
+        events(&mut engine, &Recorded::Bytes(Mono(at * 1_000 + 50), epoch(second, lon, speed_mps).into_bytes()))
+    };
+    (0..30).for_each(|second| drop(said(second, second, 12.994 + TEN_METRES * as_f64(second), 10.0)));
+    let told: Vec<Event> = (30..90).flat_map(|second| said(second + 2 * 3_600, second, 13.002, 0.0)).collect();
+    let mut bodies = told.iter().map(|event| serde_json::from_slice::<Value>(&event.body).unwrap());
+    let arrived = bodies.find(|body| body["type"] == "com.gatestamp.visit.arrived").unwrap();
+    assert_eq!(arrived["data"]["at_lo"], "2026-11-22T12:00:29.000Z", "{arrived}");
+    assert_eq!(engine.coverage().summary().restarts, 0);
+}
