@@ -5,6 +5,7 @@
 //! them. Effects come in the order in which they must be performed: record, save, publish.
 
 mod dating;
+mod gathered;
 mod notices;
 mod state;
 
@@ -215,9 +216,8 @@ impl Engine {
                 (*at, true)
             }
             Recorded::Missed(at, inputs) => {
-                let why = vec!["recording_missed_inputs".to_owned(), inputs.to_string()];
-                self.state.remember(Kind::DeviceHealth, *at, why);
-                (*at, true)
+                self.state.missed.add(i64::try_from(*inputs).unwrap_or(i64::MAX));
+                (*at, false)
             }
             Recorded::Lost(at, loss) => {
                 let ranges = self.state.lose(*at, loss);
@@ -232,6 +232,7 @@ impl Engine {
                 (*at, false)
             }
         };
+        self.state.tell_missed(at);
         self.date_remembered(&mut events);
         if always_save || !events.is_empty() {
             for event in &events {
