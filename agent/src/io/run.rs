@@ -112,13 +112,14 @@ async fn run_in(
     if !matches!(ended, Err(RunError::Renumber(_))) {
         systemd::stopping();
     }
-    if ended.is_ok() {
-        // What was read before the word to stop waits behind it where the disk is slow.
-        for _ in 0..port.len() {
-            let Ok(event) = port.try_recv() else { break };
-            daemon.source(event);
-        }
-        daemon.stop();
+    // What was read before waits behind whatever ends it where the disk is slow; the next start derives from it what is to be told.
+    for _ in 0..port.len() {
+        let Ok(event) = port.try_recv() else { break };
+        daemon.source(event);
+    }
+    match ended {
+        Ok(()) => daemon.stop(),
+        Err(_) => daemon.keeper.end(),
     }
     if let Err(RunError::Renumber(floor)) = ended {
         daemon.renumber(&config.state_dir, floor)?;
