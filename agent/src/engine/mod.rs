@@ -8,6 +8,7 @@ mod dating;
 mod gathered;
 mod notices;
 mod state;
+mod steps;
 
 use crate::config::Truck;
 use crate::event::{
@@ -288,6 +289,9 @@ impl Engine {
     fn fix(&mut self, fix: &GnssFix, events: &mut Vec<Event>, effects: &mut Effects) {
         let at = fix.arrived;
         effects.push(Effect::Fixed(*fix));
+        if fix.time_stepped {
+            self.state.time_stepped(fix);
+        }
         let time = self.state.received(fix);
         let change = self.state.coverage.fix(at, time, fix.time_stepped, &mut covered(effects));
         self.coverage_event(at, change, events);
@@ -396,6 +400,7 @@ impl Engine {
                 boot_id: remembered.boot_id,
                 engine: self.engine_block(),
                 why: remembered.why,
+                correction: remembered.correction,
             };
             let sequence = self.state.next_sequence();
             events.push(Event::new(&self.sender, sequence, remembered.kind, None, when, &data));

@@ -2,6 +2,7 @@
 
 use super::dating::{Anchor, Remembered};
 use super::gathered::Gathered;
+use super::steps::Steps;
 use crate::event::{Kind, Loss, LossCause, SEQUENCE_END};
 use crate::gnss::coverage::{Coverage, Interval};
 use crate::gnss::{Counts, DateFloor, Reception};
@@ -67,6 +68,7 @@ pub struct State {
     pub(super) forgotten: u64,
     /// Inputs that could not be recorded.
     pub(super) missed: Gathered,
+    pub(super) steps: Steps,
     /// The line speed at which the receiver was understood last, bit/s.
     pub(super) line_speed: Option<u32>,
     pub(super) reception: Reception,
@@ -141,6 +143,7 @@ impl State {
             spoofing_told: false,
         };
         self.missed.restart();
+        self.steps.restart();
         self.reception.restart(boot.date_floor);
         self.coverage.boot(at, same_boot, each);
         self.tracker.power_cut();
