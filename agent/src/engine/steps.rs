@@ -1,8 +1,7 @@
 //! When the receiver's UTC steps: what that says of the events before.
 //!
 //! Until it has heard the leap seconds, a receiver may be off by whole seconds; then it steps. Events that were dated before are never
-//! edited. A `device.health` names them, and by how much their times come right. The field reports are in the receivers' list, R17
-//! and R19.
+//! edited. A `device.health` names them, and by how much their times come right (R17 and R19 of docs/receivers.md).
 
 use super::gathered::Gathered;
 use super::state::State;
