@@ -4,7 +4,7 @@
 //! first anchor is remembered and dated when the anchor comes.
 
 use super::state::State;
-use crate::event::{ClockBlock, ClockSource, Kind, Loss};
+use crate::event::{ClockBlock, ClockSource, Correction, Kind, Loss};
 use crate::gnss::GnssFix;
 use crate::gnss::coverage::{Cause, Interval};
 use crate::gnss::finding::{Finding, Spoofing};
@@ -53,6 +53,9 @@ pub(super) struct Remembered {
     /// What a `device.lost` names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) loss: Option<Loss>,
+    /// The events whose times were wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) correction: Option<Correction>,
     /// No anchor was there when it happened.
     waits: bool,
 }
@@ -61,7 +64,7 @@ impl Remembered {
     pub(super) fn new(kind: Kind, at: Mono, why: Vec<String>, state: &State) -> Self {
         let kernel_boot = state.run.kernel_boot.clone();
         let waits = state.anchor.as_ref().is_none_or(|anchor| anchor.kernel_boot != kernel_boot);
-        Self { kernel_boot, at, kind, boot_id: state.boot_id(), why, loss: None, waits }
+        Self { kernel_boot, at, kind, boot_id: state.boot_id(), why, loss: None, correction: None, waits }
     }
 }
 
@@ -71,9 +74,15 @@ impl State {
     pub(super) fn received(&mut self, fix: &GnssFix) -> UnixMillis {
         let at = fix.arrived;
         if !matches!(self.coverage.cause(), Cause::Covered | Cause::Privacy) {
-            self.leap_seconds_unknown();
+            // Steps are noticed across gaps too: what was dated before is right only if they were known by then.
+            if self.anchor.as_ref().is_some_and(|anchor| self.leap_seconds_known(anchor.at)) {
+                self.steps.begin();
+            }
+            (self.run.tracking_since, self.run.utc_resolved) = (None, None);
         }
+        let known = self.leap_seconds_known(at);
         self.run.tracking_since.get_or_insert(at);
+        self.steps.fix(self.sequence, known);
         self.run.utc_resolved = fix.utc_resolved.or(self.run.utc_resolved);
         // Out of a buffer: when it arrived is not when it was. An anchor of before is the better one, if it still holds.
         let ours = self.anchor.as_ref().filter(|anchor| anchor.kernel_boot == self.run.kernel_boot);
@@ -89,16 +98,23 @@ impl State {
         fix.fix.time
     }
 
+    /// What time it is at `at`, as an anchor of this boot of the kernel has it.
+    pub(super) fn expected(&self, at: Mono) -> Option<UnixMillis> {
+        let ours = self.anchor.as_ref().filter(|anchor| anchor.kernel_boot == self.run.kernel_boot);
+        ours.map(|anchor| anchor.utc(at))
+    }
+
     /// It may be another receiver, or one that was switched off meanwhile: what it knew of leap seconds is gone.
     pub(super) fn leap_seconds_unknown(&mut self) {
         (self.run.tracking_since, self.run.utc_resolved) = (None, None);
+        self.steps.begin();
     }
 
     /// Takes what the receiver or the stream shows beside positions: a cause for the ledger, or something dispatch should know.
     pub(super) fn found(&mut self, at: Mono, finding: Finding, each: &mut dyn FnMut(Interval)) {
         let why = match finding {
             Finding::Lagging(true) => vec!["gps_lag".to_owned()],
-            Finding::UtcStepped(step) => vec!["utc_step".to_owned(), format!("{:+} ms", step.0)],
+            Finding::UtcStepped(step) => return self.utc_stepped(at, step),
             // Receivers say these as often as they speak; once in a run is news.
             Finding::LineTooSlow if !std::mem::replace(&mut self.run.line_told, true) => {
                 vec!["gps_line_too_slow".to_owned()]
@@ -168,7 +184,7 @@ impl State {
         self.run.system_utc.map(|utc| utc + (at - self.run.at))
     }
 
-    fn leap_seconds_known(&self, at: Mono) -> bool {
+    pub(super) fn leap_seconds_known(&self, at: Mono) -> bool {
         let tracked = || self.run.tracking_since.is_some_and(|since| at - since >= LEAP_SECONDS_KNOWN_AFTER);
         self.run.utc_resolved.unwrap_or_else(tracked)
     }

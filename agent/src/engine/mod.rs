@@ -5,8 +5,10 @@
 //! them. Effects come in the order in which they must be performed: record, save, publish.
 
 mod dating;
+mod gathered;
 mod notices;
 mod state;
+mod steps;
 
 use crate::config::Truck;
 use crate::event::{
@@ -215,9 +217,8 @@ impl Engine {
                 (*at, true)
             }
             Recorded::Missed(at, inputs) => {
-                let why = vec!["recording_missed_inputs".to_owned(), inputs.to_string()];
-                self.state.remember(Kind::DeviceHealth, *at, why);
-                (*at, true)
+                self.state.missed.add(i64::try_from(*inputs).unwrap_or(i64::MAX));
+                (*at, false)
             }
             Recorded::Lost(at, loss) => {
                 let ranges = self.state.lose(*at, loss);
@@ -232,6 +233,7 @@ impl Engine {
                 (*at, false)
             }
         };
+        self.state.tell_missed(at);
         self.date_remembered(&mut events);
         if always_save || !events.is_empty() {
             for event in &events {
@@ -287,6 +289,9 @@ impl Engine {
     fn fix(&mut self, fix: &GnssFix, events: &mut Vec<Event>, effects: &mut Effects) {
         let at = fix.arrived;
         effects.push(Effect::Fixed(*fix));
+        if fix.time_stepped {
+            self.state.time_stepped(fix);
+        }
         let time = self.state.received(fix);
         let change = self.state.coverage.fix(at, time, fix.time_stepped, &mut covered(effects));
         self.coverage_event(at, change, events);
@@ -395,6 +400,7 @@ impl Engine {
                 boot_id: remembered.boot_id,
                 engine: self.engine_block(),
                 why: remembered.why,
+                correction: remembered.correction,
             };
             let sequence = self.state.next_sequence();
             events.push(Event::new(&self.sender, sequence, remembered.kind, None, when, &data));

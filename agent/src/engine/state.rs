@@ -1,17 +1,21 @@
 //! Everything that must survive a power cut. It is stored beside each event and at the head of each segment.
 
 use super::dating::{Anchor, Remembered};
+use super::gathered::Gathered;
+use super::steps::Steps;
 use crate::event::{Kind, Loss, LossCause, SEQUENCE_END};
 use crate::gnss::coverage::{Coverage, Interval};
 use crate::gnss::{Counts, DateFloor, Reception};
 use crate::ranges::Ranges;
 use crate::time::Mono;
 use crate::visit::Visits;
-use geofence::{Tracker, UnixMillis};
+use geofence::{Span, Tracker, UnixMillis};
 use serde::{Deserialize, Serialize};
 
 /// Losses that wait for a date. What is found beyond waits where it was found, or is found again by the next start.
 const LOSSES_MAX: usize = 8;
+/// Inputs that were missed are told at most this often: each event is a commit, and a commit that takes too long is why inputs are missed.
+const MISSED_TOLD_EVERY: Span = Span::seconds(600);
 
 /// What is said once, when the agent starts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -62,6 +66,9 @@ pub struct State {
     pub(super) remembered: Vec<Remembered>,
     /// Starts and stops that never got a date and were given up.
     pub(super) forgotten: u64,
+    /// Inputs that could not be recorded.
+    pub(super) missed: Gathered,
+    pub(super) steps: Steps,
     /// The line speed at which the receiver was understood last, bit/s.
     pub(super) line_speed: Option<u32>,
     pub(super) reception: Reception,
@@ -135,6 +142,8 @@ impl State {
             line_told: false,
             spoofing_told: false,
         };
+        self.missed.restart();
+        self.steps.restart();
         self.reception.restart(boot.date_floor);
         self.coverage.boot(at, same_boot, each);
         self.tracker.power_cut();
@@ -151,6 +160,14 @@ impl State {
         {
             self.remembered.remove(oldest);
             self.forgotten += 1;
+        }
+    }
+
+    /// An event about inputs that were missed, if one is due.
+    pub(super) fn tell_missed(&mut self, at: Mono) {
+        if let Some(inputs) = self.missed.due(at, MISSED_TOLD_EVERY) {
+            let why = vec!["recording_missed_inputs".to_owned(), inputs.to_string()];
+            self.remember(Kind::DeviceHealth, at, why);
         }
     }
 

@@ -228,6 +228,21 @@ pub struct DeviceData {
     pub engine: EngineBlock,
     /// Short machine words.
     pub why: Vec<String>,
+    /// Earlier events of which the times were wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub correction: Option<Correction>,
+}
+
+/// Events that were dated while the receiver did not know the leap seconds: every time in them that this run measured comes right
+/// by adding `shift_ms`. Later corrections of the same events add to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Correction {
+    /// The lowest sequence.
+    pub first: u64,
+    /// The highest.
+    pub last: u64,
+    /// What to add, milliseconds.
+    pub shift_ms: i64,
 }
 
 /// The `data` of `device.lost`.

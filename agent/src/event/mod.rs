@@ -16,8 +16,8 @@ use serde::Serialize;
 pub use confidence::confidence;
 pub(crate) use data::centimetres;
 pub use data::{
-    ClockBlock, ClockSource, CoverageData, DeviceData, EngineBlock, Evidence, FacilityBlock, LossData, Phase, Place,
-    Point, Record, RecordTime, Status, VisitData,
+    ClockBlock, ClockSource, Correction, CoverageData, DeviceData, EngineBlock, Evidence, FacilityBlock, LossData,
+    Phase, Place, Point, Record, RecordTime, Status, VisitData,
 };
 pub use kind::Kind;
 pub use loss::{LOSS_RANGES_MAX, Loss, LossCause, SEQUENCE_END};

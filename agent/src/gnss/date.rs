@@ -2,7 +2,8 @@
 //!
 //! GPS counts weeks modulo 1,024. A module that missed a rollover dates everything 7,168 days back. A date is moved by
 //! whole eras only where evidence demands it: where it lies before the floor, a day on which this software was already
-//! built. A date at or after the floor is never touched: the blind rule of adding an era to old dates corrupts good ones.
+//! built, or by more than half an era before the day on which the device was seen last: no gateway lies switched off for ten years. Any
+//! other date is never touched: the blind rule of adding an era to old dates corrupts good ones.
 
 use super::epoch::Epoch;
 use super::sentence::RawDate;
@@ -12,8 +13,12 @@ use serde::{Deserialize, Serialize};
 
 const DAY: Span = Span::seconds(86_400);
 const ERA: Span = Span::seconds(1_024 * 7 * 86_400);
-/// No recorder of this build is in use twenty years from now.
+/// No recorder is in use again twenty years after it was built, or was in use last.
 const AFTER_FLOOR_MAX: Span = Span::seconds(20 * 365 * 86_400);
+/// A date this far after the last one that is known is believed at once; a farther one only for itself ...
+const KNOWN_STEP_MAX: Span = Span::seconds(400 * 86_400);
+/// ... until there was none before it for so long: nobody plays a receiver a wrong year for a whole day.
+const KNOWN_AFTER: Span = DAY;
 
 /// The last year that two digits stand for.
 const YEAR_MAX: i16 = 2_099;
@@ -28,6 +33,12 @@ pub struct DateFloor(pub Option<UnixMillis>);
 pub(super) struct Calendar {
     floor: DateFloor,
     last: Option<LastDated>,
+    /// The newest date that is certain. It outlives the run; a receiver may lose its era years after this build.
+    #[serde(default)]
+    known: Option<UnixMillis>,
+    /// Since then all dates have been too far after it.
+    #[serde(default)]
+    beyond: Option<UnixMillis>,
 }
 
 /// The newest dated epoch: receivers that send the date rarely are dated from it.
@@ -39,17 +50,27 @@ struct LastDated {
 
 impl Calendar {
     pub(super) fn new(floor: DateFloor) -> Self {
-        Self { floor, last: None }
+        Self { floor, ..Self::default() }
     }
 
     /// A new run: days may have passed, so a time of day alone does not tell the date any more.
     pub(super) fn restart(&mut self, floor: DateFloor) {
-        *self = Self::new(floor);
+        *self = Self { known: self.known, beyond: self.beyond, ..Self::new(floor) };
     }
 
     /// An epoch of this time was accepted: later ones without a date are dated from it.
     pub(super) fn keep(&mut self, dated: Dated) {
         self.last = Some(LastDated { time: dated.time, repaired: dated.repaired });
+        let Some(known) = self.known.max(self.floor.0) else { return };
+        if dated.time <= known + KNOWN_STEP_MAX {
+            (self.known, self.beyond) = (Some(known.max(dated.time)), None);
+        } else {
+            let since = self.beyond.map_or(dated.time, |since| since.min(dated.time));
+            self.beyond = Some(since);
+            if dated.time - since >= KNOWN_AFTER {
+                (self.known, self.beyond) = (Some(dated.time), None);
+            }
+        }
     }
 
     /// The time of an epoch. `now`: what it is by the arrivals, where that is known.
@@ -68,14 +89,15 @@ impl Calendar {
         let Some(floor) = self.floor.0 else {
             return Ok(Dated { time, repaired: false });
         };
-        let repaired = time < floor;
-        while time < floor {
+        let known = self.known.map_or(floor, |known| known.max(floor));
+        let received = time;
+        while time < floor || known - time > Span(ERA.0 / 2) {
             time = time + ERA;
         }
-        if time - floor > AFTER_FLOOR_MAX {
+        if time - known > AFTER_FLOOR_MAX {
             return Err(Rejected::DateOutOfRange);
         }
-        Ok(Dated { time, repaired })
+        Ok(Dated { time, repaired: time > received })
     }
 
     /// The instant with this time of day that is nearest to now, or to the last dated epoch: days may have passed since that one.
@@ -132,10 +154,69 @@ mod tests {
         assert_eq!(calendar.repaired(far), Err(Rejected::DateOutOfRange));
     }
 
+    /// A calendar of this build that has been in use until `year`, day by day.
+    fn used_until(year: i16) -> Calendar {
+        let [floor, until] = [(2026, 11, 22), (year, 6, 1)].map(|(y, m, d)| midnight(raw(y, m, d)).unwrap());
+        let mut calendar = Calendar::new(DateFloor(Some(floor)));
+        let mut time = floor;
+        while time < until {
+            time = time + Span::seconds(30 * 86_400);
+            calendar.keep(Dated { time, repaired: false });
+        }
+        calendar.restart(DateFloor(Some(floor)));
+        calendar
+    }
+
+    #[test]
+    fn r16_an_era_that_is_lost_years_after_the_build_is_found_by_the_last_date_known() {
+        let calendar = used_until(2048);
+        let today = midnight(raw(2048, 8, 1)).unwrap();
+        assert_eq!(
+            calendar.repaired(today - ERA),
+            Ok(Dated { time: today, repaired: true }),
+            "2028 is after the build"
+        );
+        assert_eq!(
+            calendar.repaired(today),
+            Ok(Dated { time: today, repaired: false }),
+            "more than twenty years after it"
+        );
+        let earlier = midnight(raw(2044, 8, 1)).unwrap();
+        assert_eq!(calendar.repaired(earlier), Ok(Dated { time: earlier, repaired: false }), "no era away");
+        assert_eq!(calendar.repaired(today + AFTER_FLOOR_MAX), Err(Rejected::DateOutOfRange));
+    }
+
+    #[test]
+    fn r16_a_wrong_year_that_was_received_for_hours_moves_no_later_date() {
+        let mut calendar = used_until(2027);
+        let (wrong, today) = (midnight(raw(2045, 1, 1)).unwrap(), midnight(raw(2027, 8, 1)).unwrap());
+        for hour in 0..23 {
+            calendar.keep(Dated { time: wrong + Span::seconds(hour * 3_600), repaired: false });
+        }
+        calendar.restart(calendar.floor);
+        assert_eq!(calendar.repaired(today), Ok(Dated { time: today, repaired: false }));
+        calendar.keep(Dated { time: today, repaired: false });
+        calendar.keep(Dated { time: wrong + DAY, repaired: false });
+        calendar.restart(calendar.floor);
+        assert_eq!(calendar.repaired(today), Ok(Dated { time: today, repaired: false }), "it begins anew");
+        for hour in 0..25 {
+            calendar.keep(Dated { time: wrong + Span::seconds(hour * 3_600), repaired: false });
+        }
+        assert_eq!(calendar.known, Some(wrong + DAY), "three years on a shelf are believed after a day");
+    }
+
+    #[test]
+    fn r16_without_a_floor_no_date_is_known() {
+        let mut calendar = Calendar::default();
+        calendar.keep(Dated { time: UnixMillis(0), repaired: false });
+        assert_eq!(calendar.known, None);
+    }
+
     #[test]
     fn a_time_of_day_after_midnight_belongs_to_the_next_day() {
         let evening = midnight(raw(2026, 11, 22)).unwrap() + Span::seconds(86_399);
-        let calendar = Calendar { floor: DateFloor(None), last: Some(LastDated { time: evening, repaired: false }) };
+        let last = Some(LastDated { time: evening, repaired: false });
+        let calendar = Calendar { last, ..Calendar::default() };
         let next = calendar.near_last(Span::seconds(1), None).unwrap().time;
         assert_eq!(next - evening, Span::seconds(2));
     }

@@ -45,8 +45,8 @@ pub struct GnssFix {
     pub sats: Option<u32>,
     /// Horizontal dilution of precision; placeholders of receivers (0, 50, 99.99) are `None`.
     pub hdop: Option<f64>,
-    /// Time goes on from another place than it was: the receiver was wrong before, or several epochs agree that it is
-    /// right now. What was measured before cannot be compared with this.
+    /// Time goes on before where it was, or a day or more ahead of it: the receiver was wrong before, for several epochs agree that
+    /// it is right now. What was measured before cannot be compared with this.
     pub time_stepped: bool,
     /// The receiver's date lay before the floor and was moved by whole 1,024-week eras.
     pub date_repaired: bool,

@@ -22,6 +22,8 @@ const REGAINED_AFTER: Span = Span::seconds(5);
 const LEAP_SECONDS_MAX: i64 = 18;
 /// A step of whole seconds is one to this accuracy, milliseconds.
 const WHOLE_SECOND_MS: i64 = 100;
+/// A step of UTC comes from one fix to the next: by less than this, milliseconds, a line falls behind.
+const SUDDEN_MS: i64 = 500;
 /// So many fixes in a row must come later by the same whole seconds before that is a step of UTC and no delay.
 const STEP_RUN: u8 = 10;
 /// A fix that comes earlier than the least delay before it, by more than this many milliseconds, shows that arrivals were no measure
@@ -61,6 +63,10 @@ pub(super) struct Timing {
     late_since: Option<Mono>,
     lagging: bool,
     step: Option<(i64, u8)>,
+    /// How late the newest fix was, milliseconds.
+    over_ms: i64,
+    /// Since a fix that was in time, fixes have been late suddenly, by so many seconds.
+    leapt: Option<i64>,
     last: Option<Last>,
     void: bool,
 }
@@ -120,7 +126,7 @@ impl Timing {
     pub(super) fn stepped(&mut self) {
         self.smallest = None;
         self.settled = 0;
-        self.step = None;
+        (self.step, self.over_ms, self.leapt) = (None, 0, None);
     }
 
     /// A fix of `time` whose first sentence arrived at `at`.
@@ -159,11 +165,12 @@ impl Timing {
         let drift = (at - smallest.at).0 / DRIFT_DIVISOR;
         let allowed = smallest.lag_ms.saturating_add(drift);
         let over_ms = lag_ms.saturating_sub(allowed);
+        self.leap(over_ms);
         let step = whole_seconds(over_ms);
         let burst = self.last.is_some_and(|last| at - last.at < BURST);
         let stepped = match step {
             Some(seconds) if seconds < 0 => !burst && self.settled >= STEP_RUN,
-            Some(seconds) if !burst => self.again(seconds),
+            Some(seconds) if !burst && self.leapt == Some(seconds) => self.again(seconds),
             _ => {
                 self.step = None;
                 false
@@ -178,12 +185,23 @@ impl Timing {
         }
         if stepped || over_ms < 0 {
             self.smallest = Some(Smallest { lag_ms, at });
+            (self.over_ms, self.leapt) = (0, None);
             return 0;
         }
         if drift > 0 {
             self.smallest = Some(Smallest { lag_ms: allowed, at });
         }
         over_ms
+    }
+
+    /// Notices when fixes begin to be late from one to the next, and when they no longer are.
+    fn leap(&mut self, over_ms: i64) {
+        let before = std::mem::replace(&mut self.over_ms, over_ms);
+        if over_ms < SUDDEN_MS {
+            self.leapt = None;
+        } else if over_ms - before >= SUDDEN_MS {
+            self.leapt = Some(nearest_second(over_ms));
+        }
     }
 
     /// Whether fixes have come later by just so many seconds often enough.
@@ -199,9 +217,13 @@ impl Timing {
 
 /// The whole seconds, not 0, that this is.
 fn whole_seconds(millis: i64) -> Option<i64> {
-    let seconds = (millis.saturating_add(500)).div_euclid(1_000);
+    let seconds = nearest_second(millis);
     let exact = millis.saturating_sub(seconds.saturating_mul(1_000)).abs() <= WHOLE_SECOND_MS;
     (exact && seconds != 0 && seconds.abs() <= LEAP_SECONDS_MAX).then_some(seconds)
+}
+
+fn nearest_second(millis: i64) -> i64 {
+    millis.saturating_add(500).div_euclid(1_000)
 }
 
 #[cfg(test)]
@@ -241,6 +263,23 @@ mod tests {
         assert_eq!(feed(&mut timing, slow).1, [Finding::Lagging(true)]);
         let caught_up = (60..62).map(|s| (s * 1_000 + 300, s as i64 * 1_000));
         assert_eq!(feed(&mut timing, caught_up).1, [Finding::Lagging(false)]);
+    }
+
+    #[test]
+    fn a_line_that_falls_behind_slowly_is_told_as_such_and_not_as_steps_of_utc() {
+        for growth in [3, 10, 19, 60] {
+            let mut timing = settled();
+            let slow = (20..2_000).map(|s| (s * 1_000 + 300 + (s - 19) * growth, s as i64 * 1_000));
+            assert_eq!(feed(&mut timing, slow).1, [Finding::Lagging(true)], "{growth} ms a fix");
+        }
+    }
+
+    #[test]
+    fn a_step_after_a_late_fix_or_two_is_one_all_the_same() {
+        let mut timing = settled();
+        let delays = [300, 1_400, 300, 2_350, 2_600].into_iter().chain([2_300; 20]);
+        let behind = (20..).zip(delays).map(|(s, delay)| (s * 1_000 + delay, s as i64 * 1_000));
+        assert_eq!(feed(&mut timing, behind).1, [Finding::UtcStepped(Span::seconds(-2))]);
     }
 
     #[test]

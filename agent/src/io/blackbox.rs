@@ -28,8 +28,7 @@ pub struct Blackbox {
 
 struct Open {
     index: u64,
-    path: PathBuf,
-    encoder: zstd::stream::write::Encoder<'static, BufWriter<File>>,
+    encoder: zstd::stream::write::Encoder<'static, BufWriter<Counted>>,
     records: u64,
     crc: crc32fast::Hasher,
     unsealed: bool,
@@ -90,7 +89,7 @@ impl Blackbox {
         head: &Head,
         first: Option<&Recorded>,
     ) -> io::Result<()> {
-        let mut file = BufWriter::new(File::create(unnamed)?);
+        let mut file = BufWriter::new(Counted { file: File::create(unnamed)?, bytes: 0 });
         file.write_all(MAGIC)?;
         serde_json::to_writer(&mut file, head)?;
         file.write_all(b"\n")?;
@@ -98,7 +97,6 @@ impl Blackbox {
         encoder.set_parameter(zstd::stream::raw::CParameter::WindowLog(WINDOW_LOG))?;
         self.open = Some(Open {
             index,
-            path: path.to_owned(),
             encoder,
             records: 0,
             crc: crc32fast::Hasher::new(),
@@ -137,7 +135,7 @@ impl Blackbox {
     pub fn sync(&mut self, at: Mono) -> io::Result<()> {
         let Some(open) = &mut self.open else { return Err(closed()) };
         open.seal(at)?;
-        open.encoder.get_ref().get_ref().sync_data()?;
+        open.encoder.get_ref().get_ref().file.sync_data()?;
         open.synced = at;
         Ok(())
     }
@@ -152,7 +150,9 @@ impl Blackbox {
     /// The segment that is open is old or large enough.
     #[must_use]
     pub fn is_due(&self, at: Mono) -> bool {
-        self.open.as_ref().is_some_and(|open| at - open.begun >= SEGMENT_SPAN || open.size() >= SEGMENT_BYTES)
+        self.open.as_ref().is_some_and(|open| {
+            at - open.begun >= SEGMENT_SPAN || open.encoder.get_ref().get_ref().bytes >= SEGMENT_BYTES
+        })
     }
 
     /// Gives up the segment that is open, as after an error.
@@ -167,8 +167,8 @@ impl Blackbox {
     pub fn end(&mut self) -> io::Result<()> {
         let Some(mut open) = self.open.take() else { return Ok(()) };
         open.seal(open.sealed)?;
-        let file = open.encoder.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
-        file.sync_data()
+        let written = open.encoder.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
+        written.file.sync_data()
     }
 
     fn keep_quota(&self) -> io::Result<()> {
@@ -187,12 +187,25 @@ impl Blackbox {
     }
 }
 
-impl Open {
-    /// Compressed bytes so far. Looked up once a second: sealing is what makes them grow.
-    fn size(&self) -> u64 {
-        if self.unsealed { 0 } else { fs::metadata(&self.path).map_or(0, |meta| meta.len()) }
+/// A file that knows how long it has become.
+struct Counted {
+    file: File,
+    bytes: u64,
+}
+
+impl Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.bytes = self.bytes.saturating_add(written as u64);
+        Ok(written)
     }
 
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Open {
     fn append(&mut self, input: &Recorded) -> io::Result<()> {
         self.buffer.clear();
         encode(input, &mut self.buffer);

@@ -13,7 +13,7 @@ pub(super) struct View {
     pub(super) trouble: Option<Trouble>,
     /// Line speed at which it listens, bit/s, where there is one.
     pub(super) speed: Option<u32>,
-    /// Other speeds are being tried.
+    /// Other speeds are being tried, or were in vain: none is proven since.
     pub(super) scanning: bool,
     /// Other programs that have the port open too.
     pub(super) shared_with: Vec<String>,
@@ -50,7 +50,8 @@ pub(super) fn diagnose(view: &View, cause: Cause) -> Diagnosis {
         return Diagnosis::fine("starting");
     }
     let speed = view.speed.map_or_else(String::new, |speed| format!(" at {speed} bit/s"));
-    if view.scanning {
+    // Whoever says nothing any more has no wrong speed, whatever was heard before.
+    if view.scanning && cause != Cause::SerialSilent {
         return Diagnosis::new(
             "wrong_speed",
             format!("bytes came, and no sentence with a good checksum among them; now listening{speed}"),
@@ -154,6 +155,11 @@ mod tests {
         assert_eq!((told.state, told.remedy.is_some()), ("receiving", true));
         view.scanning = true;
         assert_eq!(diagnose(&view, Cause::ChecksumStorm).state, "wrong_speed");
+        assert_eq!(
+            diagnose(&view, Cause::SerialSilent).state,
+            "no_data",
+            "the scan found nothing, then it fell silent"
+        );
         view.trouble = Some(Trouble::new(Kind::Busy, "in use by gpsd (pid 9)"));
         let told = diagnose(&view, Cause::ChecksumStorm);
         assert_eq!((told.state, told.why.as_deref()), ("opened_by_another_program", Some("in use by gpsd (pid 9)")));

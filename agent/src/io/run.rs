@@ -48,7 +48,7 @@ const HEALTH_PUBLISHED_EVERY: Span = Span::seconds(900);
 const HEALTH_PUBLISHED_EVERY_FRUGAL: Span = Span::seconds(6 * 3_600);
 /// What changes at the receiver is published and written at most this often: a loose plug must not use up the data plan.
 const NEWS_EVERY: Span = Span::seconds(5);
-/// The same trouble with the source is logged at most this often: 144 lines a day of a cable that is never plugged in.
+/// The same trouble with the source, or with the disk behind it, is logged at most this often: 144 lines a day of a cable that is never plugged in.
 const WARN_EVERY: Span = Span::seconds(600);
 /// Messages to the broker that may wait: the window and some notices.
 const LINK_QUEUE: usize = 256;
@@ -112,13 +112,14 @@ async fn run_in(
     if !matches!(ended, Err(RunError::Renumber(_))) {
         systemd::stopping();
     }
-    if ended.is_ok() {
-        // What was read before the word to stop waits behind it where the disk is slow.
-        for _ in 0..port.len() {
-            let Ok(event) = port.try_recv() else { break };
-            daemon.source(event);
-        }
-        daemon.stop();
+    // What was read before waits behind whatever ends it where the disk is slow; the next start derives from it what is to be told.
+    for _ in 0..port.len() {
+        let Ok(event) = port.try_recv() else { break };
+        daemon.source(event);
+    }
+    match ended {
+        Ok(()) => daemon.stop(),
+        Err(_) => daemon.keeper.end(),
     }
     if let Err(RunError::Renumber(floor)) = ended {
         daemon.renumber(&config.state_dir, floor)?;
@@ -137,6 +138,7 @@ struct Daemon {
     view: View,
     /// The trouble that was logged last, and when.
     warned: Option<(Kind, Mono)>,
+    warned_of_drops: Option<Mono>,
     health_file: PathBuf,
     health_at: Option<Mono>,
     published_at: Option<Mono>,
@@ -187,6 +189,7 @@ impl Daemon {
             parts,
             view: View::default(),
             warned: None,
+            warned_of_drops: None,
             health_file: config.state_dir.join("health.json"),
             health_at: None,
             published_at: None,
@@ -305,7 +308,10 @@ impl Daemon {
                 self.recorded(Recorded::Bytes(at, bytes));
             }
             SourceEvent::Dropped(at, reads) => {
-                tracing::warn!(reads, "the disk was slow for too long; what the receiver said meanwhile is lost");
+                if self.warned_of_drops.is_none_or(|then| at - then >= WARN_EVERY) {
+                    self.warned_of_drops = Some(at);
+                    tracing::warn!(reads, "the disk was slow for too long; what the receiver said meanwhile is lost");
+                }
                 self.recorded(Recorded::Missed(at, reads));
             }
             SourceEvent::Speed(at, Finding::Proven(speed)) => {

@@ -20,6 +20,8 @@ pub struct Arrival {
     time_of_day: Option<Span>,
     /// The date and time of the newest line, where one had a date.
     instant: Option<UnixMillis>,
+    /// Others went on from a date.
+    sure: bool,
     now: Mono,
 }
 
@@ -36,22 +38,31 @@ impl Arrival {
     }
 
     /// When `chunk` arrived; `after` it comes this. A time of day that goes back, by up to half a day, does not turn the clock back,
-    /// unless the dates say that it was days.
+    /// unless the dates say that it was days; one that the next line does not go on from says nothing.
     fn of(&mut self, chunk: &[u8], after: &[u8]) -> Mono {
         let Some(said) = line_time(chunk) else { return self.now };
-        let before = self.time_of_day.replace(said.time_of_day).unwrap_or(said.time_of_day);
-        let passed = Span((said.time_of_day.0 - before.0).rem_euclid(DAY.0));
+        let before = self.time_of_day.unwrap_or(said.time_of_day);
+        let passed = later(before, said.time_of_day);
+        let leaps = passed > HOLE && later(said.time_of_day, before) > HOLE;
+        if leaps && !goes_on(before, said.time_of_day, after) {
+            return self.now;
+        }
+        self.time_of_day = Some(said.time_of_day);
         let same_day = Span(if passed.0 < DAY.0 / 2 { passed.0 } else { 0 });
         let dated = said.midnight.map(|midnight| midnight + said.time_of_day);
         let reckoned = self.instant.map(|instant| instant + same_day);
-        let hole = passed > HOLE || dated.zip(reckoned).is_some_and(|(dated, reckoned)| dated - reckoned > HOLE);
-        let by_date = self.instant.filter(|_| hole).and_then(|instant| {
-            let passed = date_after(said, after)? - instant;
-            (Span(0)..=HOLE_MAX).contains(&passed).then_some(passed)
-        });
-        let passed = by_date.unwrap_or(same_day);
+        let differ = |(dated, reckoned): (UnixMillis, UnixMillis)| (dated - reckoned).0.abs() > HOLE.0;
+        let hole = passed > HOLE || dated.zip(reckoned).is_some_and(differ);
+        let first = dated.filter(|_| self.instant.is_none());
+        let date = if hole || first.is_some() { date_after(said, after) } else { None };
+        let by_date = date.zip(self.instant).map(|(date, instant)| date - instant);
+        let is_hole = |passed: &Span| (Span(0)..=HOLE_MAX).contains(passed);
+        let passed = by_date.filter(is_hole).unwrap_or(same_day);
         self.now = self.now.plus(passed);
-        self.instant = self.instant.map(|instant| instant + passed).or(dated);
+        // Both cannot be: that from which others go on is right.
+        let was_wrong = by_date.is_some_and(|passed| passed.0.abs() > HOLE_MAX.0 || !self.sure && passed < Span(0));
+        self.instant = date.filter(|_| was_wrong).or(self.instant.map(|instant| instant + passed)).or(first);
+        self.sure |= date.is_some();
         self.now
     }
 
@@ -60,6 +71,24 @@ impl Arrival {
     pub fn now(&self) -> Mono {
         self.now
     }
+}
+
+/// How much later in the day `then` is, or in the next one.
+fn later(from: Span, then: Span) -> Span {
+    Span((then.0 - from.0).rem_euclid(DAY.0))
+}
+
+/// Whether what comes `after` a line of this time of day goes on from it. A damaged one is followed by the time that goes on from
+/// `before`.
+fn goes_on(before: Span, time_of_day: Span, after: &[u8]) -> bool {
+    let mut after = after.get(..AHEAD_MAX).unwrap_or(after);
+    while let Some((chunk, rest)) = cut(after) {
+        after = rest;
+        if let Some(next) = line_time(chunk).filter(|next| next.time_of_day != time_of_day) {
+            return later(before, next.time_of_day) > later(before, time_of_day);
+        }
+    }
+    false
 }
 
 /// The date and time of a line: its own, or that of a line of the same instant which follows. One date alone may be damaged; a later
@@ -168,6 +197,33 @@ mod tests {
         assert_eq!(around([rmc("180002", "080407"), rmc("180002", "080407")]), 4, "an era back");
         assert_eq!(arrivals(&[rmc("180000", "080407"), rmc("180001", "221126"), rmc("180002", "221126")]), [0, 1, 2]);
         assert_eq!(arrivals(&[rmc("180000", "221126"), rmc("060000", "231126")]), [0, 0], "the last line of a file");
+    }
+
+    #[test]
+    fn a_time_of_day_that_nothing_goes_on_from_moves_no_clock() {
+        for damaged in ["200002", "160002", "060002", "175002"] {
+            let lines = ["180000", "180001", damaged, "180002", "180003"].map(gga);
+            assert_eq!(arrivals(&lines), [0, 1, 1, 2, 3], "{damaged}");
+            let both = [rmc("180001", "221126"), rmc(damaged, "221126"), gga(damaged), rmc("180003", "221126")];
+            assert_eq!(arrivals(&both), [0, 0, 0, 2], "{damaged}");
+        }
+        // A recorder that writes a line every five minutes, and a receiver that is an hour back from here on.
+        assert_eq!(
+            arrivals(&["180000", "180500", "181000", "181500"].map(gga)),
+            [0, 300, 600, 600],
+            "the last stands alone"
+        );
+        assert_eq!(arrivals(&["180000", "170001", "170002", "170003"].map(gga)), [0, 0, 1, 2]);
+    }
+
+    #[test]
+    fn a_first_date_that_was_wrong_is_left_for_one_that_others_go_on_from() {
+        for wrong in ["080407", "010330", "010127"] {
+            let first = [rmc("180000", wrong), rmc("180001", "221126"), rmc("180002", "221126")];
+            let hole = [rmc("200002", "241126"), rmc("200003", "241126")];
+            let two_days = 2 * 86_400 + 7_200;
+            assert_eq!(arrivals(&[&first[..], &hole].concat()), [0, 1, 2, 2 + two_days, 3 + two_days], "{wrong}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Whose time it is when the line is slow, the device slept, or the receiver does not know the leap seconds yet.
 
-use crate::drive::{TEN_METRES, as_f64, boot, engine, epoch, events};
+use crate::drive::{TEN_METRES, as_f64, boot, engine, epoch, events, sentence};
 use gatestamp::engine::{Effect, Engine, Input, State};
 use gatestamp::event::Event;
 use gatestamp::gnss::SourceState;
@@ -149,4 +149,88 @@ fn a_kill_is_a_second_of_agent_down_and_a_reboot_is_power_off() {
     assert_eq!(causes, [Covered, AgentDown, Acquiring, Covered, PowerOff, Acquiring, Covered], "{ledger:?}");
     // From the first fix to the stop, ten seconds after second 300 by the new boot's clock.
     assert_eq!(ledger.iter().map(|(seconds, _)| seconds).sum::<i64>(), 310);
+}
+
+#[test]
+fn r19_a_receiver_that_goes_on_hours_ahead_takes_neither_the_ledger_nor_the_last_place_outside_away() {
+    let mut engine = parked();
+    let mut said = |second: u64, at: u64, lon: f64, speed_mps: f64| {
+        events(&mut engine, &Recorded::Bytes(Mono(at * 1_000 + 50), epoch(second, lon, speed_mps).into_bytes()))
+    };
+    (0..30).for_each(|second| drop(said(second, second, 12.994 + TEN_METRES * as_f64(second), 10.0)));
+    let told: Vec<Event> = (30..90).flat_map(|second| said(second + 2 * 3_600, second, 13.002, 0.0)).collect();
+    let mut bodies = told.iter().map(|event| serde_json::from_slice::<Value>(&event.body).unwrap());
+    let arrived = bodies.find(|body| body["type"] == "com.gatestamp.visit.arrived").unwrap();
+    assert_eq!(arrived["data"]["at_lo"], "2026-11-22T12:00:29.000Z", "{arrived}");
+    assert_eq!(engine.coverage().summary().restarts, 0);
+}
+
+/// What the corrections among `events` name: first and last sequence, and by how much their times are shifted.
+fn corrections(events: &[Event]) -> Vec<[i64; 3]> {
+    let bodies = events.iter().map(|event| serde_json::from_slice::<Value>(&event.body).unwrap());
+    let named = bodies.filter_map(|mut body| Some(body["data"]["correction"].take()).filter(Value::is_object));
+    named.map(|named| ["first", "last", "shift_ms"].map(|field| named[field].as_i64().unwrap())).collect()
+}
+
+#[test]
+fn r17_events_dated_before_the_leap_seconds_came_are_corrected_by_an_event_that_names_them() {
+    let mut engine = parked();
+    let mut told: Vec<Event> = (0..30).flat_map(|second| hear(&mut engine, second, 0)).collect();
+    let missed = |engine: &mut Engine, at| events(engine, &Recorded::Missed(Mono(at), 1));
+    told.extend(missed(&mut engine, 30_000));
+    // The leap seconds have come: what is said at 30 is about 28. That is known once ten fixes agree; what is told meanwhile is not named.
+    told.extend((28..35).flat_map(|second| hear(&mut engine, second, 2_000)));
+    let too_slow = sentence("GPTXT,01,01,01,txbuf alloc").into_bytes();
+    told.extend(events(&mut engine, &Recorded::Bytes(Mono(36_900), too_slow)));
+    told.extend((35..60).flat_map(|second| hear(&mut engine, second, 2_000)));
+    assert_eq!(why(&told), ["recording_missed_inputs 1", "gps_line_too_slow", "utc_step -2000 ms"]);
+    assert_eq!(corrections(&told), [[1, 2, -2_000]], "start and missed inputs");
+}
+
+#[test]
+fn r17_a_step_forward_corrects_what_came_before_it_and_one_of_known_time_nothing() {
+    let stepped = |tracked_s: u64| {
+        let mut engine = parked();
+        let mut told: Vec<Event> = (0..tracked_s).flat_map(|second| hear(&mut engine, second, 0)).collect();
+        let ahead = |second: u64| {
+            let said = epoch(second + 2, 12.9, 0.0).into_bytes();
+            Recorded::Bytes(Mono(second * 1_000 + 50), said)
+        };
+        told.extend((tracked_s..tracked_s + 30).flat_map(|second| events(&mut engine, &ahead(second))));
+        assert_eq!(why(&told), ["utc_step +2000 ms"]);
+        corrections(&told)
+    };
+    assert_eq!(stepped(30), [[1, 1, 2_000]]);
+    assert_eq!(stepped(800), Vec::<[i64; 3]>::new(), "thirteen minutes of tracking");
+}
+
+#[test]
+fn r17_a_receiver_that_began_without_any_leap_seconds_is_corrected_by_all_of_them() {
+    let mut engine = parked();
+    let mut told: Vec<Event> = (100..130).flat_map(|second| hear(&mut engine, second, 0)).collect();
+    told.extend((112..150).flat_map(|second| hear(&mut engine, second, 18_000)));
+    assert_eq!(why(&told), ["time_step -18000 ms"]);
+    assert_eq!(corrections(&told), [[1, 1, -18_000]]);
+}
+
+#[test]
+fn r17_a_receiver_that_goes_to_and_fro_is_told_once_an_hour_and_corrects_no_more_than_four_times() {
+    let mut engine = parked();
+    let mut told: Vec<Event> = Vec::new();
+    for second in 0..7_000_u64 {
+        let ahead = second / 60 % 2;
+        let said = epoch(second + ahead, 12.9, 0.0).into_bytes();
+        told.extend(events(&mut engine, &Recorded::Bytes(Mono(second * 1_000 + 50), said)));
+    }
+    assert_eq!(corrections(&told).len(), 4);
+    assert!((5..=7).contains(&why(&told).len()), "{:?}", why(&told));
+}
+
+#[test]
+fn r19_time_that_goes_on_elsewhere_is_told() {
+    let mut engine = parked();
+    let mut told: Vec<Event> = (7_200..7_230).flat_map(|second| hear(&mut engine, second, 0)).collect();
+    told.extend((3_600..3_640).flat_map(|second| hear(&mut engine, second, 3_630_000)));
+    assert_eq!(why(&told), ["time_step -3630000 ms"]);
+    assert_eq!(corrections(&told), Vec::<[i64; 3]>::new(), "which of them was right nobody knows");
 }

@@ -1,6 +1,6 @@
 //! The engine as a whole: what it tells of a drive, and that it can stop anywhere.
 
-use crate::drive::{all_events, engine, events, inputs};
+use crate::drive::{all_events, boot, engine, epoch, events, inputs};
 use gatestamp::engine::{Effect, Input, State};
 use gatestamp::recording::Recorded;
 use gatestamp::time::Mono;
@@ -140,4 +140,30 @@ fn silence_is_told_within_30_seconds_and_so_is_its_end() {
     }
     let kinds: Vec<_> = told.iter().map(|e| e.kind.name()).collect();
     assert_eq!(kinds.iter().filter(|k| k.ends_with("gnss.restored")).count(), 1, "{kinds:?}");
+}
+
+#[test]
+fn inputs_that_were_missed_are_told_at_once_and_then_summed_for_telling_them_takes_a_commit() {
+    let mut engine = engine(State::default());
+    let mut told = Vec::new();
+    let mut feed = |input: Recorded| {
+        for effect in engine.handle(&Input::Recorded(&input)) {
+            let Effect::Save(events) = effect else { continue };
+            let bodies = events.iter().map(|event| serde_json::from_slice::<Value>(&event.body).unwrap());
+            let whys = bodies.map(|body| body["data"]["why"].as_array().unwrap().clone()).collect::<Vec<_>>();
+            told.push((
+                input.at().0 / 1_000,
+                whys.last().map(|why| why[why.len() - 1].to_string()).unwrap_or_default(),
+            ));
+        }
+    };
+    feed(boot(Mono(0)));
+    for second in 1..2_000_u64 {
+        feed(Recorded::Bytes(Mono(second * 1_000), epoch(second, 12.9, 0.0).into_bytes()));
+        if (10..1_000).contains(&second) {
+            feed(Recorded::Missed(Mono(second * 1_000 + 500), 7));
+        }
+    }
+    let missed = [(10, "7"), (610, "4200"), (1_211, "2723")].map(|(at, inputs)| (at, format!("{inputs:?}")));
+    assert_eq!(told.split_off(2), missed, "nothing else is committed");
 }

@@ -273,7 +273,7 @@ fn what_was_evicted_is_named_in_the_same_transaction_and_derived_again_so() {
     let mut at = Mono(300_000);
     let mut losses = 0;
     while losses < 3 {
-        at = Mono(at.0 + 1_000);
+        at = Mono(at.0 + 600_000);
         feed(&mut keeper, &mut engine, &Recorded::Missed(at, 1));
         while let Some(loss) = keeper.eviction() {
             losses += 1;

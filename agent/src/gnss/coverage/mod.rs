@@ -34,7 +34,8 @@ const STORM_AFTER: Span = Span::seconds(5);
 const PAUSE: Span = Span(500);
 /// A time of day that stands still is told after so long.
 const FROZEN_AFTER: Span = Span::seconds(10);
-/// In silence the daemon says every second or two that time passed; nothing for so long, once it has said so, means that it did not run.
+/// A daemon that runs records something every second or two, in silence that time passed; nothing for so long means that it did not
+/// run. In a simulation that runs many times faster than life so does a fraction of a second in which the machine was busy elsewhere.
 const NO_TICKS_AFTER: Span = Span::seconds(10);
 /// A clock that differs by more than this is another clock.
 const JUMP: Span = Span::seconds(5);
@@ -147,6 +148,7 @@ pub struct Coverage {
     antenna: Option<(Antenna, Moment)>,
     jamming: Option<Moment>,
     private: Option<Moment>,
+    /// These are the inputs of a daemon, which says when nothing comes. A raw file does not.
     ticks: bool,
     stopped: bool,
     last: Option<LastFix>,
@@ -234,8 +236,9 @@ impl Coverage {
         self.seen.refused_epochs = self.seen.refused_epochs.saturating_add(1);
     }
 
-    /// The source came or went.
+    /// The source came or went, says the daemon.
     pub fn source(&mut self, there: bool, each: Each<'_>) {
+        self.ticks = true;
         self.gone = (!there).then(|| self.gone.unwrap_or(self.moment()));
         if there {
             self.begin_anew();

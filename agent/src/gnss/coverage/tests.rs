@@ -181,6 +181,13 @@ fn a_killed_agent_is_down_until_it_boots_and_a_sleeping_device_likewise() {
 }
 
 #[test]
+fn a_device_that_sleeps_while_its_receiver_never_paused_is_down_too() {
+    assert_eq!(told("p####zzzzzzzzzzzzzzz###"), "0-1 Acquiring, 1-4 Covered, 4-20 AgentDown, 20-22 Covered");
+    // A raw file has no daemon that could have said so.
+    assert_eq!(told("#####zzzzzzzzzzzzzzz###"), "0-4 Covered, 4-20 SerialSilent, 20-22 Covered");
+}
+
+#[test]
 fn a_power_cut_is_bridged_by_the_two_dates_around_it() {
     let mut drawn = Drawn::new();
     drawn.draw("#####");

@@ -35,9 +35,9 @@ const CHUNK: usize = 1_024;
 /// Events that may wait while the disk is slow. A UART hands on 16 bytes at a time, at 115,200 baud 720 times a second: these are more
 /// than five seconds of it, and a minute at 9,600. At most 4 MB, of which nothing is allocated while nothing waits.
 const QUEUE: usize = 4_096;
-/// A silent source is looked after this often, where it is about its speed ...
+/// A silent port is looked after this often while speeds are tried; otherwise nothing is to be done there, and no timer wakes the thread.
 const TICK: Span = Span::seconds(1);
-/// ... and otherwise: longer than the pauses of most receivers, since a timer of a second wakes the thread just before each fix.
+/// A silent gpsd is looked after this often: longer than the pauses of most receivers.
 const QUIET: Span = Span::seconds(5);
 
 /// What the source does.
@@ -198,8 +198,12 @@ async fn next(open: &mut Open, clock: Clock, buffer: &mut [u8]) -> Result<Vec<So
     let mut told = Vec::new();
     match open {
         Open::Serial(line) => {
-            let patience = if line.is_scanning() { TICK } else { QUIET };
-            let read = tokio::select! { read = line.read(buffer) => Some(read?), () = clock.sleep(patience) => None };
+            // Silence says something only to whoever tries a speed.
+            let read = if line.is_scanning() {
+                tokio::select! { read = line.read(buffer) => Some(read?), () = clock.sleep(TICK) => None }
+            } else {
+                Some(line.read(buffer).await?)
+            };
             let at = clock.now();
             let bytes = read.and_then(|count| buffer.get(..count));
             let heard = match bytes {

@@ -167,8 +167,25 @@ fn r19_an_hour_ahead_that_stays_is_followed_without_losing_a_fix() {
     }
     wire.end();
     assert_eq!(seconds(&wire.fixes()), (0..20).chain(3_620..3_640).collect::<Vec<_>>());
-    let stepped: Vec<_> = wire.fixes().into_iter().filter(|fix| fix.time_stepped).collect();
-    assert_eq!(seconds(&stepped), [3_620]);
+    assert!(wire.fixes().iter().all(|fix| !fix.time_stepped), "what was measured before is about its own time");
+}
+
+#[test]
+fn r19_what_goes_on_days_ahead_or_behind_compares_with_nothing_before() {
+    for (date, first) in [("251126", 3_626), ("191126", 3_606)] {
+        let mut wire = Wire::new();
+        for second in 0..60_u32 {
+            let line = if second < 20 { rmc(second) } else { dated(3_580 + second, date) };
+            wire.at(u64::from(second) * 1_000 + 300, line);
+        }
+        wire.end();
+        let stepped: Vec<_> = wire.fixes().into_iter().filter(|fix| fix.time_stepped).collect();
+        assert_eq!(
+            seconds(&stepped).iter().map(|second| second.rem_euclid(86_400)).collect::<Vec<_>>(),
+            [first],
+            "{date}"
+        );
+    }
 }
 
 #[test]

@@ -1,0 +1,108 @@
+//! When the receiver's UTC steps: what that says of the events before.
+//!
+//! Until it has heard the leap seconds, a receiver may be off by whole seconds; then it steps. Events that were dated before are never
+//! edited. A `device.health` names them, and by how much their times come right (R17 and R19 of docs/receivers.md).
+
+use super::gathered::Gathered;
+use super::state::State;
+use crate::event::{Correction, Kind};
+use crate::gnss::GnssFix;
+use crate::time::Mono;
+use geofence::Span;
+use heapless::Vec;
+use serde::{Deserialize, Serialize};
+
+/// Steps that correct nothing are told at most this often, with their sum: some receivers go to and fro between 17 and 18 s.
+const TOLD_EVERY: Span = Span::seconds(3_600);
+/// A step that sets the receiver's time back is told when so many fixes have agreed, this one included.
+const AGREED: usize = 10;
+/// Leap seconds since 1980, and half a second: a farther step is no receiver that learns them.
+const LEAP_SECONDS_MAX_MS: i64 = 18_500;
+/// Corrections in one time of tracking. Whoever steps more often does not know what time it is at all, and is only counted.
+const CORRECTIONS_MAX: u8 = 4;
+
+/// Follows which events a step is about.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+#[serde(default)]
+pub(super) struct Steps {
+    /// The first sequence that was dated since leap seconds were unknown.
+    first: Option<u64>,
+    /// Of the newest fixes, the oldest first: the last sequence before it, and whether leap seconds were known then.
+    before: Vec<(u64, bool), AGREED>,
+    corrections: u8,
+    utc: Gathered,
+    time: Gathered,
+}
+
+impl Steps {
+    /// What was dated before is right, or by another receiver; what is dated from here on may be corrected.
+    pub(super) fn begin(&mut self) {
+        (self.first, self.corrections) = (None, 0);
+        self.before.clear();
+    }
+
+    /// Monotonic time may begin anew.
+    pub(super) fn restart(&mut self) {
+        self.begin();
+        self.utc.restart();
+        self.time.restart();
+    }
+
+    /// A fix is about to be used; `sequence` was given out last, and leap seconds were `known` until now.
+    pub(super) fn fix(&mut self, sequence: u64, known: bool) {
+        self.first.get_or_insert(sequence + 1);
+        if self.before.is_full() {
+            self.before.remove(0);
+        }
+        // There is room now.
+        let _ = self.before.push((sequence, known));
+    }
+
+    fn correct(&mut self, last: u64, shift: Span) -> Option<Correction> {
+        let first = self.first?;
+        let correction = Correction { first, last, shift_ms: shift.0 };
+        let is_one = first <= last && shift.0.abs() <= LEAP_SECONDS_MAX_MS && self.corrections < CORRECTIONS_MAX;
+        self.corrections += u8::from(is_one);
+        is_one.then_some(correction)
+    }
+}
+
+impl State {
+    /// The receiver's UTC went on by `step` more than time did, and its fixes stay in order.
+    pub(super) fn utc_stepped(&mut self, at: Mono, step: Span) {
+        // Forward it shows at once. Back it is a delay until enough fixes agree: all but this one were used before.
+        let used = &self.steps.before;
+        let agreed = used.len().checked_sub(AGREED - 1).and_then(|place| used.get(place).copied());
+        let before = if step < Span(0) { agreed } else { Some((self.sequence, self.leap_seconds_known(at))) };
+        self.tell_step(at, "utc_step", before, step);
+    }
+
+    /// Time goes on elsewhere with this fix, and what was before is compared with nothing.
+    pub(super) fn time_stepped(&mut self, fix: &GnssFix) {
+        if let Some(expected) = self.expected(fix.arrived) {
+            let before = (self.sequence, self.leap_seconds_known(fix.arrived));
+            self.tell_step(fix.arrived, "time_step", Some(before), fix.fix.time - expected);
+        }
+    }
+
+    fn tell_step(&mut self, at: Mono, word: &str, before: Option<(u64, bool)>, step: Span) {
+        let unknown = before.filter(|(_, known)| !known);
+        let correction = unknown.and_then(|(last, _)| self.steps.correct(last, step));
+        if correction.is_some() {
+            self.remember_step(at, word, step.0, correction);
+            return;
+        }
+        let gathered = if word == "utc_step" { &mut self.steps.utc } else { &mut self.steps.time };
+        gathered.add(step.0);
+        if let Some(sum) = gathered.due(at, TOLD_EVERY) {
+            self.remember_step(at, word, sum, None);
+        }
+    }
+
+    fn remember_step(&mut self, at: Mono, word: &str, step_ms: i64, correction: Option<Correction>) {
+        self.remember(Kind::DeviceHealth, at, vec![word.to_owned(), format!("{step_ms:+} ms")]);
+        if let Some(newest) = self.remembered.last_mut() {
+            newest.correction = correction;
+        }
+    }
+}
