@@ -27,6 +27,8 @@ pub enum Source {
         device: PathBuf,
         /// Line speed to begin with, bit/s; `None` for "auto".
         baud: Option<u32>,
+        /// A u-blox receiver is configured; otherwise nothing is ever sent.
+        configure: bool,
     },
     /// A running gpsd.
     Gpsd {
@@ -221,7 +223,7 @@ mod tests {
     fn a_truck_is_all_that_must_be_said() {
         let config = read("g.toml", GOOD).unwrap();
         assert_eq!(config.truck.device(), "acme-t-7");
-        let serial = Source::Serial { device: "/dev/gnss".into(), baud: None };
+        let serial = Source::Serial { device: "/dev/gnss".into(), baud: None, configure: true };
         assert_eq!(config.source, serial);
         assert!(config.dispatch.acks && config.mqtt.is_none());
     }

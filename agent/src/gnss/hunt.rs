@@ -2,7 +2,7 @@
 //!
 //! A receiver that lost its backup battery is back at the speed of its factory. Then bytes come, but no sentence among them has a
 //! good checksum, and only then other speeds are tried, one after the other. A receiver that hears nothing but noise may
-//! change its own speed (iNavFlight/inav#9218), so nothing is ever sent to it. Silence says nothing about the speed.
+//! change its own speed (iNavFlight/inav#9218), so nothing is ever sent to find out. Silence says nothing about the speed.
 
 use super::Rejected;
 use super::framer::Framer;
@@ -111,6 +111,12 @@ impl Hunt {
     #[must_use]
     pub fn is_scanning(&self) -> bool {
         matches!(self.phase, Phase::Trying { .. })
+    }
+
+    /// The speed is proven, and what was heard at this time had something good in it: whoever is there understands this speed now.
+    #[must_use]
+    pub fn is_sound(&self, at: Mono) -> bool {
+        self.proven && self.last_good == Some(at)
     }
 
     /// What comes now is left over from another speed: throw it away.

@@ -287,6 +287,7 @@ impl Daemon {
                     tracing::warn!(others = shared_with.join(", "), "other programs read the receiver's port too");
                 }
                 self.view = View { speed, shared_with, tried: true, ..View::default() };
+                self.parts.setup = None;
                 self.recorded(Recorded::Source(at, SourceState::Open));
             }
             SourceEvent::Gone(at, trouble) => {
@@ -318,6 +319,10 @@ impl Daemon {
             SourceEvent::Speed(_, Finding::Switch(speed)) => {
                 tracing::debug!(speed, "no sentence can be read; listening at another speed");
                 (self.view.speed, self.view.scanning) = (Some(speed), true);
+            }
+            SourceEvent::Configured(setup) => {
+                tracing::info!(%setup, "the receiver was configured");
+                (self.parts.setup, self.news) = (Some(setup), true);
             }
             SourceEvent::Commands(count) => {
                 if self.view.commands == 0 {

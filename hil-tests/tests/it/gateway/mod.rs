@@ -8,6 +8,7 @@ mod bench;
 mod cable;
 mod commands;
 mod configuration;
+mod configure;
 mod exchange;
 mod idle;
 mod kills;
