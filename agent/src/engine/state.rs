@@ -62,6 +62,8 @@ pub struct State {
     pub(super) remembered: Vec<Remembered>,
     /// Starts and stops that never got a date and were given up.
     pub(super) forgotten: u64,
+    /// Time is private: the receiver's bytes do not come in.
+    pub(super) private: bool,
     /// The line speed at which the receiver was understood last, bit/s.
     pub(super) line_speed: Option<u32>,
     pub(super) reception: Reception,
@@ -93,6 +95,12 @@ impl State {
     #[must_use]
     pub fn line_speed(&self) -> Option<u32> {
         self.line_speed
+    }
+
+    /// Time is private: what the receiver says is neither kept nor looked at.
+    #[must_use]
+    pub fn is_private(&self) -> bool {
+        self.private
     }
 
     /// Open visits.
@@ -135,6 +143,10 @@ impl State {
             line_told: false,
             spoofing_told: false,
         };
+        if std::mem::take(&mut self.private) {
+            // Monotonic time of another boot of the device says nothing in this one; the switch begins it again.
+            self.coverage.private(false, each);
+        }
         self.reception.restart(boot.date_floor);
         self.coverage.boot(at, same_boot, each);
         self.tracker.power_cut();

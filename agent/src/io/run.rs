@@ -2,6 +2,7 @@
 
 mod failure;
 mod losses;
+mod privacy;
 
 use super::atlas::{InUse, take_over};
 use super::blackbox::Blackbox;
@@ -28,6 +29,7 @@ use crate::time::Mono;
 use crate::version::{VERSION, released};
 pub use failure::RunError;
 use geofence::{Fences, Span};
+use privacy::Switch;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
@@ -145,6 +147,9 @@ struct Daemon {
     news: bool,
     last_input: Mono,
     reserve: Reserve,
+    switch: Switch,
+    /// When time began or ceased to be private.
+    private_until: Mono,
     /// There are losses since then that no event names yet.
     unnamed_since: Option<Mono>,
     to_link: Option<Sender<Outgoing>>,
@@ -197,6 +202,8 @@ impl Daemon {
             news: false,
             last_input: now,
             reserve: Reserve::new(&config.state_dir),
+            switch: Switch::new(config.privacy_switch.clone()),
+            private_until: Mono(0),
             unnamed_since: None,
             to_link: None,
             time: watch::Sender::new(TimeBase::new(now, released(), engine.newest_fix())),
@@ -218,6 +225,7 @@ impl Daemon {
             why,
         };
         daemon.recorded(Recorded::Boot(now, boot));
+        daemon.follow_switch(now, false);
         Ok(daemon)
     }
 
@@ -303,7 +311,9 @@ impl Daemon {
             }
             SourceEvent::Bytes(at, bytes) => {
                 self.view.trouble = None;
-                self.recorded(Recorded::Bytes(at, bytes));
+                if !self.withholds(at) {
+                    self.recorded(Recorded::Bytes(at, bytes));
+                }
             }
             SourceEvent::Dropped(at, reads) => {
                 tracing::warn!(reads, "the disk was slow for too long; what the receiver said meanwhile is lost");
@@ -477,6 +487,7 @@ impl Daemon {
     /// bytes of before now may wait: then it was not silent.
     fn tend(&mut self, silent: bool) {
         let at = self.clock.now();
+        self.follow_switch(at, !silent);
         if silent && at - self.last_input >= TICK {
             self.recorded(Recorded::Tick(at));
         }

@@ -14,6 +14,7 @@ mod idle;
 mod kills;
 mod links;
 mod losses;
+mod privacy;
 mod receivers;
 mod refusals;
 mod rig;
