@@ -132,6 +132,12 @@ const BEGIN: Phase = Phase::Listening { since: None, bytes: 0, good: 0 };
 #[derive(Debug)]
 pub struct Configurator {
     hunter: Hunter<{ ANSWER_MAX + AROUND }>,
+    rounds: Rounds,
+}
+
+/// What is asked, and what is known by now.
+#[derive(Debug)]
+struct Rounds {
     phase: Phase,
     /// The receiver's own ports, the likeliest first; which of them is believed to be ours.
     ports: [Port; 3],
@@ -156,8 +162,7 @@ impl Configurator {
     /// For a port that was just opened; `usb`: it is the receiver's own USB port, where the line's speed is only a word.
     #[must_use]
     pub fn new(usb: bool) -> Self {
-        Self {
-            hunter: Hunter::default(),
+        let rounds = Rounds {
             phase: BEGIN,
             ports: if usb { [Port::Usb, Port::Uart1, Port::Uart2] } else { [Port::Uart1, Port::Uart2, Port::Usb] },
             port: 0,
@@ -170,31 +175,46 @@ impl Configurator {
             wishes: BTreeMap::new(),
             nav_pvt: None,
             began: None,
-        }
+        };
+        Self { hunter: Hunter::default(), rounds }
     }
 
     /// The port has another speed from now on: whoever talks there, it is not proven who.
     pub fn speed_changed(&mut self) {
-        (self.phase, self.nav_pvt, self.hunter) = (BEGIN, None, Hunter::default());
+        self.hunter = Hunter::default();
+        (self.rounds.phase, self.rounds.nav_pvt) = (BEGIN, None);
     }
 
     /// Bytes came. `speed` is the port's, bit/s, where something with a good checksum was among them and the speed is proven.
     #[must_use]
     pub fn heard(&mut self, at: Mono, bytes: &[u8], speed: Option<u32>) -> Told {
+        let Self { hunter, rounds } = self;
         let mut started = false;
         for byte in bytes {
-            started |= self.is_banner(*byte);
-            if !self.hunter.idle() || starts(*byte) {
-                self.take(at, *byte);
+            started |= rounds.is_banner(*byte);
+            if !hunter.idle() || starts(*byte) {
+                hunter.take(*byte, answer, |found| {
+                    if let Ok(message) = found {
+                        rounds.known = true;
+                        rounds.answer(at, named(message.kind, message.payload), message.payload);
+                    }
+                });
             }
         }
+        rounds.heard(at, bytes.len(), started, speed)
+    }
+}
+
+impl Rounds {
+    /// So many bytes came; `started`: the receiver's start-up text ended among them.
+    fn heard(&mut self, at: Mono, bytes: usize, started: bool, speed: Option<u32>) -> Told {
         self.known |= started;
         let settled = matches!(self.phase, Phase::Settled);
         if settled && (started || self.has_forgotten(at)) {
             (self.phase, self.nav_pvt) = (BEGIN, None);
         }
         if let Phase::Listening { bytes: count, good, .. } = &mut self.phase {
-            *count = count.saturating_add(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
+            *count = count.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
             *good = good.saturating_add(speed.is_some().into());
         }
         let request = speed.and_then(|speed| self.next(at, speed));
@@ -226,23 +246,6 @@ impl Configurator {
             self.banner = 0;
         }
         whole
-    }
-
-    fn take(&mut self, at: Mono, byte: u8) {
-        // At most one message ends at a byte, but for one that was held by a broken frame before it.
-        let mut heard: heapless::Vec<(Heard, heapless::Vec<u8, ANSWER_MAX>), 4> = heapless::Vec::new();
-        self.hunter.take(byte, answer, |found| {
-            if let Ok(message) = found
-                && let Ok(payload) = heapless::Vec::from_slice(message.payload)
-            {
-                // What finds no room is asked again.
-                let _ = heard.push((named(message.kind, &payload), payload));
-            }
-        });
-        for (heard, payload) in heard {
-            self.known = true;
-            self.answer(at, heard, &payload);
-        }
     }
 
     fn answer(&mut self, at: Mono, heard: Heard, payload: &[u8]) {

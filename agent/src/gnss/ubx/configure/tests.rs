@@ -271,7 +271,7 @@ proptest! {
                 Just(frame([0x01, 0x07], &[0; 92])),
                 Just(b"u-blox AG".to_vec()),
             ],
-            0..400,
+            0..200,
         ),
     ) {
         let mut configurator = Configurator::new(false);
