@@ -239,6 +239,19 @@ mod tests {
     }
 
     #[test]
+    fn only_what_is_good_at_a_proven_speed_is_sound() {
+        let mut hunt = Hunt::new(9_600, None);
+        let mut sound = |at, bytes: &[u8]| {
+            let _ = hunt.heard(Mono(at), bytes);
+            hunt.is_sound(Mono(at))
+        };
+        assert_eq!([sound(0, GOOD), sound(1_000, GOOD)], [false, false], "not proven yet");
+        assert_eq!([sound(2_000, GOOD), sound(2_500, GARBLED), sound(3_000, GOOD)], [true, false, true]);
+        let _ = listen(&mut hunt, 38_400, 4..20);
+        assert!(hunt.speed() == 38_400 && !hunt.is_sound(Mono(20_000)));
+    }
+
+    #[test]
     fn the_right_speed_is_proven_once_and_never_left() {
         let mut hunt = Hunt::new(9_600, None);
         assert_eq!(listen(&mut hunt, 9_600, 0..600), [(2, Finding::Proven(9_600))]);
