@@ -17,11 +17,10 @@ fn drive(from: u64, to: u64) -> Vec<Recorded> {
         if second == from && first_half {
             out.push(Recorded::Private(input.at(), true));
         }
-        match &input {
-            Recorded::Bytes(at, _) if (from..to).contains(&second) => {
-                out.extend(first_half.then_some(Recorded::Tick(*at)))
-            }
-            _ => out.push(input),
+        if matches!(input, Recorded::Bytes(..)) && (from..to).contains(&second) {
+            out.extend(first_half.then_some(Recorded::Tick(input.at())));
+        } else {
+            out.push(input.clone());
         }
         if second + 1 == to && !first_half {
             out.push(Recorded::Private(Mono(to * 1_000 - 10), false));
@@ -40,11 +39,12 @@ struct Made {
 impl Made {
     fn take(&mut self, engine: &mut Engine, input: &Recorded) {
         for effect in engine.handle(&Input::Recorded(input)) {
-            match effect {
-                Effect::Save(events) => self.events.extend(events),
-                Effect::Covered(interval) => self.ledger.push(interval),
-                Effect::Fixed(fix) => self.fixes.push(fix.arrived.0 / 1_000),
-                _ => {}
+            if let Effect::Save(events) = effect {
+                self.events.extend(events);
+            } else if let Effect::Covered(interval) = effect {
+                self.ledger.push(interval);
+            } else if let Effect::Fixed(fix) = effect {
+                self.fixes.push(fix.arrived.0 / 1_000);
             }
         }
     }
@@ -130,12 +130,10 @@ fn a_start_ends_it_in_the_engine_and_the_switch_begins_it_again() {
 fn half_a_sentence_before_and_half_a_one_after_make_none() {
     let mut engine = engine(State::default());
     let mut made = Made::default();
-    let half = |input: &Recorded, which: usize| match input {
-        Recorded::Bytes(at, bytes) => {
-            let (head, tail) = bytes.split_at(bytes.len() / 2);
-            Recorded::Bytes(*at, [head, tail][which].to_vec())
-        }
-        other => other.clone(),
+    let half = |input: &Recorded, which: usize| {
+        let Recorded::Bytes(at, bytes) = input else { panic!("{input:?}") };
+        let (head, tail) = bytes.split_at(bytes.len() / 2);
+        Recorded::Bytes(*at, [head, tail][which].to_vec())
     };
     let heard: Vec<_> = inputs().into_iter().take(3).collect();
     let private = |at, on| Recorded::Private(Mono(at), on);
