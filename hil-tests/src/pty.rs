@@ -11,8 +11,12 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{
-    ControlModes, InputModes, LocalModes, OptionalActions, QueueSelector, ioctl_tiocnxcl, tcflush, tcgetattr, tcsetattr,
+    Action, ControlModes, InputModes, LocalModes, OptionalActions, QueueSelector, ioctl_tiocnxcl, tcflow, tcflush,
+    tcgetattr, tcsetattr,
 };
+
+/// Of what the agent wrote so much is kept; a thousand times what a receiver is asked for at once.
+const HEARD_MAX: usize = 65_536;
 
 /// A serial port that may have a receiver on it.
 #[derive(Debug)]
@@ -22,7 +26,9 @@ pub struct Port {
     /// The terminal of the last cable, whose number must not come back at once.
     last: Option<PathBuf>,
     dropped_bytes: u64,
-    /// What the agent wrote to the receiver.
+    /// What the agent wrote to the receiver since it was last asked for, at most [`HEARD_MAX`] bytes.
+    heard: Vec<u8>,
+    /// How much it wrote altogether.
     heard_bytes: u64,
     /// The speed at which the receiver talks; none: at any.
     speed: Option<u32>,
@@ -52,7 +58,15 @@ impl Port {
     /// A port under `name`, with nothing plugged in: the name does not exist yet.
     #[must_use]
     pub fn unplugged(name: &Path) -> Self {
-        Self { name: name.to_owned(), plugged: None, last: None, dropped_bytes: 0, heard_bytes: 0, speed: None }
+        Self {
+            name: name.to_owned(),
+            plugged: None,
+            last: None,
+            dropped_bytes: 0,
+            heard: Vec::new(),
+            heard_bytes: 0,
+            speed: None,
+        }
     }
 
     /// Plugs a receiver in: a new terminal, and the name pointing to it.
@@ -99,8 +113,33 @@ impl Port {
 
     /// Bytes that the agent wrote to the receiver.
     pub fn heard_bytes(&mut self) -> u64 {
-        self.heard_bytes += self.plugged.as_ref().map_or(0, Pair::drain_echo);
+        self.listen();
         self.heard_bytes
+    }
+
+    /// What the agent wrote to the receiver since this was last asked.
+    pub fn take_heard(&mut self) -> Vec<u8> {
+        self.listen();
+        std::mem::take(&mut self.heard)
+    }
+
+    fn listen(&mut self) {
+        let Some(pair) = &self.plugged else { return };
+        let mut bytes = [0_u8; 256];
+        while let Ok(count @ 1..) = rustix::io::read(&pair.master, &mut bytes) {
+            self.heard_bytes += u64::try_from(count).unwrap_or(0);
+            let room = HEARD_MAX - self.heard.len();
+            self.heard.extend_from_slice(bytes.get(..count.min(room)).unwrap_or_default());
+        }
+    }
+
+    /// From now on the line takes nothing of what the agent writes, as with an adapter that hangs.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub fn block_writes(&self) -> io::Result<()> {
+        let pair = self.plugged.as_ref().ok_or(io::ErrorKind::NotFound)?;
+        Ok(tcflow(&pair.slave, Action::OOff)?)
     }
 
     /// How the agent has set the port, as the kernel tells.
@@ -141,8 +180,9 @@ impl Port {
     }
 
     fn put(&mut self, mut bytes: &[u8]) {
+        // Read away, so that what the agent writes never fills the line.
+        self.listen();
         let Some(pair) = &self.plugged else { return };
-        self.heard_bytes += pair.drain_echo();
         while !bytes.is_empty() {
             match rustix::io::write(&pair.master, bytes) {
                 Ok(written) if written > 0 => bytes = bytes.get(written..).unwrap_or_default(),
@@ -186,15 +226,6 @@ impl Pair {
         let flags = rustix::fs::fcntl_getfl(&master)?;
         rustix::fs::fcntl_setfl(&master, flags | OFlags::NONBLOCK)?;
         Ok(Self { master, slave, device })
-    }
-
-    /// Reads away what the other side wrote, so that its writes never fill the line; how much it was.
-    fn drain_echo(&self) -> u64 {
-        let (mut bytes, mut read) = ([0_u8; 256], 0);
-        while let Ok(count @ 1..) = rustix::io::read(&self.master, &mut bytes) {
-            read += u64::try_from(count).unwrap_or(0);
-        }
-        read
     }
 }
 

@@ -89,6 +89,7 @@ fn describe(health: &Value) -> String {
     if health.pointer("/line_speed").is_some_and(Value::is_number) {
         lines.push(format!("     speed  {} bit/s, found by listening", word("/line_speed")));
     }
+    lines.extend(health.pointer("/receiver_setup").map(setup));
     lines.push(format!("  coverage  {} since {}", word("/coverage/cause"), word("/coverage/since")));
     if let Some(seconds) = health.pointer("/coverage/seconds").and_then(Value::as_object) {
         let told: Vec<String> = seconds.iter().map(|(cause, seconds)| format!("{cause} {seconds} s")).collect();
@@ -134,6 +135,18 @@ fn describe(health: &Value) -> String {
         lines.push(format!("  not used  {}", if told.is_empty() { "nothing".to_owned() } else { told.join(", ") }));
     }
     lines.join("\n")
+}
+
+/// What configuring the receiver came to.
+fn setup(setup: &Value) -> String {
+    if setup.get("u_blox").and_then(Value::as_bool) != Some(true) {
+        return "    set up  as it is: it does not answer as a u-blox receiver does".to_owned();
+    }
+    let wishes = setup.get("wishes").and_then(Value::as_object);
+    let told: Vec<String> =
+        wishes.into_iter().flatten().map(|(wish, answer)| format!("{wish} {}", plain(answer))).collect();
+    let protocol = setup.get("protocol").map_or_else(|| "unknown".to_owned(), plain);
+    format!("    set up  u-blox, protocol {protocol}: {}", told.join(", "))
 }
 
 fn plain(value: &Value) -> String {

@@ -14,11 +14,11 @@ const GPSD_PORT: u16 = 2_947;
 pub(super) fn gnss(table: &mut Table<'_>) -> (Option<Source>, FloorChoice) {
     let source = table.choice("source", "serial", &["serial", "gpsd", "recording"]);
     // Taken in every case: a fault in a key that is not needed now is one tomorrow.
-    let baud = baud(table);
+    let (baud, configure) = (baud(table), table.boolean("configure", true));
     let source = match source.as_deref() {
         Some("serial") => {
             let device = table.path("device", Some("/dev/gnss"));
-            device.zip(baud).map(|(device, baud)| Source::Serial { device, baud })
+            device.zip(baud).map(|(device, baud)| Source::Serial { device, baud, configure })
         }
         Some("gpsd") => gpsd(table),
         Some(_) => {
@@ -105,13 +105,23 @@ mod tests {
 
     #[test]
     fn the_speed_is_found_by_itself_unless_one_is_named() {
-        let serial = |baud| Ok(Source::Serial { device: "/dev/gnss".into(), baud });
+        let serial = |baud| Ok(Source::Serial { device: "/dev/gnss".into(), baud, configure: true });
         assert_eq!(source(""), serial(None));
         assert_eq!(source("baud = \"auto\"\n"), serial(None));
         assert_eq!(source("baud = 38400\n"), serial(Some(38_400)));
         for wrong in ["baud = \"fast\"", "baud = 300", "baud = 9601", "baud = -1", "baud = 1.5", "baud = true"] {
             assert!(source(wrong).is_err_and(|what| what.contains("baud")), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_receiver_is_configured_unless_its_owner_says_no() {
+        let configured = |gnss| source(gnss).map(|source| matches!(source, Source::Serial { configure: true, .. }));
+        assert_eq!(configured(""), Ok(true));
+        assert_eq!(configured("configure = true\n"), Ok(true));
+        assert_eq!(configured("configure = false\n"), Ok(false));
+        assert!(source("configure = \"ublox\"\n").is_err_and(|what| what.contains("configure")));
+        assert!(source("source = \"gpsd\"\nconfigure = false\n").is_ok(), "there it changes nothing");
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub enum Source {
         device: PathBuf,
         /// Line speed to begin with, bit/s; `None` for "auto".
         baud: Option<u32>,
+        /// A u-blox receiver is configured; otherwise nothing is ever sent.
+        configure: bool,
     },
     /// A running gpsd.
     Gpsd {
@@ -121,6 +123,8 @@ pub struct Config {
     pub mqtt: Option<Mqtt>,
     /// `[dispatch]`
     pub dispatch: Dispatch,
+    /// `[privacy] switch`: time is private while this file is there.
+    pub privacy_switch: Option<PathBuf>,
     /// `[log] level`
     pub log_level: tracing::Level,
     /// `simulation`
@@ -163,6 +167,7 @@ fn sections(top: &mut Table<'_>) -> Option<Config> {
     let (state_dir, journal_quota, recording_quota) = top.section("state", state);
     let mqtt = top.section("mqtt", link::mqtt);
     let dispatch = top.section("dispatch", link::dispatch);
+    let privacy_switch = top.section("privacy", privacy);
     let log_level = top.section("log", log);
     Some(Config {
         truck: truck?,
@@ -174,6 +179,7 @@ fn sections(top: &mut Table<'_>) -> Option<Config> {
         recording_quota,
         mqtt: mqtt?,
         dispatch: dispatch?,
+        privacy_switch: privacy_switch?,
         log_level,
         simulation,
     })
@@ -201,6 +207,21 @@ fn state(table: &mut Table<'_>) -> (Option<PathBuf>, u64, u64) {
     (dir, journal << 20, recording << 20)
 }
 
+/// `Some(None)`: no file can make time private.
+fn privacy(table: &mut Table<'_>) -> Option<Option<PathBuf>> {
+    let switch = PathBuf::from(table.text("switch", Some(""))?);
+    if switch.as_os_str().is_empty() {
+        return Some(None);
+    }
+    // Relative to the configuration it would lie on the disk that is read-only in a truck, and outlive the power by accident.
+    if !switch.is_absolute() {
+        let what = format!("`switch` = \"{}\" is not an absolute path", switch.display());
+        table.fault("switch", what, "name a file as \"/run/gatestamp/private\", or leave it out");
+        return None;
+    }
+    Some(Some(switch))
+}
+
 fn log(table: &mut Table<'_>) -> tracing::Level {
     let level = table.choice("level", "info", &["error", "warn", "info", "debug", "trace"]);
     level.and_then(|level| level.parse().ok()).unwrap_or(tracing::Level::INFO)
@@ -221,9 +242,20 @@ mod tests {
     fn a_truck_is_all_that_must_be_said() {
         let config = read("g.toml", GOOD).unwrap();
         assert_eq!(config.truck.device(), "acme-t-7");
-        let serial = Source::Serial { device: "/dev/gnss".into(), baud: None };
+        let serial = Source::Serial { device: "/dev/gnss".into(), baud: None, configure: true };
         assert_eq!(config.source, serial);
         assert!(config.dispatch.acks && config.mqtt.is_none());
+    }
+
+    #[test]
+    fn nothing_makes_time_private_unless_a_file_is_named() {
+        let switch = |text: &str| read("g.toml", &format!("{GOOD}{text}")).map(|config| config.privacy_switch);
+        assert_eq!(switch(""), Ok(None));
+        assert_eq!(switch("[privacy]\nswitch = \"\"\n"), Ok(None));
+        assert_eq!(switch("[privacy]\nswitch = \"/run/p\"\n"), Ok(Some("/run/p".into())));
+        for wrong in ["switch = \"private\"", "switch = true", "hours = \"22-6\""] {
+            assert!(switch(&format!("[privacy]\n{wrong}\n")).is_err(), "{wrong}");
+        }
     }
 
     #[test]

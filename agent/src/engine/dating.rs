@@ -205,7 +205,8 @@ mod kind_name {
     use crate::event::Kind;
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-    const WAITING: [Kind; 4] = [Kind::DeviceStarted, Kind::DeviceStopped, Kind::DeviceHealth, Kind::DeviceLost];
+    const WAITING: [Kind; 5] =
+        [Kind::DeviceStarted, Kind::DeviceStopped, Kind::DeviceHealth, Kind::DeviceMode, Kind::DeviceLost];
 
     pub(super) fn serialize<S: Serializer>(kind: &Kind, s: S) -> Result<S::Ok, S::Error> {
         s.serialize_str(kind.name())

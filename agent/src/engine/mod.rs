@@ -210,8 +210,10 @@ impl Engine {
                 self.source(*source, effects);
                 (*at, false)
             }
+            Recorded::Private(at, on) => (*at, self.private(*at, *on, &mut events, effects)),
             Recorded::Stop(at) => {
                 self.finish(*at, &mut events, effects);
+                self.state.coverage.stop(&mut covered(effects));
                 self.state.stopped = true;
                 self.state.remember(Kind::DeviceStopped, *at, vec!["told_to_stop".to_owned()]);
                 (*at, true)
@@ -274,7 +276,23 @@ impl Engine {
         for outcome in outcomes {
             self.outcome(at, outcome, events, effects);
         }
-        self.state.coverage.stop(&mut covered(effects));
+    }
+
+    /// Whether it is news.
+    fn private(&mut self, at: Mono, on: bool, events: &mut Vec<Event>, effects: &mut Effects) -> bool {
+        if self.state.private == on {
+            return false;
+        }
+        if on {
+            // What was heard before is not private.
+            self.finish(at, events, effects);
+        }
+        self.state.private = on;
+        self.state.reception.reopened();
+        self.state.coverage.private(on, &mut covered(effects));
+        let word = if on { "private" } else { "on_duty" };
+        self.state.remember(Kind::DeviceMode, at, vec![word.to_owned()]);
+        true
     }
 
     fn outcome(&mut self, at: Mono, outcome: Outcome, events: &mut Vec<Event>, effects: &mut Effects) {

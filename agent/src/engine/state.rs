@@ -69,6 +69,8 @@ pub struct State {
     /// Inputs that could not be recorded.
     pub(super) missed: Gathered,
     pub(super) steps: Steps,
+    /// Time is private: the receiver's bytes do not come in.
+    pub(super) private: bool,
     /// The line speed at which the receiver was understood last, bit/s.
     pub(super) line_speed: Option<u32>,
     pub(super) reception: Reception,
@@ -100,6 +102,12 @@ impl State {
     #[must_use]
     pub fn line_speed(&self) -> Option<u32> {
         self.line_speed
+    }
+
+    /// Time is private: what the receiver says is neither kept nor looked at.
+    #[must_use]
+    pub fn is_private(&self) -> bool {
+        self.private
     }
 
     /// Open visits.
@@ -144,6 +152,10 @@ impl State {
         };
         self.missed.restart();
         self.steps.restart();
+        if std::mem::take(&mut self.private) {
+            // Monotonic time of another boot of the device says nothing in this one; the switch begins it again.
+            self.coverage.private(false, each);
+        }
         self.reception.restart(boot.date_floor);
         self.coverage.boot(at, same_boot, each);
         self.tracker.power_cut();

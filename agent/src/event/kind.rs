@@ -23,6 +23,8 @@ pub enum Kind {
     DeviceStopped,
     /// Something about the device that dispatch should know.
     DeviceHealth,
+    /// Private time began or ended.
+    DeviceMode,
     /// Events that dispatch will never get.
     DeviceLost,
 }
@@ -38,7 +40,8 @@ impl Kind {
             | Self::GnssRestored
             | Self::DeviceStarted
             | Self::DeviceStopped
-            | Self::DeviceHealth => false,
+            | Self::DeviceHealth
+            | Self::DeviceMode => false,
         }
     }
 
@@ -56,6 +59,7 @@ impl Kind {
             Self::DeviceStarted => "com.gatestamp.device.started",
             Self::DeviceStopped => "com.gatestamp.device.stopped",
             Self::DeviceHealth => "com.gatestamp.device.health",
+            Self::DeviceMode => "com.gatestamp.device.mode",
             Self::DeviceLost => "com.gatestamp.device.lost",
         }
     }

@@ -74,8 +74,8 @@ impl Framer {
                 }
             }
             rest = after;
-            if !self.ubx.idle() || Hunter::starts(byte) {
-                self.ubx.take(byte, |found| each(found.map(Frame::Ubx)));
+            if !self.ubx.idle() || ubx::starts(byte) {
+                self.ubx.take(byte, ubx::kind, |found| each(found.map(Frame::Ubx)));
             }
             match self.take(byte) {
                 None => {}
@@ -92,7 +92,7 @@ impl Framer {
     fn run(&mut self, bytes: &[u8]) -> usize {
         match self.state {
             State::Ground => {
-                bytes.iter().position(|&b| matches!(b, b'$' | b'!') || Hunter::starts(b)).unwrap_or(bytes.len())
+                bytes.iter().position(|&b| matches!(b, b'$' | b'!') || ubx::starts(b)).unwrap_or(bytes.len())
             }
             State::Body => {
                 let room = SENTENCE_MAX - self.held.len();

@@ -2,7 +2,7 @@
 //!
 //! A receiver that lost its backup battery is back at the speed of its factory. Then bytes come, but no sentence among them has a
 //! good checksum, and only then other speeds are tried, one after the other. A receiver that hears nothing but noise may
-//! change its own speed (iNavFlight/inav#9218), so nothing is ever sent to it. Silence says nothing about the speed.
+//! change its own speed (iNavFlight/inav#9218), so nothing is ever sent to find out. Silence says nothing about the speed.
 
 use super::Rejected;
 use super::framer::Framer;
@@ -111,6 +111,12 @@ impl Hunt {
     #[must_use]
     pub fn is_scanning(&self) -> bool {
         matches!(self.phase, Phase::Trying { .. })
+    }
+
+    /// The speed is proven, and what was heard at this time had something good in it: whoever is there understands this speed now.
+    #[must_use]
+    pub fn is_sound(&self, at: Mono) -> bool {
+        self.proven && self.last_good == Some(at)
     }
 
     /// What comes now is left over from another speed: throw it away.
@@ -230,6 +236,19 @@ mod tests {
         assert_eq!(switched, expected);
         assert_eq!(told[0].0, 5);
         assert!(told[2].0 < 20 && !hunt.is_scanning(), "{told:?}");
+    }
+
+    #[test]
+    fn only_what_is_good_at_a_proven_speed_is_sound() {
+        let mut hunt = Hunt::new(9_600, None);
+        let mut sound = |at, bytes: &[u8]| {
+            let _ = hunt.heard(Mono(at), bytes);
+            hunt.is_sound(Mono(at))
+        };
+        assert_eq!([sound(0, GOOD), sound(1_000, GOOD)], [false, false], "not proven yet");
+        assert_eq!([sound(2_000, GOOD), sound(2_500, GARBLED), sound(3_000, GOOD)], [true, false, true]);
+        let _ = listen(&mut hunt, 38_400, 4..20);
+        assert!(hunt.speed() == 38_400 && !hunt.is_sound(Mono(20_000)));
     }
 
     #[test]

@@ -33,6 +33,7 @@ use std::collections::BTreeMap;
 
 pub use date::DateFloor;
 pub use source::SourceState;
+pub use ubx::configure;
 
 /// One accepted epoch: the fix and what `replay --output fixes` shows beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -6,6 +6,7 @@ use super::keeper::Trouble;
 use crate::engine::Engine;
 use crate::event::ClockBlock;
 use crate::gnss::Counts;
+use crate::gnss::configure::Setup;
 use crate::gnss::coverage::{Cause, Summary};
 use crate::time::{Mono, Utc, rfc3339};
 use crate::version::VERSION;
@@ -139,6 +140,9 @@ pub struct Health<'a> {
     pub receiver: &'a Part,
     /// The line speed at which the receiver was understood last, bit/s.
     pub line_speed: Option<u32>,
+    /// What configuring the receiver came to, where it was tried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub receiver_setup: Option<&'a Setup>,
     /// The gap ledger in numbers.
     pub coverage: CoverageNumbers,
     /// The broker.
@@ -168,6 +172,8 @@ pub struct Health<'a> {
 pub struct Parts {
     /// The receiver and the way to it.
     pub receiver: Part,
+    /// What configuring it came to.
+    pub setup: Option<Setup>,
     /// The broker.
     pub link: Part,
     journal: Part,
@@ -182,7 +188,7 @@ impl Parts {
         let starting = Part::new("starting", now);
         let ok = Part::new("ok", now);
         let facilities = Part::new("current", now);
-        Self { receiver: starting.clone(), link: starting, journal: ok.clone(), recording: ok, facilities }
+        Self { receiver: starting.clone(), setup: None, link: starting, journal: ok.clone(), recording: ok, facilities }
     }
 
     /// Takes over how the receiver is. Whether it changed, but for words that only count on.
@@ -240,6 +246,7 @@ impl Parts {
             clock: engine.clock(at),
             receiver: &self.receiver,
             line_speed: engine.state().line_speed(),
+            receiver_setup: self.setup.as_ref(),
             coverage: CoverageNumbers::of(&engine.coverage().summary()),
             link: &self.link,
             journal: &self.journal,

@@ -2,6 +2,7 @@
 
 mod failure;
 mod losses;
+mod privacy;
 
 use super::atlas::{InUse, take_over};
 use super::blackbox::Blackbox;
@@ -28,6 +29,7 @@ use crate::time::Mono;
 use crate::version::{VERSION, released};
 pub use failure::RunError;
 use geofence::{Fences, Span};
+use privacy::Switch;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
@@ -147,6 +149,9 @@ struct Daemon {
     news: bool,
     last_input: Mono,
     reserve: Reserve,
+    switch: Switch,
+    /// When time began or ceased to be private.
+    private_until: Mono,
     /// There are losses since then that no event names yet.
     unnamed_since: Option<Mono>,
     to_link: Option<Sender<Outgoing>>,
@@ -200,6 +205,8 @@ impl Daemon {
             news: false,
             last_input: now,
             reserve: Reserve::new(&config.state_dir),
+            switch: Switch::new(config.privacy_switch.clone()),
+            private_until: Mono(0),
             unnamed_since: None,
             to_link: None,
             time: watch::Sender::new(TimeBase::new(now, released(), engine.newest_fix())),
@@ -221,6 +228,7 @@ impl Daemon {
             why,
         };
         daemon.recorded(Recorded::Boot(now, boot));
+        daemon.follow_switch(now, false);
         Ok(daemon)
     }
 
@@ -290,6 +298,7 @@ impl Daemon {
                     tracing::warn!(others = shared_with.join(", "), "other programs read the receiver's port too");
                 }
                 self.view = View { speed, shared_with, tried: true, ..View::default() };
+                self.parts.setup = None;
                 self.recorded(Recorded::Source(at, SourceState::Open));
             }
             SourceEvent::Gone(at, trouble) => {
@@ -305,7 +314,9 @@ impl Daemon {
             }
             SourceEvent::Bytes(at, bytes) => {
                 self.view.trouble = None;
-                self.recorded(Recorded::Bytes(at, bytes));
+                if !self.withholds(at) {
+                    self.recorded(Recorded::Bytes(at, bytes));
+                }
             }
             SourceEvent::Dropped(at, reads) => {
                 if self.warned_of_drops.is_none_or(|then| at - then >= WARN_EVERY) {
@@ -324,6 +335,10 @@ impl Daemon {
             SourceEvent::Speed(_, Finding::Switch(speed)) => {
                 tracing::debug!(speed, "no sentence can be read; listening at another speed");
                 (self.view.speed, self.view.scanning) = (Some(speed), true);
+            }
+            SourceEvent::Configured(setup) => {
+                tracing::info!(%setup, "the receiver was configured");
+                (self.parts.setup, self.news) = (Some(setup), true);
             }
             SourceEvent::Commands(count) => {
                 if self.view.commands == 0 {
@@ -478,6 +493,7 @@ impl Daemon {
     /// bytes of before now may wait: then it was not silent.
     fn tend(&mut self, silent: bool) {
         let at = self.clock.now();
+        self.follow_switch(at, !silent);
         if silent && at - self.last_input >= TICK {
             self.recorded(Recorded::Tick(at));
         }

@@ -15,6 +15,7 @@ pub(super) const MISSED: u8 = 6;
 pub(super) const SOURCE: u8 = 7;
 pub(super) const LOST: u8 = 8;
 pub(super) const FLOOR: u8 = 9;
+pub(super) const PRIVATE: u8 = 10;
 
 /// What stands at the head of a segment: enough to derive its events without the segments before it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,6 +51,8 @@ pub enum Recorded {
     Lost(Mono, Loss),
     /// Sequences up to here were given before, by a journal that is no more, or by the gateway that was here before.
     Floor(Mono, u64),
+    /// Private time began or ended: nothing that the receiver said within it is here.
+    Private(Mono, bool),
 }
 
 impl Recorded {
@@ -64,7 +67,8 @@ impl Recorded {
             | Self::Missed(at, _)
             | Self::Source(at, _)
             | Self::Lost(at, _)
-            | Self::Floor(at, _) => *at,
+            | Self::Floor(at, _)
+            | Self::Private(at, _) => *at,
         }
     }
 }
@@ -90,6 +94,7 @@ pub fn encode(input: &Recorded, out: &mut Vec<u8>) {
             append(LOST, *at, &json, out);
         }
         Recorded::Floor(at, sequence) => append(FLOOR, *at, &sequence.to_le_bytes(), out),
+        Recorded::Private(at, on) => append(PRIVATE, *at, &[u8::from(*on)], out),
     }
 }
 
@@ -117,6 +122,11 @@ pub(super) fn decode(kind: u8, at: Mono, payload: &[u8]) -> Option<Recorded> {
         MISSED => payload.try_into().ok().map(|bytes| Recorded::Missed(at, u64::from_le_bytes(bytes))),
         LOST => serde_json::from_slice(payload).ok().map(|loss| Recorded::Lost(at, loss)),
         FLOOR => payload.try_into().ok().map(|bytes| Recorded::Floor(at, u64::from_le_bytes(bytes))),
+        PRIVATE => match payload {
+            [0] => Some(Recorded::Private(at, false)),
+            [1] => Some(Recorded::Private(at, true)),
+            _ => None,
+        },
         SOURCE => serde_json::from_slice(payload).ok().map(|state| Recorded::Source(at, state)),
         _ => None,
     }

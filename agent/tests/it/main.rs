@@ -10,6 +10,7 @@ mod journal;
 mod lint;
 mod losses;
 mod power_cut;
+mod privacy;
 mod replay;
 mod start;
 mod stop;

@@ -5,6 +5,7 @@
 //! deviation that the noise really has.
 
 mod sentence;
+pub mod ublox;
 
 use sentence::{Observation, Solution};
 

@@ -1,5 +1,5 @@
 //! Where the receiver's bytes come from: a serial port, a gpsd, or a recording. One loop opens any of them, listens, and
-//! opens it again when it is gone, for ever, with a bounded back-off. Nothing is ever sent to a receiver.
+//! opens it again when it is gone, for ever, with a bounded back-off. Only a receiver at a serial port is ever sent anything.
 //!
 //! The loop has a thread of its own: when bytes arrived is what all stamps come from, and the daemon's thread may stand still for as
 //! long as a worn SD card takes for a commit.
@@ -15,6 +15,7 @@ mod trouble;
 
 use super::clock::Clock;
 use crate::config;
+use crate::gnss::configure::Setup;
 use crate::gnss::hunt::Finding;
 use crate::time::Mono;
 use feed::{Feed, Stopping};
@@ -58,6 +59,8 @@ pub(super) enum SourceEvent {
     Dropped(Mono, u64),
     /// What was found out about the speed.
     Speed(Mono, Finding),
+    /// What configuring the receiver came to.
+    Configured(Setup),
     /// So many AT commands of another program were heard.
     Commands(u64),
     /// Not there, or gone, or silent for a known reason.
@@ -83,7 +86,9 @@ impl Source {
     /// The source that the configuration names. `proven` is the line speed that was found last.
     pub(super) fn new(configured: config::Source, proven: Option<u32>) -> Self {
         match configured {
-            config::Source::Serial { device, baud } => Self::Serial(Serial::new(device, baud, proven)),
+            config::Source::Serial { device, baud, configure } => {
+                Self::Serial(Serial::new(device, baud, configure, proven))
+            }
             config::Source::Gpsd { host, port } => Self::Gpsd { host, port },
             config::Source::Recording(file) => Self::Recording(file.unwrap_or_default()),
         }
@@ -215,6 +220,7 @@ async fn next(open: &mut Open, clock: Clock, buffer: &mut [u8]) -> Result<Vec<So
             }
             told.extend(heard.commands.map(SourceEvent::Commands));
             told.extend(heard.finding.map(|finding| SourceEvent::Speed(at, finding)));
+            told.extend(heard.setup.map(SourceEvent::Configured));
         }
         Open::Gpsd(gpsd) => {
             let read = tokio::select! { read = gpsd.read(buffer) => Some(read?), () = clock.sleep(QUIET) => None };

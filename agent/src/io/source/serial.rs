@@ -1,7 +1,9 @@
-//! The serial port: opened for itself alone, listened to, and its speed found. Nothing is ever written to it.
+//! The serial port: opened for itself alone, listened to, and its speed found. Written to it is only what `gnss::configure` asks of a
+//! receiver that is understood.
 
 use super::holders::holders;
 use super::trouble::{Kind, Trouble};
+use crate::gnss::configure::{Configurator, Setup};
 use crate::gnss::hunt::{Finding, Hunt};
 use crate::gnss::intruder::Intruder;
 use crate::time::Mono;
@@ -21,6 +23,8 @@ const USUAL: u32 = 9_600;
 pub(in crate::io) struct Serial {
     device: PathBuf,
     configured: Option<u32>,
+    /// A u-blox receiver is configured.
+    configure: bool,
     /// The speed that was proven last, in this run or in an earlier one.
     proven: Option<u32>,
 }
@@ -31,6 +35,7 @@ pub(super) struct Line {
     stream: SerialStream,
     hunt: Hunt,
     intruder: Intruder,
+    configurator: Option<Configurator>,
     /// Others who have it open too.
     pub(super) shared_with: Vec<String>,
 }
@@ -43,11 +48,13 @@ pub(super) struct Told {
     pub(super) commands: Option<u64>,
     /// What came is left over from another speed.
     pub(super) discard: bool,
+    /// What configuring the receiver came to.
+    pub(super) setup: Option<Setup>,
 }
 
 impl Serial {
-    pub(super) fn new(device: PathBuf, configured: Option<u32>, proven: Option<u32>) -> Self {
-        Self { device, configured, proven }
+    pub(super) fn new(device: PathBuf, configured: Option<u32>, configure: bool, proven: Option<u32>) -> Self {
+        Self { device, configured, configure, proven }
     }
 
     /// The next opening begins with this speed.
@@ -75,7 +82,8 @@ impl Serial {
         // What waited in the buffer while nobody read is old: it must not pass for now.
         stream.clear(ClearBuffer::Input).map_err(|error| refused(&error.to_string()))?;
         let hunt = Hunt::new(speed, self.proven);
-        Ok(Line { stream, hunt, intruder: Intruder::default(), shared_with })
+        let configurator = self.configure.then(|| Configurator::new(is_usb(&self.device)));
+        Ok(Line { stream, hunt, intruder: Intruder::default(), configurator, shared_with })
     }
 }
 
@@ -109,7 +117,19 @@ impl Line {
         let commands = self.intruder.heard(bytes).then(|| self.intruder.commands());
         let finding = self.hunt.heard(at, bytes);
         self.found(finding)?;
-        Ok(Told { finding, commands, discard: false })
+        Ok(Told { finding, commands, discard: false, setup: self.configure(at, bytes) })
+    }
+
+    fn configure(&mut self, at: Mono, bytes: &[u8]) -> Option<Setup> {
+        let speed = self.hunt.is_sound(at).then(|| self.hunt.speed());
+        let told = self.configurator.as_mut()?.heard(at, bytes, speed);
+        if let Some(request) = told.request {
+            // Never waits: a port that takes nothing must not keep us from reading. What is not or only half sent gets no
+            // answer, and is asked again.
+            let sent = self.stream.try_write(&request);
+            tracing::debug!(?request, ?sent, "the receiver is asked");
+        }
+        told.setup
     }
 
     pub(super) fn tick(&mut self, at: Mono) -> Result<Told, Trouble> {
@@ -120,9 +140,18 @@ impl Line {
 
     fn found(&mut self, finding: Option<Finding>) -> Result<(), Trouble> {
         let Some(Finding::Switch(speed)) = finding else { return Ok(()) };
+        if let Some(configurator) = &mut self.configurator {
+            configurator.speed_changed();
+        }
         let set = self.stream.set_baud_rate(speed).and_then(|()| self.stream.clear(ClearBuffer::Input));
         set.map_err(|error| Trouble::new(Kind::Unplugged, format!("the speed cannot be set: {error}")))
     }
+}
+
+/// A receiver with a USB port of its own is a modem to the system (cdc_acm), whose line has no speed.
+fn is_usb(device: &Path) -> bool {
+    let real = device.canonicalize().unwrap_or_else(|_| device.to_owned());
+    real.file_name().is_some_and(|name| name.to_string_lossy().starts_with("ttyACM"))
 }
 
 /// The library tells all causes in one kind of error, so the system is asked once more.

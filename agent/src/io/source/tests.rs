@@ -26,7 +26,7 @@ fn terminal() -> (OwnedFd, PathBuf) {
 async fn a_commit_that_takes_a_second_does_not_shift_when_bytes_arrived() {
     let (receiver, device) = terminal();
     let clock = Clock::new(1);
-    let source = Source::new(config::Source::Serial { device, baud: Some(9_600) }, None);
+    let source = Source::new(config::Source::Serial { device, baud: Some(9_600), configure: false }, None);
     let mut events = start(source, clock).unwrap();
     assert!(matches!(events.recv().await, Some(SourceEvent::Opened { .. })));
     let receiver = std::thread::spawn(move || {

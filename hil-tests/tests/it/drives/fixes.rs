@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::agent::{fault_of, json_lines, replay, seconds_of_day, stdout_of, text};
-use super::nmea::{TimeOfDay, void_epochs};
+use super::nmea::{TimeOfDay, dead_reckoned, void_epochs};
 use super::shelf::{Drive, GOOGLE, KOLOMNA, MUNICH, SILVRETTA, Shelf, bytes_of};
 
 /// gpsd prints nine decimals of a degree and milliseconds.
@@ -97,4 +97,31 @@ fn no_fix_comes_from_a_void_epoch() {
     println!("{voids} void epochs with a time of day, none of them a fix");
     assert!(voids >= 20 + 839, "the recordings have lost their void epochs: {voids}");
     assert!(faults.is_empty(), "fixes out of void epochs:\n{}", faults.join("\n"));
+}
+
+/// No recording here has a receiver that says so with a position, so two minutes of real drives are made to say it.
+#[test]
+fn r13_every_dead_reckoned_epoch_of_a_drive_is_marked_and_no_other() {
+    let Some(shelf) = Shelf::open() else { return };
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    for drive in [GOOGLE, KOLOMNA] {
+        let recording = bytes_of(&shelf.drive(drive));
+        let modes = |name: &str, bytes: &[u8]| -> BTreeMap<TimeOfDay, String> {
+            let file = dir.path().join(name);
+            std::fs::write(&file, bytes).expect("written");
+            let run = replay(["--output".as_ref(), "fixes".as_ref(), file.as_os_str()]);
+            let fixes = json_lines(&stdout_of(run, &file.display()));
+            fixes.iter().map(|fix| (millis_of_day(text(fix, "/time")), text(fix, "/mode").to_owned())).collect()
+        };
+        let before = modes("as-it-is.nmea", &recording);
+        assert!(before.values().all(|mode| mode != "dr"), "{}", drive.folder);
+        let begin = *before.keys().nth(before.len() / 2).expect("fixes");
+        let stretch = begin..begin + 120_000;
+        let after = modes("dead-reckoned.nmea", &dead_reckoned(&recording, &stretch));
+        assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>(), "none more, none fewer");
+        let marked = after.iter().filter(|(_, mode)| *mode == "dr").map(|(time, _)| *time).collect::<Vec<_>>();
+        assert_eq!(marked, before.keys().copied().filter(|time| stretch.contains(time)).collect::<Vec<_>>());
+        println!("{}: {} dead-reckoned epochs, all marked", drive.folder, marked.len());
+        assert!(marked.len() > 60, "{}", marked.len());
+    }
 }

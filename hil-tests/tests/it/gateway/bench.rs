@@ -28,12 +28,21 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn new() -> Self {
+        Self::with(Setup::default())
+    }
+
+    /// The same with a receiver whose sentences do not say how good a position is.
+    pub(crate) fn without_gst() -> Self {
+        Self::with(Setup { gst: false, ..Setup::default() })
+    }
+
+    fn with(setup: Setup) -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let shift = Shift::errands(61, 1);
         let binary = gateway::binary().expect("the agent's binary");
         let installation = Installation::write(binary, dir.path(), &shift, 1, SCALE).expect("files can be written");
         installation.configure("baud = 115200", "baud = \"auto\"").expect("a speed");
-        let setup = Setup { cold_start_s: 0.0, ..Setup::default() };
+        let setup = Setup { cold_start_s: 0.0, ..setup };
         let epochs = receiver::listen(&shift, 1_795_000_000_000, setup).into_iter();
         let mut port = installation.port();
         port.plug().expect("a terminal");

@@ -12,6 +12,7 @@ use super::bench::{Bench, SCALE};
 #[test]
 fn r01_baud_is_found_by_listening_kept_and_reported() {
     let mut bench = Bench::new();
+    bench.installation.configure("baud = ", "configure = false\nbaud = ").expect("configured");
     bench.port.talk_at(115_200);
     bench.start();
     bench.talk_until(|bench| bench.state() == "wrong_speed");
@@ -31,6 +32,8 @@ fn r01_baud_is_found_by_listening_kept_and_reported() {
 #[test]
 fn r02_silence_is_no_speed_problem_and_nothing_is_ever_sent() {
     let mut bench = Bench::new();
+    // What is sent once the speed is proven is another matter: `configure.rs`.
+    bench.installation.configure("baud = ", "configure = false\nbaud = ").expect("configured");
     bench.start();
     bench.wait_until(|bench| bench.state() == "no_data");
     let speed = bench.port.settings().expect("a terminal").speed;

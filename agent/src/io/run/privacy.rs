@@ -1,0 +1,88 @@
+//! The switch that makes time private: a file that is there or not.
+
+use super::Daemon;
+use crate::recording::Recorded;
+use crate::time::Mono;
+use geofence::Span;
+use std::path::PathBuf;
+
+/// It is looked for this often; so much of private time may be recorded before it is seen.
+const LOOK_EVERY: Span = Span::seconds(1);
+
+/// The switch, and how it was seen last.
+#[derive(Debug)]
+pub(super) struct Switch {
+    file: Option<PathBuf>,
+    looked: Option<Mono>,
+    on: bool,
+    warned: bool,
+}
+
+impl Switch {
+    /// Nothing is private without a file.
+    pub(super) fn new(file: Option<PathBuf>) -> Self {
+        Self { file, looked: None, on: false, warned: false }
+    }
+
+    /// Whether time is private at `at`. Where the file cannot be asked for, it is as it was.
+    pub(super) fn is_on(&mut self, at: Mono) -> bool {
+        let Some(file) = &self.file else { return false };
+        if self.looked.is_some_and(|then| at - then < LOOK_EVERY) {
+            return self.on;
+        }
+        self.looked = Some(at);
+        match file.try_exists() {
+            Ok(on) => (self.on, self.warned) = (on, false),
+            Err(error) if !self.warned => {
+                self.warned = true;
+                tracing::warn!(%error, file = %file.display(), "the privacy switch cannot be looked for; time stays as it is");
+            }
+            Err(_) => {}
+        }
+        self.on
+    }
+}
+
+impl Daemon {
+    /// Follows the switch. `waiting`: what the receiver said before now has not been looked at yet, and is private where this moment is.
+    pub(super) fn follow_switch(&mut self, now: Mono, waiting: bool) {
+        let on = self.switch.is_on(now);
+        if on == self.engine.state().is_private() || waiting && !on {
+            return;
+        }
+        tracing::info!(on, "private time");
+        // Nothing may be recorded as if it came after what waits.
+        self.recorded(Recorded::Private(if waiting { self.last_input } else { now }, on));
+        self.private_until = now;
+        self.news = true;
+    }
+
+    /// Whether bytes that arrived at `at` are neither kept nor looked at.
+    pub(super) fn withholds(&self, at: Mono) -> bool {
+        self.engine.state().is_private() || at <= self.private_until && self.private_until > Mono(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_is_private_while_the_file_is_there_and_stays_as_it_is_where_that_cannot_be_seen() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("run");
+        std::fs::create_dir(&folder).unwrap();
+        let mut switch = Switch::new(Some(folder.join("private")));
+        assert!(!switch.is_on(Mono(0)));
+        std::fs::write(folder.join("private"), "").unwrap();
+        assert!(!switch.is_on(Mono(999)), "once a second");
+        assert!(switch.is_on(Mono(1_000)));
+        // A file in the place of its folder: neither there nor not.
+        std::fs::rename(&folder, dir.path().join("away")).unwrap();
+        std::fs::write(&folder, "").unwrap();
+        assert!(switch.is_on(Mono(2_000)) && switch.warned);
+        std::fs::remove_file(&folder).unwrap();
+        assert!(!switch.is_on(Mono(3_000)));
+        assert!(!Switch::new(None).is_on(Mono(0)));
+    }
+}
