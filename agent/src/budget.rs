@@ -291,7 +291,7 @@ mod tests {
 
     #[test]
     fn a_profile_used_as_meant_gives_nothing_up_all_month() {
-        for (profile, keep_alive_s, more_a_day) in [(Profile::Frugal, 180, 10_000), (Profile::Normal, 120, 600_000)] {
+        for (profile, keep_alive_s, more_a_day) in [(Profile::Frugal, 240, 10_000), (Profile::Normal, 120, 600_000)] {
             let mut budget = Budget::new(of_profile(profile), keep_alive_s);
             for day in 1..=30 {
                 budget.at(time(&format!("2026-11-{day:02}T23:00:00Z")));

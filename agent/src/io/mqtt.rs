@@ -236,3 +236,6 @@ fn jittered(wait: Span) -> Span {
     let share = (wall_clock().0.wrapping_mul(0x9E37_79B9) >> 7).rem_euclid(1_000);
     Span((wait.0 * share / 1_000).max(50))
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,7 +33,8 @@ use tokio_rustls::TlsConnector;
 pub const CONNECT_PATIENCE: Duration = Duration::from_secs(60);
 /// The other end closed in good order, and said nothing that the client understood.
 const CLOSED: &str = "the broker closed the connection without a word that the client understands: it stopped, or two trucks \
-                      with one identity put each other out";
+                      with one identity put each other out, or it does not let this truck publish its events: see its access \
+                      control list and its log";
 /// Contents of a segment on roads with PPPoE, tunnels and IPv6 between.
 const SEGMENT: usize = 1_360;
 /// Segments of a connection that carry nothing: SYN, SYN with ACK, ACK; FIN each way, and their ACKs.
