@@ -197,11 +197,12 @@ impl Budget {
     /// Judges anew at `now`. Whether something else is given up than before.
     pub fn at(&mut self, now: BestTime) -> bool {
         let month = Month::of(now.utc);
-        // What has certainly passed says nothing about a month that is beyond it.
-        if now.source.is_clock() || self.kept.month.is_none_or(|kept| kept < month) {
+        // What has certainly passed ends the months before it, and does not say which one this is.
+        if now.source.is_clock() || self.kept.month.is_some_and(|kept| kept < month) {
             self.turn_to(month, now.source);
         }
-        if std::mem::take(&mut self.unknown) {
+        if self.unknown && now.source.is_clock() {
+            self.unknown = false;
             let (elapsed, length) = month.elapsed(now.utc);
             self.spend(Class::Link, share(self.monthly, elapsed, length));
         }
@@ -246,7 +247,8 @@ impl Budget {
     }
 
     fn judge(&self, now: UnixMillis) -> Option<GivenUp> {
-        let (elapsed, length) = self.kept.month?.elapsed(now);
+        // A month that is not known may be all to come.
+        let (elapsed, length) = self.kept.month.map_or((0, 31 * DAY_MS), |month| month.elapsed(now));
         let days = share(self.a_day, length - elapsed, DAY_MS);
         let left = self.monthly.saturating_sub(self.spent());
         let levels = [(GivenUp::Resends, days / 4), (GivenUp::Health, days / 2), (GivenUp::Positions, days)];
@@ -356,6 +358,16 @@ mod tests {
         assert_eq!(budget.spent(), 24_901_000);
         budget.at(time("2026-12-01T00:00:00Z"));
         assert_eq!(budget.spent(), 0);
+    }
+
+    #[test]
+    fn before_the_time_is_known_the_whole_month_may_be_to_come_and_what_was_spent_stays() {
+        let mut budget = normal();
+        budget.spend(Class::Visits, 24 * MEGABYTE);
+        assert!(budget.at(BestTime { source: TimeSource::Release, ..time("2026-11-20T00:00:00Z") }));
+        assert_eq!((budget.given_up(), budget.told().month), (Some(GivenUp::Resends), None));
+        budget.at(time("2026-12-31T00:00:00Z"));
+        assert_eq!((budget.spent(), budget.given_up()), (24 * MEGABYTE, None));
     }
 
     #[test]
