@@ -6,11 +6,15 @@ use crate::config::Mqtt;
 use crate::io::mqtt::wire::Traffic;
 use crate::io::spent::Ledger;
 use crate::time::Mono;
+use geofence::Span;
 use std::path::Path;
 
 /// What messages are for; the rest of the wire is the link's own.
 const MESSAGES: [Class; 6] =
     [Class::Visits, Class::Events, Class::Health, Class::Positions, Class::State, Class::Resends];
+
+/// So often it is judged while nothing is spent: a month is long, and dates cost more than counters.
+const JUDGE_EVERY: Span = Span::seconds(60);
 
 /// What of this run's traffic the budget knows.
 #[derive(Debug, Clone, Copy, Default)]
@@ -40,7 +44,7 @@ impl Counted {
 pub(super) fn open(mqtt: &Mqtt, state_dir: &Path) -> Budgeted {
     let mut budget = Budget::new(mqtt.monthly_bytes, mqtt.keep_alive_s);
     let ledger = Ledger::open(state_dir, &mut budget);
-    Budgeted { budget, ledger, counted: Counted::default() }
+    Budgeted { budget, ledger, counted: Counted::default(), judged: None }
 }
 
 /// The budget, its file, and what it knows of.
@@ -49,13 +53,19 @@ pub(super) struct Budgeted {
     pub(super) budget: Budget,
     ledger: Ledger,
     counted: Counted,
+    /// When it was judged last, and what was spent by then.
+    judged: Option<(Mono, u64)>,
 }
 
 impl Daemon {
     /// Counts, judges and keeps. What is given up now.
     pub(super) fn tend_budget(&mut self, at: Mono) -> Option<GivenUp> {
-        let Budgeted { budget, ledger, counted } = self.budget.as_mut()?;
+        let Budgeted { budget, ledger, counted, judged } = self.budget.as_mut()?;
         counted.take(&self.traffic, budget);
+        if judged.is_some_and(|(then, spent)| spent == budget.spent() && at - then < JUDGE_EVERY) {
+            return budget.given_up();
+        }
+        *judged = Some((at, budget.spent()));
         let now = self.time.borrow().at(at, self.clock.system_utc());
         if budget.at(now) {
             let (spent, given_up) = (budget.spent(), budget.given_up());
@@ -69,7 +79,7 @@ impl Daemon {
     /// The daemon stops: what it still sends is not counted.
     pub(super) fn close_budget(&mut self) {
         let at = self.clock.now();
-        if let Some(Budgeted { budget, ledger, counted }) = &mut self.budget {
+        if let Some(Budgeted { budget, ledger, counted, .. }) = &mut self.budget {
             counted.take(&self.traffic, budget);
             ledger.close(at, budget);
         }
