@@ -11,7 +11,9 @@
 //! with clocks, files, sockets and `await`, [`cli`] has one file per command.
 
 pub mod besttime;
+pub mod budget;
 pub mod fault;
+pub mod keepalive;
 pub mod ranges;
 pub mod time;
 pub mod version;

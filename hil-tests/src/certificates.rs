@@ -91,3 +91,39 @@ fn parameters(name: &str, (from, to): (i32, i32)) -> CertificateParams {
     (params.not_before, params.not_after) = (date_time_ymd(from, 1, 1), date_time_ymd(to, 1, 1));
     params
 }
+
+/// What the truck of the rig may do at a broker with access control, as dispatch sets it up.
+pub const ACL: &str = "user demo-truck-7\ntopic write gatestamp/v1/demo/truck-7/events\n\
+    topic write gatestamp/v1/demo/truck-7/position\ntopic write gatestamp/v1/demo/truck-7/state\n\
+    topic write gatestamp/v1/demo/truck-7/health\ntopic write gatestamp/v1/demo/truck-7/reply\n\
+    topic read gatestamp/v1/demo/truck-7/down/#\n";
+
+/// The certificates of broker and truck, and the file of the broker that says who may do what.
+pub struct Secrets {
+    /// Who vouches for both.
+    pub authority: Authority,
+    /// Its certificate.
+    pub ca: PathBuf,
+    /// The broker's.
+    pub server: Pair,
+    /// The truck's.
+    pub truck: Pair,
+    /// Who may do what.
+    pub acl: PathBuf,
+}
+
+impl Secrets {
+    /// Makes all of them in `dir`.
+    ///
+    /// # Errors
+    /// When one cannot be made or written.
+    pub fn write(dir: &Path, acl: &str) -> io::Result<Self> {
+        let authority = Authority::new("rig")?;
+        let ca = authority.write(&dir.join("ca.pem"))?;
+        let server = authority.server(&["localhost", "127.0.0.1"], dir)?;
+        let truck = authority.client("demo-truck-7", None, dir)?;
+        let file = dir.join("acl");
+        fs::write(&file, acl)?;
+        Ok(Self { authority, ca, server, truck, acl: file })
+    }
+}

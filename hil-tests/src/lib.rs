@@ -38,4 +38,5 @@ pub mod receiving;
 pub mod running;
 pub mod sentences;
 pub mod verdict;
+pub mod wire;
 pub mod world;

@@ -55,6 +55,8 @@ enum State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Air {
     state: State,
+    /// A connection that says nothing for so long is deserted.
+    forgets_after: Option<Duration>,
     /// Connections of an earlier one are deserted.
     generation: u64,
 }
@@ -102,7 +104,7 @@ impl Link {
             let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
             listener.set_nonblocking(true)?;
             let port = listener.local_addr()?.port();
-            let (air, seen) = watch::channel(Air { state: State::Up, generation: 0 });
+            let (air, seen) = watch::channel(Air { state: State::Up, forgets_after: None, generation: 0 });
             let carried = Arc::new(Carried::default());
             relays.push((listener, port, Far { broker_port, quality, carried: Arc::clone(&carried) }, seen));
             parts.push((port, air, carried));
@@ -141,6 +143,12 @@ impl Link {
     /// are let through.
     pub fn desert(&self) {
         self.air.send_modify(|air| air.generation += 1);
+    }
+
+    /// From here on the network forgets a connection that says nothing for so long, as address translators do: it stays open at both
+    /// ends, and leads nowhere. New connections only.
+    pub fn forget_idle(&self, after: Duration) {
+        self.air.send_modify(|air| air.forgets_after = Some(after));
     }
 
     /// Bytes taken from the truck and from the broker so far, the headers of TCP and IP not counted.
@@ -196,7 +204,7 @@ async fn join(mut truck: TcpStream, far: Far, mut air: watch::Receiver<Air>) {
     let Ok(mut broker) = TcpStream::connect((Ipv4Addr::LOCALHOST, far.broker_port)).await else { return };
     // Small packets each way: waiting to fill a segment would be measured as the agent's delay.
     let _ = (truck.set_nodelay(true), broker.set_nodelay(true));
-    let begun = air.borrow().generation;
+    let Air { generation: begun, forgets_after, .. } = *air.borrow();
     let deserted = {
         let (up, down) = (air.clone(), air.clone());
         let ((from_truck, to_truck), (from_broker, to_broker)) = (truck.split(), broker.split());
@@ -205,6 +213,7 @@ async fn join(mut truck: TcpStream, far: Far, mut air: watch::Receiver<Air>) {
             () = carry(from_truck, to_broker, far.quality, up, &far.carried.up) => false,
             () = carry(from_broker, to_truck, far.quality, down, &far.carried.down) => false,
             later = air.wait_for(|air| air.generation > begun) => later.is_ok(),
+            () = forget(&far.carried, forgets_after) => true,
         }
     };
     drop(broker);
@@ -212,6 +221,19 @@ async fn join(mut truck: TcpStream, far: Far, mut air: watch::Receiver<Air>) {
         // What it says is taken, as the buffers of a dead path would for a while, so that its closing is seen.
         let mut nowhere = [0; PIECE_BYTES];
         while let Ok(1..) = truck.read(&mut nowhere).await {}
+    }
+}
+
+/// Ends when nothing is carried for so long.
+async fn forget(carried: &Carried, after: Option<Duration>) {
+    let Some(after) = after else { return std::future::pending().await };
+    let sum = || carried.up.load(Ordering::Relaxed) + carried.down.load(Ordering::Relaxed);
+    let (mut seen, mut since) = (sum(), clock::now());
+    while clock::now().duration_since(since) < after {
+        tokio::time::sleep(after / 100).await;
+        if sum() != seen {
+            (seen, since) = (sum(), clock::now());
+        }
     }
 }
 

@@ -124,6 +124,7 @@ fn describe(health: &Value) -> String {
              remedy: see what writes to down/ack; only dispatch's receiver may"
         ));
     }
+    lines.extend(traffic(health));
     lines.push(format!(
         "      gnss  {} bytes, {} sentences, {} fixes",
         word("/gnss/bytes"),
@@ -147,6 +148,34 @@ fn setup(setup: &Value) -> String {
         wishes.into_iter().flatten().map(|(wish, answer)| format!("{wish} {}", plain(answer))).collect();
     let protocol = setup.get("protocol").map_or_else(|| "unknown".to_owned(), plain);
     format!("    set up  u-blox, protocol {protocol}: {}", told.join(", "))
+}
+
+/// The month's bytes, and what is not sent so that they last.
+fn traffic(health: &Value) -> Vec<String> {
+    let Some(traffic) = health.get("traffic") else { return Vec::new() };
+    let word = |key: &str| traffic.get(key).map_or_else(|| "-".to_owned(), plain);
+    let number = |key: &str| traffic.get(key).and_then(Value::as_f64).unwrap_or(0.0);
+    let (spent, budget) = (number("spent") / 1e6, number("budget") / 1e6);
+    let mut lines = vec![format!("   traffic  {spent:.2} MB of {budget:.0} MB in {}", word("month"))];
+    if let Some(classes) = traffic.get("by_class").and_then(Value::as_object) {
+        let told: Vec<String> = classes
+            .iter()
+            .map(|(class, bytes)| format!("{class} {:.2}", bytes.as_f64().unwrap_or(0.0) / 1e6))
+            .collect();
+        lines.push(format!("            {}", told.join(", ")));
+    }
+    let given_up = match word("given_up").as_str() {
+        "positions" => "positions",
+        "health" => "positions and health",
+        "resends" => "positions, health and what dispatch did not acknowledge",
+        _ => return lines,
+    };
+    lines.push(format!(
+        "            {given_up}: not sent since {}, so that events can be sent until the month ends\n            \
+         remedy: a larger plan and mqtt.monthly_mb, or wait for the next month",
+        word("since")
+    ));
+    lines
 }
 
 fn plain(value: &Value) -> String {

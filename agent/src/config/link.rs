@@ -1,9 +1,17 @@
 //! `[mqtt]` and `[dispatch]`: the broker, and whom to believe behind it.
 
 use super::table::Table;
+use crate::budget;
 use crate::downlink::keys::KEYS_MAX;
 use crate::downlink::{Keys, PublicKey};
 use std::path::PathBuf;
+
+/// Ping intervals to begin with. At 0.2 kB an exchange they take 2.2 MB and 4.4 MB of a month. What is published finds a
+/// dead link sooner: its PUBACK is waited for 30 s.
+const KEEP_ALIVE_FRUGAL_S: u16 = 240;
+const KEEP_ALIVE_NORMAL_S: u16 = 120;
+/// The longest that is tried unless the configuration names one: a dead link is found in twice this time.
+const KEEP_ALIVE_MAX_S: u16 = 300;
 
 /// How much may be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,10 +31,14 @@ pub struct Mqtt {
     pub port: u16,
     /// `None`: plain TCP.
     pub tls: Option<TlsFiles>,
-    /// Ping interval, seconds.
+    /// Ping interval to begin with, seconds.
     pub keep_alive_s: u16,
+    /// The longest that is tried, where the network lets it.
+    pub keep_alive_max_s: u16,
     /// How much may be sent.
     pub profile: Profile,
+    /// Bytes that a month may cost: both ways, with the headers of TCP and IP.
+    pub monthly_bytes: u64,
 }
 
 /// Where the certificates are, PEM each.
@@ -52,8 +64,9 @@ pub struct Dispatch {
 pub(super) fn mqtt(table: &mut Table<'_>) -> Option<Option<Mqtt>> {
     let url = table.text("url", Some(""));
     let files = ["ca", "cert", "key"].map(|key| table.text(key, Some("")));
-    let keep_alive = table.number("keep_alive_s", 120, 10, 3_600);
+    let keep_alive = table.optional_number("keep_alive_s", 10, 3_600);
     let profile = table.choice("profile", "normal", &["frugal", "normal"]);
+    let monthly_mb = table.optional_number("monthly_mb", 1, 100_000);
     let [ca, cert, key] = files.map(|file| file.filter(|file| !file.is_empty()).map(PathBuf::from));
     let url = url?;
     if url.is_empty() {
@@ -74,13 +87,21 @@ pub(super) fn mqtt(table: &mut Table<'_>) -> Option<Option<Mqtt>> {
         let what = format!("`{name}` is given, but `url` = \"{url}\" sends everything in the clear");
         table.fault(name, what, "write mqtts:// in the url, or remove ca, cert and key");
     }
+    let profile = if profile? == "frugal" { Profile::Frugal } else { Profile::Normal };
     let tls = if secured { Some(TlsFiles { ca: ca?, cert: cert?, key: key? }) } else { None };
+    let given = keep_alive?.map(|seconds| u16::try_from(seconds).unwrap_or(u16::MAX));
+    let keep_alive_s = given.unwrap_or(match profile {
+        Profile::Frugal => KEEP_ALIVE_FRUGAL_S,
+        Profile::Normal => KEEP_ALIVE_NORMAL_S,
+    });
     Some(Some(Mqtt {
         host,
         port,
         tls,
-        keep_alive_s: u16::try_from(keep_alive).unwrap_or(u16::MAX),
-        profile: if profile? == "frugal" { Profile::Frugal } else { Profile::Normal },
+        keep_alive_s,
+        keep_alive_max_s: given.unwrap_or(KEEP_ALIVE_MAX_S),
+        profile,
+        monthly_bytes: monthly_mb?.map_or(budget::of_profile(profile), |mb| mb * budget::MEGABYTE),
     }))
 }
 
@@ -148,6 +169,34 @@ mod tests {
         assert!(told.contains("5: [mqtt] `ca` is missing") && told.contains("`key` is missing"), "{told}");
         let told = refused("[mqtt]\nurl = \"mqtt://b\"\nca = \"c.pem\"\n");
         assert!(told.contains("6: [mqtt] `ca` is given, but"), "{told}");
+    }
+
+    #[test]
+    fn a_month_costs_what_the_profile_says_or_what_is_asked_for() {
+        let monthly = |text: &str| {
+            let text = format!("{GOOD}[mqtt]\nurl = \"mqtt://b\"\n{text}");
+            read("g.toml", &text).unwrap().mqtt.unwrap().monthly_bytes
+        };
+        assert_eq!(monthly(""), 25_000_000);
+        assert_eq!(monthly("profile = \"frugal\"\n"), 5_000_000);
+        assert_eq!(monthly("profile = \"frugal\"\nmonthly_mb = 100\n"), 100_000_000);
+        assert!(
+            refused("[mqtt]\nurl = \"mqtt://b\"\nmonthly_mb = 0\n")
+                .contains("6: [mqtt] `monthly_mb` = 0 is out of range")
+        );
+        assert!(
+            refused("[mqtt]\nurl = \"mqtt://b\"\nmonthly_mb = 1.5\n").contains("`monthly_mb` is not a whole number")
+        );
+    }
+
+    #[test]
+    fn the_keep_alive_is_the_profiles_unless_one_is_named_and_then_that_is_the_longest() {
+        let read = |text: &str| {
+            let text = format!("{GOOD}[mqtt]\nurl = \"mqtt://b\"\n{text}");
+            read("g.toml", &text).unwrap().mqtt.map(|mqtt| (mqtt.keep_alive_s, mqtt.keep_alive_max_s)).unwrap()
+        };
+        assert_eq!([read(""), read("profile = \"frugal\"\n")], [(120, 300), (240, 300)]);
+        assert_eq!(read("keep_alive_s = 60\n"), (60, 60));
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod notices;
 mod state;
 mod steps;
 
+use crate::budget::GivenUp;
 use crate::config::Truck;
 use crate::event::{
     ClockBlock, CoverageData, DeviceData, EngineBlock, Event, Evidence, FacilityBlock, Kind, Loss, LossCause, LossData,
@@ -27,6 +28,7 @@ use geofence::UnixMillis;
 use std::ops::RangeInclusive;
 
 pub use notices::Notices;
+use notices::Seen;
 pub use state::{Boot, State};
 
 /// What the engine is told.
@@ -144,6 +146,12 @@ impl Engine {
     /// Events that were not journaled after all must not be sent.
     pub fn outbox_mut(&mut self) -> &mut Outbox {
         &mut self.outbox
+    }
+
+    /// What is not sent, so that the month's bytes last.
+    pub fn spare(&mut self, given_up: Option<GivenUp>) {
+        self.notices.spare(given_up >= Some(GivenUp::Positions));
+        self.outbox.spare(given_up >= Some(GivenUp::Resends));
     }
 
     /// The facilities that decisions are made about.
@@ -336,7 +344,8 @@ impl Engine {
             events.push(event);
         }
         let present = self.state.visits.present().next().map(|(f, visit)| (f.id.as_str(), visit));
-        for notice in self.notices.fix(at, fix, changed, present, self.outbox.complete_thru()) {
+        let seen = Seen { changed, present, parked: self.state.tracker.motion().parked() };
+        for notice in self.notices.fix(at, fix, seen, self.outbox.complete_thru()) {
             effects.push(notice);
         }
     }

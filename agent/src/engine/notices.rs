@@ -10,6 +10,9 @@ use serde::Serialize;
 
 /// Dispatchers work in 30-second cycles.
 const CYCLE: Span = Span::seconds(30);
+/// What is retained for who comes later, beside each change of a visit: twice a position's size, and it tells a driving truck's position
+/// only once more.
+const STATE_CYCLE: Span = Span::seconds(600);
 
 #[derive(Serialize)]
 struct Position {
@@ -33,52 +36,69 @@ struct Status<'a> {
     complete_thru: u64,
 }
 
+/// What there is to tell beside the fix.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seen<'a> {
+    /// A visit changed at it.
+    pub(super) changed: bool,
+    /// The truck stands.
+    pub(super) parked: bool,
+    /// Facility and visit, where it is at one.
+    pub(super) present: Option<(&'a str, &'a str)>,
+}
+
 /// When what was published last.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Notices {
     profile: Profile,
-    last: Option<Mono>,
+    sparing: bool,
+    position_at: Option<Mono>,
+    state_at: Option<Mono>,
+    /// The last position was one of a truck that stands.
+    told_parked: bool,
 }
 
 impl Notices {
     /// Nothing published yet.
     #[must_use]
     pub fn new(profile: Profile) -> Self {
-        Self { profile, last: None }
+        Self { profile, sparing: false, position_at: None, state_at: None, told_parked: false }
     }
 
     /// A new connection: say it all again.
     pub(super) fn link_up(&mut self) {
-        self.last = None;
+        (self.position_at, self.state_at) = (None, None);
     }
 
-    /// What to publish at this fix. `changed`: a visit changed at it.
-    pub(super) fn fix(
-        &mut self,
-        at: Mono,
-        fix: &GnssFix,
-        changed: bool,
-        present: Option<(&str, &str)>,
-        complete_thru: u64,
-    ) -> Vec<Effect> {
-        let due = self.last.is_none_or(|last| at - last >= CYCLE);
-        let cycle = due && (self.profile == Profile::Normal || self.last.is_none());
-        if !(cycle || changed) {
-            return Vec::new();
+    /// Whether to publish on change only, whatever the profile.
+    pub(super) fn spare(&mut self, sparing: bool) {
+        self.sparing = sparing;
+    }
+
+    /// What to publish at this fix. A truck that stands is told about once, where it does.
+    pub(super) fn fix(&mut self, at: Mono, fix: &GnssFix, seen: Seen<'_>, complete_thru: u64) -> Vec<Effect> {
+        let cycles = self.profile == Profile::Normal && !self.sparing;
+        let is_news = !(seen.parked && self.told_parked);
+        let due = |last: Option<Mono>, cycle| last.is_none_or(|last| cycles && is_news && at - last >= cycle);
+        let mut notices = Vec::new();
+        if (due(self.position_at, CYCLE) || seen.changed) && cycles {
+            (self.position_at, self.told_parked) = (Some(at), seen.parked);
+            // Plain fields into memory: cannot fail.
+            notices.push(Effect::Position(serde_json::to_vec(&position(fix)).unwrap_or_default()));
         }
-        self.last = Some(at);
-        let state = Status {
-            at: Utc(fix.fix.time),
-            position: position(fix),
-            facility: present.map(|(facility, _)| facility),
-            visit: present.map(|(_, visit)| visit),
-            next_stop: None,
-            complete_thru,
-        };
-        // Plain fields into memory: cannot fail.
-        let state = Effect::State(serde_json::to_vec(&state).unwrap_or_default());
-        let position = Effect::Position(serde_json::to_vec(&position(fix)).unwrap_or_default());
-        if self.profile == Profile::Normal { vec![position, state] } else { vec![state] }
+        if due(self.state_at, STATE_CYCLE) || seen.changed {
+            self.state_at = Some(at);
+            let state = Status {
+                at: Utc(fix.fix.time),
+                position: position(fix),
+                facility: seen.present.map(|(facility, _)| facility),
+                visit: seen.present.map(|(_, visit)| visit),
+                next_stop: None,
+                complete_thru,
+            };
+            notices.push(Effect::State(serde_json::to_vec(&state).unwrap_or_default()));
+        }
+        notices
     }
 }
 
@@ -90,5 +110,68 @@ fn position(fix: &GnssFix) -> Position {
         sigma_m: centimetres(fix.fix.sigma_m),
         speed_mps: fix.fix.speed_mps.map(centimetres),
         track_deg: fix.fix.track_deg,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use geofence::{Fix, Mode, Position as Place, UnixMillis};
+
+    fn at(second: u64) -> (Mono, GnssFix) {
+        let arrived = Mono(second * 1_000);
+        let fix = Fix {
+            time: UnixMillis(1_795_000_000_000) + Span::seconds(second.try_into().unwrap()),
+            position: Place::from_degrees(52.4, 13.7).unwrap(),
+            mode: Mode::ThreeD,
+            sigma_m: 2.0,
+            speed_mps: Some(20.0),
+            track_deg: None,
+        };
+        let fix = GnssFix {
+            fix,
+            arrived,
+            sats: None,
+            hdop: None,
+            time_stepped: false,
+            date_repaired: false,
+            leap_second: false,
+            late: false,
+            held: 0,
+            since_regained: Span(0),
+            speed_sigma_mps: None,
+            utc_resolved: None,
+        };
+        (arrived, fix)
+    }
+
+    /// Positions and states of an hour: half of it driven, half parked.
+    fn in_an_hour(notices: &mut Notices) -> (usize, usize) {
+        let (mut positions, mut states) = (0, 0);
+        for second in 0..3_600 {
+            let (arrived, fix) = at(second);
+            let seen = Seen { changed: second == 1_800, parked: second >= 1_800, present: None };
+            for notice in notices.fix(arrived, &fix, seen, 7) {
+                positions += usize::from(matches!(notice, Effect::Position(_)));
+                states += usize::from(matches!(notice, Effect::State(_)));
+            }
+        }
+        (positions, states)
+    }
+
+    #[test]
+    fn a_truck_that_stands_is_told_about_once_and_one_that_drives_every_30_s() {
+        assert_eq!(in_an_hour(&mut Notices::new(Profile::Normal)), (61, 4));
+        assert_eq!(in_an_hour(&mut Notices::new(Profile::Frugal)), (0, 2));
+    }
+
+    #[test]
+    fn what_is_spared_is_the_cycle_and_never_the_change() {
+        let mut notices = Notices::new(Profile::Normal);
+        notices.spare(true);
+        assert_eq!(in_an_hour(&mut notices), (0, 2));
+        notices.spare(false);
+        notices.link_up();
+        assert_eq!(in_an_hour(&mut notices).0, 61);
     }
 }

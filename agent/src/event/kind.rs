@@ -29,6 +29,14 @@ pub enum Kind {
     DeviceLost,
 }
 
+/// Whether the event with these bytes is about a visit.
+#[must_use]
+pub fn is_about_a_visit(body: &[u8]) -> bool {
+    // The type stands before everything that a person wrote, and names of fleets and trucks have no quotes: `Envelope`.
+    const TYPE: &[u8] = b"\"type\":\"com.gatestamp.visit.";
+    body.windows(TYPE.len()).take(512).any(|window| window == TYPE)
+}
+
 impl Kind {
     /// Somebody at dispatch waits for it: it is sent before what is only of record.
     #[must_use]
@@ -62,5 +70,21 @@ impl Kind {
             Self::DeviceMode => "com.gatestamp.device.mode",
             Self::DeviceLost => "com.gatestamp.device.lost",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_visit_is_told_from_everything_else_by_its_type_alone() {
+        let body = |kind: Kind, rest: &str| {
+            format!(r#"{{"specversion":"1.0","id":"a-1","source":"/fleets/a","type":"{}"{rest}}}"#, kind.name())
+                .into_bytes()
+        };
+        assert!(is_about_a_visit(&body(Kind::VisitArrived, "")) && is_about_a_visit(&body(Kind::VisitRebased, "")));
+        assert!(!is_about_a_visit(&body(Kind::DeviceHealth, r#","subject":"com.gatestamp.visit.arrived""#)));
+        assert!(!is_about_a_visit(b"") && !is_about_a_visit(b"\"type\":\"com.gate"));
     }
 }

@@ -19,7 +19,7 @@ pub use data::{
     ClockBlock, ClockSource, Correction, CoverageData, DeviceData, EngineBlock, Evidence, FacilityBlock, LossData,
     Phase, Place, Point, Record, RecordTime, Status, VisitData,
 };
-pub use kind::Kind;
+pub use kind::{Kind, is_about_a_visit};
 pub use loss::{LOSS_RANGES_MAX, Loss, LossCause, SEQUENCE_END};
 
 /// A finished event.

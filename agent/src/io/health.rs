@@ -3,6 +3,7 @@
 use super::atlas::InUse;
 use super::diagnosis::Diagnosis;
 use super::keeper::Trouble;
+use crate::budget::Spending;
 use crate::engine::Engine;
 use crate::event::ClockBlock;
 use crate::gnss::Counts;
@@ -86,6 +87,8 @@ pub struct Uplinked {
     pub sent_bytes: u64,
     /// Bytes received from it, likewise.
     pub received_bytes: u64,
+    /// Connections that were made as far as TLS.
+    pub handshakes: u64,
 }
 
 /// Where the time went, since this device keeps its ledger.
@@ -163,6 +166,9 @@ pub struct Health<'a> {
     pub undated_starts: u64,
     /// How delivery goes.
     pub delivery: Delivery,
+    /// The month's bytes; nothing where no broker is configured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traffic: Option<Spending>,
     /// What was received and what was not used.
     pub gnss: &'a Counts,
 }
@@ -235,7 +241,15 @@ impl Parts {
 
     /// The message as JSON, at `at`.
     #[must_use]
-    pub fn message(&self, at: Mono, engine: &Engine, device: &str, trouble: &Trouble, link: Uplinked) -> Vec<u8> {
+    pub fn message(
+        &self,
+        at: Mono,
+        engine: &Engine,
+        device: &str,
+        trouble: &Trouble,
+        link: Uplinked,
+        traffic: Option<Spending>,
+    ) -> Vec<u8> {
         let outbox = engine.outbox();
         let health = Health {
             status: "online",
@@ -265,6 +279,7 @@ impl Parts {
                 unsendable: outbox.quarantined(),
                 link,
             },
+            traffic,
             gnss: engine.state().counts(),
         };
         // Maps here have enum keys that serialise as strings.

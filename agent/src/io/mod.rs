@@ -18,4 +18,5 @@ pub mod reserve;
 pub mod resume;
 pub mod run;
 mod source;
+pub mod spent;
 mod systemd;

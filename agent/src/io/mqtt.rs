@@ -7,8 +7,10 @@ pub mod wire;
 
 use super::clock::{Clock, wall_clock};
 use crate::besttime::{BestTime, TimeBase, TimeSource};
+use crate::budget::Class;
 use crate::config::{Mqtt, TlsFiles};
 use crate::engine::Link;
+use crate::keepalive::KeepAlive;
 use crate::time::rfc3339;
 use geofence::Span;
 use session::Session;
@@ -32,8 +34,8 @@ const TAKEN_OVER: Span = Span::seconds(120);
 /// What to publish.
 #[derive(Debug)]
 pub(super) enum Outgoing {
-    /// A journaled event, QoS 1.
-    Event(u64, Vec<u8>),
+    /// A journaled event, QoS 1, and what its bytes count for.
+    Event(u64, Vec<u8>, Class),
     /// Retained.
     State(Vec<u8>),
     /// Not kept.
@@ -42,6 +44,19 @@ pub(super) enum Outgoing {
     Health(Vec<u8>),
     /// The answer to a command, QoS 1.
     Reply(Vec<u8>),
+}
+
+impl Outgoing {
+    /// What its bytes count for.
+    const fn class(&self) -> Class {
+        match self {
+            Self::Event(_, _, class) => *class,
+            Self::State(_) => Class::State,
+            Self::Position(_) => Class::Positions,
+            Self::Health(_) => Class::Health,
+            Self::Reply(_) => Class::Events,
+        }
+    }
 }
 
 /// What the link does.
@@ -88,6 +103,7 @@ pub(super) async fn run(uplink: Uplink, mut from: Receiver<Outgoing>, to: Sender
     let Uplink { config, identity, clock, mut time, traffic } = uplink;
     let mut secrets = Secrets { files: config.tls.clone(), in_use: None };
     let mut wait = BACK_OFF;
+    let mut keep_alive = KeepAlive::new(config.keep_alive_s, config.keep_alive_max_s);
     loop {
         let base = *time.borrow_and_update();
         if config.tls.is_some()
@@ -107,11 +123,17 @@ pub(super) async fn run(uplink: Uplink, mut from: Receiver<Outgoing>, to: Sender
         let begun = clock.now();
         let best = base.at(begun, clock.system_utc());
         let (mut was_good, mut at_least) = (false, Span(0));
-        let gone = match connect(&config, &mut secrets, best, &traffic).await {
+        let gone = match connect(&config, &mut secrets, best, keep_alive.seconds(), &traffic).await {
             Err(why) => why,
             Ok((wire, note)) => {
-                let mut session = Session::open(wire, &config, &identity);
+                let mut session = Session::open(wire, config.port, keep_alive.seconds(), &identity, clock);
                 let Some(gone) = session.serve(note, &mut from, &to).await else { return };
+                if keep_alive.ended(session.lived()) {
+                    tracing::info!(
+                        seconds = keep_alive.seconds(),
+                        "the link is proven at another interval from now on"
+                    );
+                }
                 let lasted = clock.now() - begun;
                 // A connection that lasted was a good one, even if there was nothing to deliver. Of two that share an identity
                 // each ends the other's: what was delivered meanwhile must not bring them back at once.
@@ -177,6 +199,7 @@ async fn connect(
     config: &Mqtt,
     secrets: &mut Secrets,
     time: BestTime,
+    keep_alive_s: u16,
     traffic: &Arc<Traffic>,
 ) -> Result<(Wire, Option<String>), String> {
     let mut notes = Vec::new();
@@ -202,7 +225,7 @@ async fn connect(
         tls = Some((credentials.client(time), time));
     }
     // Twice the keep-alive, like the session's own watchdog.
-    let unacknowledged_max = Duration::from_secs(u64::from(config.keep_alive_s) * 2);
+    let unacknowledged_max = Duration::from_secs(u64::from(keep_alive_s) * 2);
     let target = Target { host: &config.host, port: config.port, tls, unacknowledged_max };
     let wire = Wire::open(&target, Arc::clone(traffic)).await?;
     Ok((wire, (!notes.is_empty()).then(|| notes.join("; "))))
@@ -213,3 +236,6 @@ fn jittered(wait: Span) -> Span {
     let share = (wall_clock().0.wrapping_mul(0x9E37_79B9) >> 7).rem_euclid(1_000);
     Span((wait.0 * share / 1_000).max(50))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! The daemon: one task that owns the engine, fed by the tasks of the source and of the broker.
 
+mod budget;
 mod failure;
 mod losses;
 mod privacy;
@@ -19,14 +20,17 @@ use super::resume::{Resumed, open_journal, resume};
 use super::source::{self, Kind, Source, SourceEvent};
 use super::systemd;
 use crate::besttime::TimeBase;
+use crate::budget::{Class, GivenUp};
 use crate::config::{Config, Profile};
 use crate::engine::{Boot, Effect, Engine, Input, Link, Notices, State};
+use crate::event::is_about_a_visit;
 use crate::gnss::SourceState;
 use crate::gnss::hunt::Finding;
 use crate::outbox::{Outbox, Refusal};
 use crate::recording::{Head, Recorded};
 use crate::time::Mono;
 use crate::version::{VERSION, released};
+use budget::Budgeted;
 pub use failure::RunError;
 use geofence::{Fences, Span};
 use privacy::Switch;
@@ -158,6 +162,7 @@ struct Daemon {
     commands: Commands,
     time: watch::Sender<TimeBase>,
     traffic: Arc<Traffic>,
+    budget: Option<Budgeted>,
 }
 
 impl Daemon {
@@ -211,6 +216,7 @@ impl Daemon {
             to_link: None,
             time: watch::Sender::new(TimeBase::new(now, released(), engine.newest_fix())),
             traffic: Arc::default(),
+            budget: config.mqtt.as_ref().map(|mqtt| budget::open(mqtt, &config.state_dir)),
             engine,
         };
         daemon.keeper.begin(now, &daemon.engine.head());
@@ -285,6 +291,7 @@ impl Daemon {
     fn stop(&mut self) {
         self.recorded(Recorded::Stop(self.clock.now()));
         self.keeper.end();
+        self.close_budget();
         self.write_health();
         tracing::info!("stopped");
     }
@@ -468,7 +475,12 @@ impl Daemon {
         for (sequence, body) in bodies {
             (*missing.start()..sequence).for_each(|absent| self.absent(at, absent, highest));
             missing = sequence + 1..=*missing.end();
-            self.hand_over(Outgoing::Event(sequence, body));
+            let class = match (self.engine.outbox().is_resent(sequence), is_about_a_visit(&body)) {
+                (true, _) => Class::Resends,
+                (false, true) => Class::Visits,
+                (false, false) => Class::Events,
+            };
+            self.hand_over(Outgoing::Event(sequence, body, class));
         }
         missing.for_each(|absent| self.absent(at, absent, highest));
     }
@@ -483,7 +495,7 @@ impl Daemon {
     fn hand_over(&mut self, outgoing: Outgoing) {
         let Some(to_link) = &self.to_link else { return };
         if let Err(full) = to_link.try_send(outgoing)
-            && let Outgoing::Event(sequence, _) = full.into_inner()
+            && let Outgoing::Event(sequence, ..) = full.into_inner()
         {
             self.engine.outbox_mut().refused(self.clock.now(), sequence, Refusal::Local);
         }
@@ -506,6 +518,7 @@ impl Daemon {
         self.reserve.tend(at);
         self.name_losses(known);
         self.engine_link(Link::Tick);
+        let spares_health = self.tend_budget(at) >= Some(GivenUp::Health);
         let now = wall_clock();
         let told = diagnose(&self.view, self.engine.coverage().cause());
         let receiver = self.parts.receiver(told, now);
@@ -520,7 +533,8 @@ impl Daemon {
             self.health_at = Some(at);
             self.write_health();
         }
-        if changed || self.published_at.is_none_or(|then| at - then >= self.publish_every) {
+        let is_due = self.published_at.is_none_or(|then| at - then >= self.publish_every);
+        if changed || (is_due && !spares_health) {
             self.publish_health();
         }
     }
@@ -531,8 +545,10 @@ impl Daemon {
             refused_commands: self.commands.refused(),
             sent_bytes: self.traffic.up(),
             received_bytes: self.traffic.down(),
+            handshakes: self.traffic.handshakes(),
         };
-        self.parts.message(self.clock.now(), &self.engine, &self.device, self.keeper.trouble(), link)
+        let spending = self.budget.as_ref().map(|budgeted| budgeted.budget.told());
+        self.parts.message(self.clock.now(), &self.engine, &self.device, self.keeper.trouble(), link, spending)
     }
 
     fn publish_health(&mut self) {

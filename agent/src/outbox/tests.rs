@@ -291,9 +291,10 @@ fn a_link_that_flaps_sends_again_what_was_on_the_way_and_the_timer_the_rest() {
         }
     }
     assert_eq!(resent, 200);
-    // The broker lost it all: it comes again by the timer, which no flapping puts off.
+    // The broker lost it all: the oldest comes again by the timer, which no flapping puts off, and what dispatch says to it brings the
+    // rest.
     let mut sent = BTreeSet::new();
-    for second in 12..62 {
+    for second in 12..92 {
         if second % 20 == 0 {
             outbox.link_down();
             outbox.link_up(seconds(second), 20);
@@ -302,8 +303,75 @@ fn a_link_that_flaps_sends_again_what_was_on_the_way_and_the_timer_the_rest() {
             sent.extend(range.clone());
             range.for_each(|sequence| outbox.delivered(sequence));
         }
+        if second < 60 {
+            assert!(sent.is_empty() || sent == BTreeSet::from([1]), "{} sent again at {second} s", sent.len());
+            outbox.received(seconds(second), sent.len() as u64, &[]);
+        }
     }
     assert!((1..=1_200).all(|sequence| sent.contains(&sequence)), "{} sent again", sent.len());
+}
+
+/// Publishes of each event while dispatch is away for `hours`, from the first to the last moment.
+fn sent_while_away(outbox: &mut Outbox, hours: u64) -> BTreeMap<u64, u64> {
+    let mut sent = BTreeMap::new();
+    for second in 0..hours * 3_600 {
+        while let Some(range) = outbox.poll(seconds(second)) {
+            for sequence in range {
+                *sent.entry(sequence).or_default() += 1;
+                outbox.delivered(sequence);
+            }
+        }
+    }
+    sent
+}
+
+#[test]
+fn dispatch_away_a_day_and_a_week_costs_less_than_two_deliveries_of_the_backlog() {
+    for (hours, copies) in [(24, 29), (7 * 24, 173)] {
+        let mut outbox = linked(1_000);
+        let sent = sent_while_away(&mut outbox, hours);
+        assert_eq!((sent.len(), sent.values().sum::<u64>()), (1_000, 1_000 + copies));
+        // It is back, and the broker has lost all of it: the next copy of the oldest brings everything.
+        let back = hours * 3_600;
+        let mut again = BTreeSet::new();
+        let mut thru = 0;
+        for second in back..back + 4_000 {
+            while let Some(range) = outbox.poll(seconds(second)) {
+                again.extend(range.clone());
+                range.for_each(|sequence| outbox.delivered(sequence));
+            }
+            while again.contains(&(thru + 1)) {
+                thru += 1;
+            }
+            outbox.received(seconds(second), thru, &[]);
+        }
+        assert_eq!((outbox.owed(), again.len()), (0, 1_000));
+    }
+}
+
+#[test]
+fn what_is_sent_a_second_time_is_known_as_such_and_is_spared_but_for_what_dispatch_asks_for() {
+    let mut outbox = linked(3);
+    assert_eq!(outbox.poll(seconds(0)), Some(1..=3));
+    assert!((1..=3).all(|sequence| !outbox.is_resent(sequence)));
+    (1..=2).for_each(|sequence| outbox.delivered(sequence));
+    outbox.link_down();
+    outbox.link_up(seconds(1), 20);
+    assert_eq!(outbox.poll(seconds(1)), Some(3..=3));
+    assert_eq!([1, 2, 3].map(|sequence| outbox.is_resent(sequence)), [false, false, true]);
+    outbox.delivered(3);
+    outbox.spare(true);
+    assert!((1..100_000).all(|second| outbox.poll(seconds(second)).is_none()));
+    outbox.journaled(seconds(100_000), 4, true);
+    assert_eq!(outbox.poll(seconds(100_000)), Some(4..=4), "a first delivery is never spared");
+    outbox.delivered(4);
+    outbox.replay_from(seconds(100_001), 2, 1);
+    assert_eq!(outbox.poll(seconds(100_001)), Some(1..=4));
+    outbox.spare(false);
+    outbox.link_down();
+    outbox.link_up(seconds(100_002), 20);
+    outbox.received(seconds(100_002), 4, &[]);
+    assert!((1..=4).all(|sequence| !outbox.is_resent(sequence)), "what dispatch has is forgotten");
 }
 
 #[test]

@@ -64,6 +64,23 @@ impl Shift {
         Self::new(seed, origin(), facilities, Path::drive(&route))
     }
 
+    /// A day of 24 hours: four legs of two and a half hours between the depot and a warehouse 198 km away, half an hour at each end, and
+    /// the night at the depot.
+    #[must_use]
+    pub fn haul(seed: u64) -> Self {
+        let mut random = Random::stream(seed, "haul");
+        let far = Facility::new("far", "Far Warehouse", Polygon::rectangle(197_900.0, -80.0, 198_120.0, 80.0))
+            .with(Zone::Dock, Polygon::rectangle(198_020.0, -40.0, 198_100.0, 40.0));
+        let mut route = vec![via(-30.0, 0.0, YARD_MPS).stop(600.0)];
+        for leg in 0..4 {
+            let (gate, inside, stand) =
+                if leg % 2 == 0 { (197_700.0, 197_950.0, 198_060.0) } else { (300.0, 60.0, -30.0) };
+            let stay_s = if leg == 3 { 44_000.0 } else { random.uniform(1_700.0, 1_900.0) };
+            route.extend([via(gate, 0.0, ROAD_MPS), via(inside, 0.0, 6.0), via(stand, 0.0, YARD_MPS).stop(stay_s)]);
+        }
+        Self::new(seed, origin(), vec![depot(), far], Path::drive(&route))
+    }
+
     /// `rounds` times from the depot to a shop 1.3 km away and back, about eleven minutes each.
     #[must_use]
     pub fn errands(seed: u64, rounds: u32) -> Self {

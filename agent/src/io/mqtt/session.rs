@@ -6,9 +6,11 @@
 
 use super::wire::Wire;
 use super::{Identity, LinkEvent, Outgoing};
-use crate::config::Mqtt;
 use crate::engine::Link;
+use crate::io::clock::Clock;
+use crate::keepalive::Lived;
 use crate::outbox::Refusal;
+use crate::time::Mono;
 use rumqttc::Transport;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{
@@ -57,6 +59,37 @@ pub(super) struct Session {
     taken_over: bool,
     /// Bytes of a packet that the broker takes, or that we send at most.
     packet_max: usize,
+    idleness: Idleness,
+}
+
+/// How the connection bears it when nothing is said.
+struct Idleness {
+    clock: Clock,
+    interval: Duration,
+    /// When anything was said last, by whomever.
+    said_at: Mono,
+    /// It was idle for an interval before what we said last, and there is no answer yet.
+    unanswered: bool,
+    answered: u32,
+    ended_in_order: bool,
+}
+
+impl Idleness {
+    fn new(clock: Clock, interval: Duration) -> Self {
+        Self { clock, interval, said_at: clock.now(), unanswered: false, answered: 0, ended_in_order: false }
+    }
+
+    /// Something goes out or comes in. Nine tenths of an interval are one: timers are not that exact.
+    fn said(&mut self, by_us: bool) {
+        let now = self.clock.now();
+        let was_idle = self.clock.real(now - self.said_at) >= self.interval.mul_f32(0.9);
+        self.said_at = now;
+        if by_us {
+            self.unanswered |= was_idle;
+        } else if was_idle || std::mem::take(&mut self.unanswered) {
+            self.answered += 1;
+        }
+    }
 }
 
 struct Topics {
@@ -79,12 +112,13 @@ struct Ack {
 }
 
 impl Session {
-    pub(super) fn open(wire: Wire, config: &Mqtt, identity: &Identity) -> Self {
+    pub(super) fn open(wire: Wire, port: u16, keep_alive_s: u16, identity: &Identity, clock: Clock) -> Self {
+        let keep_alive = Duration::from_secs(u64::from(keep_alive_s));
         let topic = |name: &str| format!("{}/{name}", identity.prefix);
-        let mut options = MqttOptions::new(&identity.client_id, wire.address(), config.port);
+        let mut options = MqttOptions::new(&identity.client_id, wire.address(), port);
         options
             .set_transport(Transport::unix())
-            .set_keep_alive(Duration::from_secs(u64::from(config.keep_alive_s)))
+            .set_keep_alive(keep_alive)
             .set_clean_start(true)
             .set_connection_timeout(CONNECT_TIMEOUT_S)
             .set_max_packet_size(Some(INCOMING_MAX))
@@ -111,13 +145,24 @@ impl Session {
                 .filter(|(reads, _)| *reads)
                 .map(|(_, name)| topic(name))
                 .collect(),
-            silence_max: Duration::from_secs(u64::from(config.keep_alive_s) * 2),
+            silence_max: keep_alive * 2,
             handed: VecDeque::new(),
             on_the_way: BTreeMap::new(),
             connected: false,
             delivered: false,
             taken_over: false,
             packet_max: PACKET_MAX,
+            idleness: Idleness::new(clock, keep_alive),
+        }
+    }
+
+    /// How the connection went, for the interval of the next one.
+    pub(super) fn lived(&self) -> Lived {
+        let Idleness { interval, unanswered, answered, ended_in_order, .. } = self.idleness;
+        Lived {
+            interval_s: u16::try_from(interval.as_secs()).unwrap_or(u16::MAX),
+            answered,
+            died_idle: unanswered && !ended_in_order && !self.was_put_out(),
         }
     }
 
@@ -160,6 +205,7 @@ impl Session {
                         Some(Ok(event)) => event,
                     };
                     let is_word = matches!(event, Event::Incoming(_));
+                    self.idleness.said(!is_word);
                     if !waiting || matches!(event, Event::Incoming(Packet::PubAck(_))) {
                         acknowledged = deadline(PUBACK_PATIENCE);
                     }
@@ -194,8 +240,9 @@ impl Session {
 
     /// Hands a message to the client. Gives back the sequence of an event that it did not take, and why.
     fn publish(&mut self, outgoing: Outgoing) -> Option<(u64, Refusal)> {
+        let class = outgoing.class();
         let (topic, qos, retain, sequence, payload) = match outgoing {
-            Outgoing::Event(sequence, body) => (&self.topics.events, QoS::AtLeastOnce, false, Some(sequence), body),
+            Outgoing::Event(sequence, body, _) => (&self.topics.events, QoS::AtLeastOnce, false, Some(sequence), body),
             Outgoing::State(body) => (&self.topics.state, QoS::AtMostOnce, true, None, body),
             Outgoing::Position(body) => (&self.topics.position, QoS::AtMostOnce, false, None, body),
             Outgoing::Health(body) => (&self.topics.health, QoS::AtMostOnce, true, None, body),
@@ -203,7 +250,8 @@ impl Session {
         };
         let refused = |refusal| sequence.map(|sequence| (sequence, refusal));
         // Before the client takes it: one that is too long would end the connection, and be sent again by the next.
-        if topic.len() + payload.len() + PUBLISH_OVERHEAD > self.packet_max {
+        let packet = topic.len() + payload.len() + PUBLISH_OVERHEAD;
+        if packet > self.packet_max {
             tracing::error!(
                 topic,
                 bytes = payload.len(),
@@ -217,6 +265,7 @@ impl Session {
         }
         match self.client.try_publish(topic, qos, retain, payload) {
             Ok(()) => {
+                self.wire.sends(class, packet);
                 self.handed.push_back(sequence);
                 None
             }
@@ -279,7 +328,8 @@ impl Session {
             announced.map_or(PACKET_MAX, |max| usize::try_from(max).unwrap_or(PACKET_MAX).min(PACKET_MAX));
         // The broker's keep-alive replaces ours (MQTT 5.0, 3.2.2.3.14), and the client pings by it.
         if let Some(theirs_s) = ack.properties.as_ref().and_then(|p| p.server_keep_alive) {
-            self.silence_max = self.silence_max.max(2 * Duration::from_secs(u64::from(theirs_s)));
+            self.idleness.interval = Duration::from_secs(u64::from(theirs_s));
+            self.silence_max = self.silence_max.max(2 * self.idleness.interval);
         }
         let receive_max = ack.properties.as_ref().and_then(|p| p.receive_max);
         Ok(Link::Up(receive_max.unwrap_or(RECEIVE_MAX_DEFAULT)))
@@ -294,6 +344,7 @@ impl Session {
     }
 
     fn disconnected(&mut self, reason: DisconnectReasonCode) -> String {
+        self.idleness.ended_in_order = true;
         if reason == DisconnectReasonCode::SessionTakenOver {
             self.taken_over = true;
             return "another device connected with our identity (session taken over): two trucks share a configuration or a \

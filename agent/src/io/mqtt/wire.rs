@@ -11,6 +11,7 @@
 
 use super::tls;
 use crate::besttime::BestTime;
+use crate::budget::{CLASSES, Class, HEADERS};
 use rustix::net::sockopt::set_tcp_user_timeout;
 use rustls::client::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -32,7 +33,14 @@ use tokio_rustls::TlsConnector;
 pub const CONNECT_PATIENCE: Duration = Duration::from_secs(60);
 /// The other end closed in good order, and said nothing that the client understood.
 const CLOSED: &str = "the broker closed the connection without a word that the client understands: it stopped, or two trucks \
-                      with one identity put each other out";
+                      with one identity put each other out, or it does not let this truck publish its events: see its access \
+                      control list and its log";
+/// Contents of a segment on roads with PPPoE, tunnels and IPv6 between.
+const SEGMENT: usize = 1_360;
+/// Segments of a connection that carry nothing: SYN, SYN with ACK, ACK; FIN each way, and their ACKs.
+const EMPTY_SEGMENTS: u64 = 7;
+/// TLS 1.3 around a record: header 5, type 1, tag 16.
+const TLS_RECORD: u64 = 22;
 /// Names to try before giving up: another process may have taken one.
 const NAMES_MAX: usize = 16;
 
@@ -49,11 +57,18 @@ pub struct Target<'a> {
     pub unacknowledged_max: Duration,
 }
 
-/// Bytes of all connections together, as they go through the socket: TLS included, the headers of TCP and IP not.
+/// Bytes of all connections together. As they go through the socket, with TLS; and, estimated beside them, the headers of TCP and IP:
+/// the kernel tells its count of segments only through `TCP_INFO`, which no safe interface here has. Each read and write counts as
+/// segments of [`SEGMENT`] bytes, each of them with an acknowledgement of its own, so the estimate is on the dear side: where
+/// an answer carries the acknowledgement, there is one segment less.
 #[derive(Debug, Default)]
 pub struct Traffic {
     up: AtomicU64,
     down: AtomicU64,
+    segments: AtomicU64,
+    handshakes: AtomicU64,
+    /// What was handed over for sending, by what it is for.
+    classes: [AtomicU64; CLASSES],
 }
 
 impl Traffic {
@@ -68,6 +83,29 @@ impl Traffic {
     pub fn down(&self) -> u64 {
         self.down.load(Relaxed)
     }
+
+    /// Both ways, with the headers of TCP and IP.
+    #[must_use]
+    pub fn on_the_wire(&self) -> u64 {
+        self.up() + self.down() + self.segments.load(Relaxed) * HEADERS
+    }
+
+    /// Connections that were made as far as TLS.
+    #[must_use]
+    pub fn handshakes(&self) -> u64 {
+        self.handshakes.load(Relaxed)
+    }
+
+    /// What of [`Traffic::on_the_wire`] went into messages of `class`.
+    #[must_use]
+    pub fn of(&self, class: Class) -> u64 {
+        self.classes.get(class as usize).map_or(0, |bytes| bytes.load(Relaxed))
+    }
+
+    fn carried(&self, bytes: usize) {
+        let segments = bytes.div_ceil(SEGMENT) as u64;
+        self.segments.fetch_add(2 * segments, Relaxed);
+    }
 }
 
 /// An open way to the broker; dropping it closes it.
@@ -76,6 +114,8 @@ pub struct Wire {
     address: String,
     ended: Arc<Mutex<Option<String>>>,
     relay: JoinHandle<()>,
+    traffic: Arc<Traffic>,
+    record: u64,
 }
 
 impl Wire {
@@ -92,6 +132,15 @@ impl Wire {
                 target.port,
                 CONNECT_PATIENCE.as_secs()
             )),
+        }
+    }
+
+    /// A packet of so many bytes goes to the broker: what it costs counts for `class`.
+    pub fn sends(&self, class: Class, packet: usize) {
+        let segments = 2 * packet.div_ceil(SEGMENT) as u64;
+        let bytes = packet as u64 + self.record + segments * HEADERS;
+        if let Some(spent) = self.traffic.classes.get(class as usize) {
+            spent.fetch_add(bytes, Relaxed);
         }
     }
 
@@ -129,9 +178,10 @@ async fn connect(target: &Target<'_>, traffic: Arc<Traffic>) -> Result<Wire, Str
     if let Err(error) = set_tcp_user_timeout(&tcp, limit) {
         tracing::debug!(%error, "the kernel has no TCP_USER_TIMEOUT; the watchdog alone ends a dead connection");
     }
-    let counted = Counted { tcp, traffic };
+    traffic.segments.fetch_add(EMPTY_SEGMENTS, Relaxed);
+    let counted = Counted { tcp, traffic: Arc::clone(&traffic) };
     match &target.tls {
-        None => relayed(counted, |error| error.to_string()),
+        None => relayed(counted, traffic, 0, |error| error.to_string()),
         Some((config, time)) => {
             let name = ServerName::try_from(host.to_owned()).map_err(|error| format!("{host}: {error}"))?;
             let (name_of, time) = (host.to_owned(), *time);
@@ -142,13 +192,19 @@ async fn connect(target: &Target<'_>, traffic: Arc<Traffic>) -> Result<Wire, Str
                 };
             let connector = TlsConnector::from(Arc::clone(config));
             let shaken = connector.connect(name, counted).await.map_err(|error| in_words(&error))?;
-            relayed(shaken, in_words)
+            traffic.handshakes.fetch_add(1, Relaxed);
+            relayed(shaken, traffic, TLS_RECORD, in_words)
         }
     }
 }
 
 /// Listens for the MQTT client, and joins it to `broker`.
-fn relayed<S>(broker: S, in_words: impl Fn(&io::Error) -> String + Send + 'static) -> Result<Wire, String>
+fn relayed<S>(
+    broker: S,
+    traffic: Arc<Traffic>,
+    record: u64,
+    in_words: impl Fn(&io::Error) -> String + Send + 'static,
+) -> Result<Wire, String>
 where
     S: AsyncRead + AsyncWrite + Send + 'static,
 {
@@ -170,7 +226,7 @@ where
         // Before the client's socket is dropped: when the client notices, the reason is there.
         *told.lock().unwrap_or_else(PoisonError::into_inner) = why;
     });
-    Ok(Wire { address, ended, relay })
+    Ok(Wire { address, ended, relay, traffic, record })
 }
 
 /// An abstract socket: it has no file that could be left behind or be in a directory that cannot be written.
@@ -213,7 +269,9 @@ impl AsyncRead for Counted {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = into.filled().len();
         let polled = Pin::new(&mut self.tcp).poll_read(cx, into);
-        self.traffic.down.fetch_add((into.filled().len() - before) as u64, Relaxed);
+        let read = into.filled().len() - before;
+        self.traffic.down.fetch_add(read as u64, Relaxed);
+        self.traffic.carried(read);
         polled
     }
 }
@@ -223,6 +281,7 @@ impl AsyncWrite for Counted {
         let polled = Pin::new(&mut self.tcp).poll_write(cx, from);
         if let Poll::Ready(Ok(written)) = polled {
             self.traffic.up.fetch_add(written as u64, Relaxed);
+            self.traffic.carried(written);
         }
         polled
     }

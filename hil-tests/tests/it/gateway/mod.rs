@@ -5,6 +5,7 @@
 //! a replay of the recording gives the journal's bodies byte for byte.
 
 mod bench;
+mod bytes;
 mod cable;
 mod commands;
 mod configuration;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
+use hil_tests::certificates::ACL;
 use hil_tests::clock::await_condition;
 use hil_tests::dispatch::operator;
 use hil_tests::link::{Link, Quality};
@@ -12,7 +13,7 @@ use hil_tests::world::truth::Direction;
 use rumqttc::v5::{AsyncClient, MqttOptions};
 use serde_json::Value;
 
-use super::rig::{ACL, Garage, PATIENCE, Rig, SCALE};
+use super::rig::{Garage, PATIENCE, Rig, SCALE};
 
 fn says(rig: &Rig, pointer: &str, words: &[&str]) {
     let mut last = Value::Null;
@@ -73,6 +74,28 @@ fn half_open_is_found_in_twice_the_keep_alive() {
     assert!(found, "{}", rig.log_tail());
     link.restore();
     rig.finish();
+}
+
+#[test]
+fn nat_entry_expires_and_the_link_is_proven_more_often_from_then_on() {
+    let garage = Garage::open(Shift::errands(97, 1), SCALE);
+    let link = Link::to(garage.mosquitto.port()).expect("a link");
+    link.forget_idle(Duration::from_secs(11));
+    reroute(&garage, garage.mosquitto.port(), link.port());
+    garage.installation.configure("keep_alive_s = 60", "keep_alive_s = 12").expect("configured");
+    garage.installation.configure("profile = \"normal\"", "profile = \"frugal\"").expect("configured");
+    // Without a receiver there is nothing to tell: the link is idle from its first moment.
+    let _agent = garage.installation.start().expect("the agent starts");
+    let log = || fs::read_to_string(garage.installation.log()).unwrap_or_default();
+    // Two connections that die of their first idle interval, each found in twice 12 s.
+    let learned = await_condition(Duration::from_secs(80), || log().contains("at another interval"));
+    assert!(learned && log().contains("seconds=10"), "{}", log());
+    // The next connection is proven every ten seconds, and outlives it.
+    let connected = || log().matches("connected to the broker").count();
+    assert!(await_condition(PATIENCE, || connected() == 3), "{}", log());
+    let (_, said) = link.carried();
+    let answered = await_condition(PATIENCE, || link.carried().1 >= said + 2 * 2);
+    assert!(answered && connected() == 3, "{}", log());
 }
 
 #[test]

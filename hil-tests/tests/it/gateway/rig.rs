@@ -1,12 +1,12 @@
 //! What does every test need below it, and what must hold at its end?
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitStatus;
 use std::time::Duration;
 
 use hil_tests::cab::Cab;
-use hil_tests::certificates::{Authority, Pair};
+use hil_tests::certificates::Secrets;
 use hil_tests::clock::{SimClock, await_condition, now, utc_second_ms};
 use hil_tests::dispatch::{self, Dispatch};
 use hil_tests::event::Event;
@@ -69,7 +69,7 @@ impl Garage {
     /// The same with TLS: the broker wants certificates, and the truck has one. `acl`: what it may do there.
     pub(crate) fn open_secured(shift: Shift, scale: u32, acl: &str) -> (Self, Secrets) {
         let dir = directory();
-        let secrets = Secrets::write(dir.path(), acl);
+        let secrets = Secrets::write(dir.path(), acl).expect("certificates");
         let Secrets { ca, server, acl, .. } = &secrets;
         let mosquitto = Mosquitto::start_secured(dir.path(), ca, server, acl).expect("a real broker");
         let garage = Self::with(dir, mosquitto, shift, scale);
@@ -112,33 +112,6 @@ impl Garage {
 
 fn directory() -> TempDir {
     tempfile::Builder::new().prefix("gatestamp-rig").tempdir().expect("a temporary directory")
-}
-
-/// What the truck of the rig may do at a broker with access control, as dispatch sets it up.
-pub(crate) const ACL: &str = "user demo-truck-7\ntopic write gatestamp/v1/demo/truck-7/events\n\
-    topic write gatestamp/v1/demo/truck-7/position\ntopic write gatestamp/v1/demo/truck-7/state\n\
-    topic write gatestamp/v1/demo/truck-7/health\ntopic write gatestamp/v1/demo/truck-7/reply\n\
-    topic read gatestamp/v1/demo/truck-7/down/#\n";
-
-/// The certificates of one garage, and the file of its broker that says who may do what.
-pub(crate) struct Secrets {
-    pub(crate) authority: Authority,
-    pub(crate) ca: PathBuf,
-    pub(crate) server: Pair,
-    pub(crate) truck: Pair,
-    pub(crate) acl: PathBuf,
-}
-
-impl Secrets {
-    pub(crate) fn write(dir: &Path, acl: &str) -> Self {
-        let authority = Authority::new("rig").expect("a CA");
-        let ca = authority.write(&dir.join("ca.pem")).expect("written");
-        let server = authority.server(&["localhost", "127.0.0.1"], dir).expect("issued");
-        let truck = authority.client("demo-truck-7", None, dir).expect("issued");
-        let file = dir.join("acl");
-        std::fs::write(&file, acl).expect("written");
-        Self { authority, ca, server, truck, acl: file }
-    }
 }
 
 impl Rig {

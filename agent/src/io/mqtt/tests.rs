@@ -1,0 +1,112 @@
+//! The link against brokers that do what Mosquitto does not.
+
+use super::*;
+use crate::config::Profile;
+use crate::version::released;
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use tokio::sync::mpsc::channel;
+
+/// CONNACK: no session, success, no properties.
+const CONNACK: [u8; 5] = [0x20, 3, 0, 0, 0];
+/// DISCONNECT, 0x8E session taken over, no properties.
+const TAKEN_OVER_WORD: [u8; 4] = [0xe0, 2, 0x8e, 0];
+
+/// A broker that answers each CONNECT, and then does as `then` says.
+fn broker(then: impl Fn(&mut TcpStream) + Send + 'static) -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let _ = stream.read(&mut [0; 512]);
+            let _ = stream.write_all(&CONNACK);
+            then(&mut stream);
+        }
+    });
+    port
+}
+
+/// The link to it, with what it is given and what it says.
+fn link(port: u16, keep_alive_s: u16, clock: Clock) -> (Sender<Outgoing>, Receiver<LinkEvent>, Arc<Traffic>) {
+    let config = Mqtt {
+        host: "127.0.0.1".to_owned(),
+        port,
+        tls: None,
+        keep_alive_s,
+        keep_alive_max_s: keep_alive_s,
+        profile: Profile::Normal,
+        monthly_bytes: 25_000_000,
+    };
+    let identity = Identity {
+        client_id: "acme-t-7".to_owned(),
+        prefix: "gatestamp/v1/acme/t-7".to_owned(),
+        reads_acks: false,
+        reads_commands: false,
+        last_will: b"{}".to_vec(),
+    };
+    let (to_link, from) = channel(256);
+    let (to_loop, events) = channel(256);
+    let traffic = Arc::new(Traffic::default());
+    let time = watch::Sender::new(TimeBase::new(clock.now(), released(), None)).subscribe();
+    let uplink = Uplink { config, identity, clock, time, traffic: Arc::clone(&traffic) };
+    tokio::spawn(run(uplink, from, to_loop));
+    (to_link, events, traffic)
+}
+
+async fn until_gone(events: &mut Receiver<LinkEvent>) -> String {
+    loop {
+        if let LinkEvent::Gone(why) = events.recv().await.unwrap() {
+            return why;
+        }
+    }
+}
+
+#[tokio::test]
+async fn half_open_full_send_buffer_is_found_in_twice_the_keep_alive() {
+    // Takes nothing more, and closes nothing.
+    let port = broker(|_| std::thread::sleep(Duration::from_secs(60)));
+    let clock = Clock::new(1);
+    let (to_link, mut events, traffic) = link(port, 5, clock);
+    assert!(matches!(events.recv().await, Some(LinkEvent::Connected(None))));
+    let begun = clock.now();
+    let mut handed = 0_u64;
+    let mut still = 0;
+    let flood = async {
+        // Until the socket takes nothing for half a second, however much is there for it.
+        while still < 25 {
+            let before = traffic.up();
+            for _ in 0..64 {
+                if to_link.try_send(Outgoing::Position(vec![b'x'; 16_000])).is_ok() {
+                    handed += 16_000;
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            still = if traffic.up() == before { still + 1 } else { 0 };
+        }
+    };
+    flood.await;
+    assert!(traffic.up() + 1_000_000 < handed, "{} of {handed} bytes: the buffers are not full", traffic.up());
+    let why = until_gone(&mut events).await;
+    let found = clock.now() - begun;
+    assert!(found <= Span::seconds(11), "{found:?}: {why}");
+}
+
+#[tokio::test]
+async fn a_session_that_is_taken_over_is_named_and_not_fought_for() {
+    let (accepted, seen) = std::sync::mpsc::channel();
+    let clock = Clock::new(100);
+    let port = broker(move |stream| {
+        let _ = accepted.send(clock.now());
+        let _ = stream.write_all(&TAKEN_OVER_WORD);
+        let _ = stream.read(&mut [0; 512]);
+    });
+    let (_to_link, mut events, _traffic) = link(port, 60, clock);
+    for _ in 0..3 {
+        let why = until_gone(&mut events).await;
+        assert!(why.contains("another device connected with our identity"), "{why}");
+    }
+    let times: Vec<_> = seen.try_iter().collect();
+    assert!(times.len() >= 3);
+    assert!(times.windows(2).all(|pair| pair[1] - pair[0] >= TAKEN_OVER), "{times:?}");
+}
