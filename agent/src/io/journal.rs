@@ -5,9 +5,8 @@
 
 mod commands;
 mod losses;
+mod numbering;
 mod packed;
-
-pub use losses::named_by;
 
 use super::highwater::{self, HighWater};
 use crate::event::Event;
@@ -135,8 +134,8 @@ pub struct Journal {
     refused: Option<highwater::Refused>,
     /// The recording takes inputs, so it will know of what is journaled.
     recorded: bool,
-    /// Nothing of it was ever sent.
-    untold: bool,
+    /// What its numbers are, and what dispatch knows of them.
+    numbering: numbering::Numbering,
 }
 
 impl Journal {
@@ -165,9 +164,9 @@ impl Journal {
         }
         db.execute_batch(commands::CREATE).map_err(damaged)?;
         let (high_water, refused) = HighWater::open(path.parent().unwrap_or(Path::new("")));
-        db.execute_batch(losses::CREATE).map_err(damaged)?;
-        let journal = Self { db, page_max, high_water: Some(high_water), refused, recorded: true, untold: false };
-        journal.with_what_dispatch_knows().map_err(damaged)
+        let begun_before = high_water.through() > 0;
+        let numbering = numbering::Numbering::open(&db, begun_before).map_err(damaged)?;
+        Ok(Self { db, page_max, high_water: Some(high_water), refused, recorded: true, numbering })
     }
 
     /// Opens an existing journal for reading only, beside the daemon.
@@ -178,7 +177,8 @@ impl Journal {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(path, flags)?;
         db.busy_timeout(std::time::Duration::from_secs(5))?;
-        Ok(Self { db, page_max: 0, high_water: None, refused: None, recorded: true, untold: false })
+        let numbering = numbering::Numbering::default();
+        Ok(Self { db, page_max: 0, high_water: None, refused: None, recorded: true, numbering })
     }
 
     /// Commits events and the state that they left the engine in, in one transaction.
@@ -189,8 +189,12 @@ impl Journal {
         if self.is_nearly_full()? {
             self.evict_received()?;
         }
-        if let (Some(high_water), Some(newest)) = (&mut self.high_water, events.last()) {
-            high_water.reach(newest.sequence, self.recorded);
+        let events = &*self.counted(events);
+        let by = self.numbering.due();
+        let newest = if by > 0 { Some(self.highest()?.saturating_add(by)) } else { None };
+        let newest = newest.max(events.last().map(|event| event.sequence));
+        if let (Some(high_water), Some(newest)) = (&mut self.high_water, newest) {
+            high_water.reach(newest, self.recorded);
         }
         loop {
             match self.try_save(events, engine, position) {
@@ -203,6 +207,7 @@ impl Journal {
 
     fn try_save(&mut self, events: &[Event], engine: &[u8], position: Position) -> Result<(), JournalError> {
         let tx = self.db.transaction()?;
+        self.numbering.store(&tx)?;
         {
             // A tail of the recording that is derived again gives the same events again.
             let mut insert = tx.prepare_cached(
@@ -232,7 +237,9 @@ impl Journal {
                 position.records.cast_signed()
             ])?;
         }
-        Ok(tx.commit()?)
+        tx.commit()?;
+        self.numbering.stored();
+        Ok(())
     }
 
     /// Commits dispatch's acknowledgement.
@@ -241,7 +248,7 @@ impl Journal {
     /// As SQLite has them; losing this only means sending again.
     pub fn received(&mut self, thru: u64) -> Result<(), JournalError> {
         self.db.execute("UPDATE received SET thru = max(thru, ?1)", [thru.cast_signed()])?;
-        self.told(true)
+        Ok(())
     }
 
     /// Dispatch has everything up to here.

@@ -2,7 +2,7 @@
 
 use super::blackbox::segments;
 use crate::config::Truck;
-use crate::recording::{MAGIC, Segment};
+use crate::recording::{MAGIC, Recorded, Segment};
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -55,6 +55,18 @@ pub(crate) fn open(named: &[PathBuf]) -> Result<Vec<RecordingFile>, String> {
         }
     }
     Ok(files)
+}
+
+/// Above which sequences are counted at the end of these recordings. The head of a segment knows of all before it.
+pub(crate) fn base(files: &[RecordingFile]) -> u64 {
+    let segments = files.iter().rev().filter_map(|file| match file {
+        RecordingFile::Segment { bytes, .. } => Segment::open(bytes).ok(),
+        RecordingFile::Raw(_) | RecordingFile::Unusable(_) => None,
+    });
+    let Some(newest) = segments.into_iter().next() else { return 0 };
+    let base = newest.head().state.base();
+    newest
+        .fold(base, |base, recorded| if let Recorded::Renumbered(_, above) = recorded { base.max(above) } else { base })
 }
 
 pub(crate) fn file(path: &Path) -> Result<RecordingFile, String> {

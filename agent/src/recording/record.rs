@@ -15,6 +15,7 @@ pub(super) const MISSED: u8 = 6;
 pub(super) const SOURCE: u8 = 7;
 pub(super) const LOST: u8 = 8;
 pub(super) const FLOOR: u8 = 9;
+pub(super) const RENUMBERED: u8 = 10;
 
 /// What stands at the head of a segment: enough to derive its events without the segments before it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,8 +49,10 @@ pub enum Recorded {
     Source(Mono, SourceState),
     /// These events will never be with dispatch.
     Lost(Mono, Loss),
-    /// Sequences up to here were given before, by a journal that is no more, or by the gateway that was here before.
+    /// Sequences up to here were given before, by a journal that is no more: what comes goes on above.
     Floor(Mono, u64),
+    /// Sequences up to here are another gateway's: all of ours are counted above it, those given before too.
+    Renumbered(Mono, u64),
 }
 
 impl Recorded {
@@ -64,7 +67,8 @@ impl Recorded {
             | Self::Missed(at, _)
             | Self::Source(at, _)
             | Self::Lost(at, _)
-            | Self::Floor(at, _) => *at,
+            | Self::Floor(at, _)
+            | Self::Renumbered(at, _) => *at,
         }
     }
 }
@@ -90,6 +94,7 @@ pub fn encode(input: &Recorded, out: &mut Vec<u8>) {
             append(LOST, *at, &json, out);
         }
         Recorded::Floor(at, sequence) => append(FLOOR, *at, &sequence.to_le_bytes(), out),
+        Recorded::Renumbered(at, above) => append(RENUMBERED, *at, &above.to_le_bytes(), out),
     }
 }
 
@@ -117,6 +122,7 @@ pub(super) fn decode(kind: u8, at: Mono, payload: &[u8]) -> Option<Recorded> {
         MISSED => payload.try_into().ok().map(|bytes| Recorded::Missed(at, u64::from_le_bytes(bytes))),
         LOST => serde_json::from_slice(payload).ok().map(|loss| Recorded::Lost(at, loss)),
         FLOOR => payload.try_into().ok().map(|bytes| Recorded::Floor(at, u64::from_le_bytes(bytes))),
+        RENUMBERED => payload.try_into().ok().map(|bytes| Recorded::Renumbered(at, u64::from_le_bytes(bytes))),
         SOURCE => serde_json::from_slice(payload).ok().map(|state| Recorded::Source(at, state)),
         _ => None,
     }

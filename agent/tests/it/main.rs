@@ -9,6 +9,7 @@ mod ingestion;
 mod journal;
 mod lint;
 mod losses;
+mod numbering;
 mod power_cut;
 mod replay;
 mod start;
