@@ -7,6 +7,7 @@ mod commands;
 mod losses;
 mod numbering;
 mod packed;
+mod salvage;
 
 use super::highwater::{self, HighWater};
 use crate::event::Event;
@@ -21,6 +22,8 @@ const APPLICATION_ID: i32 = 0x4753_746d;
 /// The newest layout that this release knows.
 const LAYOUT: i32 = 1;
 const PAGE_BYTES: u64 = 4_096;
+/// Journals that were set aside and are kept: a disk that damages one after the other must not be filled by them.
+const SET_ASIDE_MAX: usize = 4;
 /// Received events go when the file is this full: after "disk full" not even deleting works.
 const HIGH_WATER_PERCENT: u64 = 90;
 /// So many received events go at once.
@@ -136,6 +139,8 @@ pub struct Journal {
     recorded: bool,
     /// What its numbers are, and what dispatch knows of them.
     numbering: numbering::Numbering,
+    /// The engine's state, of the damaged journal before this one.
+    salvaged_state: Option<Vec<u8>>,
 }
 
 impl Journal {
@@ -166,7 +171,15 @@ impl Journal {
         let (high_water, refused) = HighWater::open(path.parent().unwrap_or(Path::new("")));
         let begun_before = high_water.through() > 0;
         let numbering = numbering::Numbering::open(&db, begun_before).map_err(damaged)?;
-        Ok(Self { db, page_max, high_water: Some(high_water), refused, recorded: true, numbering })
+        Ok(Self {
+            db,
+            page_max,
+            high_water: Some(high_water),
+            refused,
+            recorded: true,
+            numbering,
+            salvaged_state: None,
+        })
     }
 
     /// Opens an existing journal for reading only, beside the daemon.
@@ -178,7 +191,7 @@ impl Journal {
         let db = Connection::open_with_flags(path, flags)?;
         db.busy_timeout(std::time::Duration::from_secs(5))?;
         let numbering = numbering::Numbering::default();
-        Ok(Self { db, page_max: 0, high_water: None, refused: None, recorded: true, numbering })
+        Ok(Self { db, page_max: 0, high_water: None, refused: None, recorded: true, numbering, salvaged_state: None })
     }
 
     /// Commits events and the state that they left the engine in, in one transaction.
@@ -300,6 +313,12 @@ impl Journal {
         Ok(self.db.query_row("SELECT engine, segment, records FROM state", [], row).optional()?)
     }
 
+    /// The state that could be read of the damaged journal before this one.
+    #[must_use]
+    pub fn salvaged_state(&self) -> Option<&[u8]> {
+        self.salvaged_state.as_deref()
+    }
+
     /// The bodies of these sequences, as far as they are there, in order.
     ///
     /// # Errors
@@ -358,7 +377,7 @@ fn classify(path: &Path, error: rusqlite::Error) -> JournalError {
     }
 }
 
-/// Moves a journal out of the way, under a name that says why and when. Nothing is deleted.
+/// Moves a journal out of the way, under a name that says why and when. Of those that were moved before the newest stay.
 ///
 /// # Errors
 /// As the file system has them.
@@ -377,5 +396,34 @@ pub fn set_aside(path: &Path, why: &str, now: UnixMillis) -> std::io::Result<Pat
             std::fs::rename(&from, beside(&format!(".{why}-{stamp}{suffix}")))?;
         }
     }
+    // The new one is set aside whatever becomes of the others.
+    if let Err(error) = forget_set_aside(path, why) {
+        tracing::warn!(%error, "journals that were set aside before could not be removed");
+    }
     Ok(target)
+}
+
+/// Removes all but the newest that were set aside for this reason: their names end in a date and so sort by it.
+fn forget_set_aside(path: &Path, why: &str) -> std::io::Result<()> {
+    let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
+    let begin = format!("{}.{why}-", name.to_string_lossy());
+    let mut kept = Vec::new();
+    for entry in std::fs::read_dir(dir)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        let stamp = name.strip_prefix(&begin);
+        if stamp.is_some_and(|stamp| !stamp.is_empty() && stamp.bytes().all(|byte| byte.is_ascii_alphanumeric())) {
+            kept.push(name);
+        }
+    }
+    kept.sort_unstable();
+    kept.truncate(kept.len().saturating_sub(SET_ASIDE_MAX));
+    for name in kept {
+        for suffix in ["-wal", "-shm", ""] {
+            let file = dir.join(format!("{name}{suffix}"));
+            if file.exists() {
+                std::fs::remove_file(file)?;
+            }
+        }
+    }
+    Ok(())
 }

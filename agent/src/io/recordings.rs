@@ -2,7 +2,7 @@
 
 use super::blackbox::segments;
 use crate::config::Truck;
-use crate::recording::{MAGIC, Recorded, Segment};
+use crate::recording::{MAGIC, Segment};
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -63,10 +63,7 @@ pub(crate) fn base(files: &[RecordingFile]) -> u64 {
         RecordingFile::Segment { bytes, .. } => Segment::open(bytes).ok(),
         RecordingFile::Raw(_) | RecordingFile::Unusable(_) => None,
     });
-    let Some(newest) = segments.into_iter().next() else { return 0 };
-    let base = newest.head().state.base();
-    newest
-        .fold(base, |base, recorded| if let Recorded::Renumbered(_, above) = recorded { base.max(above) } else { base })
+    segments.into_iter().next().map_or(0, Segment::base)
 }
 
 pub(crate) fn file(path: &Path) -> Result<RecordingFile, String> {

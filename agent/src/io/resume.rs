@@ -62,11 +62,34 @@ fn open_or_set_aside(state_dir: &Path, quota: u64, now: geofence::UnixMillis) ->
                 why: format!("{why}, and it cannot be set aside: {error}"),
             })?;
             tracing::error!(why, kept = %kept.display(), "the journal is damaged; it was set aside and a new one is derived from the recording");
-            let journal = Journal::open(&path, quota)?;
-            Ok(Opened::with(journal, vec!["journal_damaged_set_aside".to_owned()]))
+            let mut journal = Journal::open(&path, quota)?;
+            let mut words = vec!["journal_damaged_set_aside".to_owned()];
+            let salvaged = journal.salvage(&kept)?;
+            if salvaged.events > 0 {
+                tracing::warn!(
+                    events = salvaged.events,
+                    "what could be read of the damaged journal goes on in the new one"
+                );
+                words.push("journal_events_salvaged".to_owned());
+            }
+            if !salvaged.base_known {
+                journal.counts_above(base(&state_dir.join("recording")))?;
+            }
+            Ok(Opened::with(journal, words))
         }
         Err(error) => Err(error),
     }
+}
+
+/// Above which number the newest segment that can be read counts.
+fn base(dir: &Path) -> u64 {
+    for (_, path) in segments(dir).unwrap_or_default().iter().rev() {
+        let bytes = fs::read(path).unwrap_or_default();
+        if let Ok(segment) = Segment::open(&bytes) {
+            return segment.base();
+        }
+    }
+    0
 }
 
 /// What resuming came to.
@@ -203,9 +226,7 @@ fn save(
             // Another release made these, and they may be at dispatch already: they stay as they are.
             Err(JournalError::Taken(sequence)) => {
                 tracing::warn!(sequence, "this release derives another event than the journaled one, which stays");
-                let highest = journal.highest()?;
-                let counted = |event: &Event| event.sequence - state.base() + journal.base().max(state.base());
-                events.retain(|event| counted(event) > highest);
+                events = journal.lacking(events)?;
             }
             Err(other) => return Err(other),
         }
@@ -243,6 +264,9 @@ fn begin(
     }
     if from.is_some() {
         why.push("state_from_recording".to_owned());
+    } else if let Some(state) = journal.salvaged_state().and_then(|state| serde_json::from_slice(state).ok()) {
+        let position = Position { segment: 0, records: 0 };
+        from = Some(From { state, position, is_of_these_facilities: false });
     }
     Ok(from)
 }

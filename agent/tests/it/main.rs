@@ -12,6 +12,7 @@ mod losses;
 mod numbering;
 mod power_cut;
 mod replay;
+mod salvage;
 mod start;
 mod stop;
 mod visits;

@@ -1,7 +1,7 @@
 //! What dispatch will never get: what is named already, and what has to make room next.
 
 use super::{Journal, JournalError};
-use crate::event::{Kind, LOSS_RANGES_MAX, Loss, LossCause, named_by};
+use crate::event::{Event, Kind, LOSS_RANGES_MAX, Loss, LossCause, named_by};
 use crate::ranges::Ranges;
 
 /// Unreceived events that make room at once. Pages of the oldest are freed as a whole, so a few are enough.
@@ -65,6 +65,22 @@ impl Journal {
             }
         }
         Ok(gone)
+    }
+
+    /// Those of `events` under whose number there is none, counted as with [`Journal::number_above`].
+    ///
+    /// # Errors
+    /// As SQLite has them.
+    pub fn lacking(&self, events: Vec<Event>) -> Result<Vec<Event>, JournalError> {
+        let mut find = self.db.prepare_cached("SELECT 1 FROM event WHERE sequence = ?1")?;
+        let by = self.numbering.behind();
+        let mut lacking = Vec::new();
+        for event in events {
+            if !find.exists([event.sequence.saturating_add(by).cast_signed()])? {
+                lacking.push(event);
+            }
+        }
+        Ok(lacking)
     }
 
     /// Deletes the oldest events, whoever lacks them, for the beginning of a journal that is derived again. Whether there were any.

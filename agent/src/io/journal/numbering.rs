@@ -43,6 +43,8 @@ pub(super) struct Numbering {
     settled: bool,
     /// The next transaction settles it.
     settling: bool,
+    /// What it knows of dispatch came over from the journal that was damaged: nothing is unknown of that one.
+    history_kept: bool,
 }
 
 impl Numbering {
@@ -71,12 +73,22 @@ impl Numbering {
                 derived: row.get(4)?,
                 settled: row.get(5)?,
                 settling: false,
+                history_kept: false,
             })
         })
     }
 
+    pub(super) fn keep_history(&mut self) {
+        self.history_kept = true;
+    }
+
     pub(super) const fn base(&self) -> u64 {
         self.base
+    }
+
+    /// How much lower the engine counts than the rows.
+    pub(super) const fn behind(&self) -> u64 {
+        self.base.saturating_sub(self.next_base)
     }
 
     /// How much higher the rows have to be.
@@ -149,9 +161,19 @@ impl Journal {
         self.numbering.base
     }
 
+    /// The rows are counted above `base`, as the recording knows: the damaged journal that they are from could not say it.
+    ///
+    /// # Errors
+    /// As SQLite has them.
+    pub fn counts_above(&mut self, base: u64) -> Result<(), JournalError> {
+        self.db.execute("UPDATE numbering SET base = ?1", [base.cast_signed()])?;
+        (self.numbering.base, self.numbering.next_base) = (base, base);
+        Ok(())
+    }
+
     /// `events` as this journal counts, which may know of new numbers what the recording does not.
     pub(super) fn counted<'a>(&self, events: &'a [Event]) -> Cow<'a, [Event]> {
-        let by = self.numbering.base.saturating_sub(self.numbering.next_base);
+        let by = self.numbering.behind();
         if by == 0 {
             return Cow::Borrowed(events);
         }
@@ -220,7 +242,7 @@ impl Journal {
     /// # Errors
     /// As SQLite has them.
     pub fn derived(&mut self) -> Result<(), JournalError> {
-        if !self.numbering.derived {
+        if !self.numbering.derived && !self.numbering.history_kept {
             let tx = self.db.transaction()?;
             tx.execute("UPDATE numbering SET derived = 1", [])?;
             tx.execute("UPDATE told SET untold = 0", [])?;
