@@ -15,6 +15,7 @@ mod links;
 mod losses;
 mod receivers;
 mod refusals;
+mod releases;
 mod rig;
 mod sources;
 mod stops;
