@@ -13,6 +13,7 @@
 //! message is still the backlog's, so that `thru` always moves. Overtaking changes no sequence: dispatch orders by it.
 
 mod history;
+mod numbering;
 mod refusal;
 
 use crate::event::{LOSS_RANGES_MAX, SEQUENCE_END};
@@ -22,7 +23,7 @@ use geofence::Span;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::RangeInclusive;
 
-pub use history::History;
+pub use history::{Clash, History};
 pub use refusal::{Pause, Refusal};
 
 /// Events on the way at once. On a round trip of 2 s this is 50 events/s.
@@ -48,6 +49,9 @@ const QUARANTINED_MAX: usize = 64;
 const WITH_BROKER_MAX: usize = 1_024;
 /// What dispatch has of others is believed as long as so many numbers are left for us: at 30 events a day 100 million years.
 const ROOM: u64 = 1 << 40;
+/// So often all events are numbered anew; each time the whole journal is written. Once is enough where a gateway was exchanged, and
+/// what says so more often is no dispatch.
+const RENUMBERINGS_MAX: u32 = 8;
 /// So long after SUBACK what dispatch retained is sure to be here. Brokers send it at once; 2G takes 2 s.
 const RETAINED_WITHIN: Span = Span::seconds(5);
 /// A broker that never answers a SUBSCRIBE must not stop everything.
@@ -107,11 +111,15 @@ pub struct Outbox {
     history: History,
     /// The highest sequence that may have been sent, as far as this matters to `history`.
     sent_max: u64,
+    /// Numbers up to here are another gateway's.
+    base: u64,
+    /// How often everything was numbered anew.
+    renumberings: u32,
     /// Dispatch acknowledged something since the journal last heard of it.
     accepted: bool,
     /// Nothing is sent before, while nobody knows which numbers dispatch has.
     quiet_until: Option<Mono>,
-    floor: Option<u64>,
+    clash: Option<Clash>,
 }
 
 impl Outbox {
@@ -149,9 +157,11 @@ impl Outbox {
             ignored_acks: 0,
             history: History::Known,
             sent_max: highest,
+            base: 0,
+            renumberings: 0,
             accepted: false,
             quiet_until: None,
-            floor: None,
+            clash: None,
         }
     }
 
@@ -208,12 +218,6 @@ impl Outbox {
         self.history
     }
 
-    /// Dispatch has events of these numbers, up to here, that this journal never made: everything has to be numbered anew above it.
-    #[must_use]
-    pub fn floor(&self) -> Option<u64> {
-        self.floor
-    }
-
     /// Why nothing is sent at the moment although something is owed.
     #[must_use]
     pub fn pause(&self) -> Option<Pause> {
@@ -243,13 +247,6 @@ impl Outbox {
             self.quarantined.remove(first, last);
             self.lost.insert(first.max(self.thru + 1), last);
         }
-        self.move_by_the_brokers_word();
-    }
-
-    /// Sequences up to here were given before, by others; they are named as lost by whoever says so.
-    pub fn skip_to(&mut self, sequence: u64) {
-        self.lost.insert(self.highest + 1, sequence);
-        self.highest = self.highest.max(sequence);
         self.move_by_the_brokers_word();
     }
 
@@ -296,7 +293,7 @@ impl Outbox {
     /// The broker did not take it, or it could not be handed over: hold it, and try again when the reason may be gone.
     pub fn refused(&mut self, at: Mono, sequence: u64, refusal: Refusal) {
         self.arrived(sequence);
-        if self.lost.contains(sequence) {
+        if self.lost.contains(sequence) || (refusal == Refusal::Unsendable && sequence <= self.thru) {
             return;
         }
         if refusal == Refusal::Unsendable && self.quarantined.runs() < QUARANTINED_MAX {
@@ -326,12 +323,17 @@ impl Outbox {
     /// ever sent changes nothing.
     pub fn received(&mut self, at: Mono, thru: u64, have: &[(u64, u64)]) {
         let told = have.iter().fold(thru, |told, (_, last)| told.max(*last));
-        let is_foreign = self.dispatch_acks && self.history.is_foreign(told, self.sent_max);
-        if is_foreign && told < SEQUENCE_END - ROOM {
-            self.floor = Some(told);
+        if told <= self.base && self.history != History::Known && self.base > 0 {
+            // What led to the numbers that we have, once more: it says nothing about our events.
+            self.quiet_until = Some(at);
             return;
         }
-        if is_foreign || thru > self.highest {
+        let clash = self.history.clash(told, self.sent_max, self.highest).filter(|_| self.dispatch_acks);
+        if clash.is_some() && told < SEQUENCE_END - ROOM && self.renumberings < RENUMBERINGS_MAX {
+            self.clash = clash;
+            return;
+        }
+        if clash.is_some() || thru > self.highest {
             self.ignored_acks += 1;
             return;
         }
@@ -398,7 +400,7 @@ impl Outbox {
     /// What to send now; to be asked until there is nothing. The sequences count as on the way from here on.
     pub fn poll(&mut self, at: Mono) -> Option<RangeInclusive<u64>> {
         let window = self.window?;
-        if self.pause.is_some_and(|pause| at < pause.until) || self.floor.is_some() || self.is_quiet(at) {
+        if self.pause.is_some_and(|pause| at < pause.until) || self.clash.is_some() || self.is_quiet(at) {
             return None;
         }
         if self.held_until.is_some_and(|then| at >= then) {

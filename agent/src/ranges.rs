@@ -87,6 +87,12 @@ impl Ranges {
         self.remove(0, thru);
     }
 
+    /// The same, `by` higher.
+    #[must_use]
+    pub fn shifted(&self, by: u64) -> Self {
+        self.iter().map(|(first, last)| (first.saturating_add(by), last.saturating_add(by))).collect()
+    }
+
     /// Leaves the lowest `max` runs.
     pub fn keep_lowest(&mut self, max: usize) {
         self.0.truncate(max);

@@ -53,6 +53,21 @@ impl Installation {
         std::fs::write(self.config(), text.replacen(from, to, 1))
     }
 
+    /// Puts another release's binary in the place of this one's.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn install(&mut self, binary: &Path) -> io::Result<()> {
+        self.binary = std::fs::canonicalize(binary)?;
+        Ok(())
+    }
+
+    /// The binary that is installed.
+    #[must_use]
+    pub fn installed(&self) -> &Path {
+        &self.binary
+    }
+
     /// Makes the truck connect over TLS to another port, by a certificate of its own.
     ///
     /// # Errors

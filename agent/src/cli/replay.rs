@@ -85,6 +85,7 @@ pub(super) fn replay(arguments: &Arguments) -> Result<(), Failure> {
     let truck = config.map(|c| c.truck).or_else(|| sources.iter().find_map(RecordingFile::truck));
     let truck = truck.unwrap_or_else(|| Truck { fleet: "local".to_owned(), id: "truck".to_owned() });
     let mut replay = Replay::new(truck, facilities.unwrap_or_default(), arguments)?;
+    replay.base = recordings::base(&sources);
     let done = sources.iter().try_for_each(|source| replay.source(source, floor)).and_then(|()| replay.finish());
     match done {
         // Whoever reads has enough.
@@ -110,6 +111,8 @@ struct Replay {
     stopped: bool,
     /// A segment was not what had been written.
     damaged: bool,
+    /// Above which sequences are counted in the end: events are printed as the journal has them.
+    base: u64,
 }
 
 impl Replay {
@@ -137,6 +140,7 @@ impl Replay {
             raw: None,
             stopped: true,
             damaged: false,
+            base: 0,
         })
     }
 
@@ -188,7 +192,7 @@ impl Replay {
         if head.facilities == self.engine.facilities().revision() {
             let truck = self.engine.truck();
             if head.fleet == truck.fleet && head.truck == truck.id && self.journal.is_none() {
-                self.note_hole(name, head.state.sequence());
+                self.note_hole(name, head.state.sequence().saturating_sub(head.state.base()));
                 self.engine.resume(head.state.clone());
             }
         } else if self.output == Output::Events {
@@ -219,9 +223,10 @@ impl Replay {
 
     /// A segment that begins with more events than were derived follows on a hole.
     fn note_hole(&self, name: &str, sequence: u64) {
-        let derived = self.engine.state().sequence();
+        let state = self.engine.state();
+        let derived = state.sequence().saturating_sub(state.base());
         if self.output == Output::Events && derived > 0 && sequence > derived {
-            let first = derived + 1;
+            let (first, sequence) = (self.base + derived + 1, self.base + sequence);
             note(&format!(
                 "{name}: events {first} to {sequence} were decided while the recording could not be written, or their part of \
                  it is gone; they are in the journal only"
@@ -241,6 +246,7 @@ impl Replay {
                 Effect::Save(events) => {
                     if let Some(journal) = &mut self.journal {
                         let state = serde_json::to_vec(self.engine.state()).unwrap_or_default();
+                        journal.number_above(self.engine.state().base());
                         let saved = journal.save(&events, &state, Position { segment: 0, records: 0 });
                         saved.map_err(std::io::Error::other)?;
                     }
@@ -248,7 +254,11 @@ impl Replay {
                         events.iter().for_each(|event| self.book.event(event));
                     }
                     if self.output == Output::Events {
-                        for event in events {
+                        let by = self.base.saturating_sub(self.engine.state().base());
+                        for mut event in events {
+                            if by > 0 {
+                                event.renumber(by);
+                            }
                             self.out.write_all(&event.body)?;
                             self.out.write_all(b"\n")?;
                         }

@@ -45,7 +45,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let done = runtime.block_on(crate::io::run::run(config, arguments.time_scale, first));
     drop(runtime);
     let done = match done {
-        Err(RunError::Compiled | RunError::Renumber(_)) => Err(RunError::Io(start_again())),
+        Err(RunError::Compiled) => Err(RunError::Io(start_again())),
         done => done,
     };
     done.map_err(|error| {
@@ -55,7 +55,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
             RunError::OtherTruck { .. } => exit::CONFIGURATION,
             RunError::StateDir { .. }
             | RunError::Compiled
-            | RunError::Renumber(_)
             | RunError::Journal(_)
             | RunError::StartAgain
             | RunError::Io(_) => exit::IO,

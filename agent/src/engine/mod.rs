@@ -127,13 +127,13 @@ impl Engine {
     }
 
     /// Goes on from another state, as the head of a segment has it.
-    pub fn resume(&mut self, mut state: State) {
-        state.keep_numbers_of(&self.state);
+    pub fn resume(&mut self, state: State) {
         self.state = state;
     }
 
-    /// Sequences up to here were given before: none of them is given again.
-    pub fn not_below(&mut self, sequence: u64) {
+    /// The journal's events are counted above `base` and go up to `sequence`, whatever the recording knows of that.
+    pub fn not_below(&mut self, base: u64, sequence: u64) {
+        let _ = self.state.number_above(base);
         self.state.sequence = self.state.sequence.max(sequence);
     }
 
@@ -189,7 +189,8 @@ impl Engine {
     fn recorded(&mut self, input: &Recorded, effects: &mut Effects) {
         let mut events = Vec::new();
         // Before a boot the monotonic time may be of another boot of the kernel.
-        if !matches!(input, Recorded::Boot(..) | Recorded::Floor(..)) {
+        // And an event that is made together with new numbers would have an old one.
+        if !matches!(input, Recorded::Boot(..) | Recorded::Floor(..) | Recorded::Renumbered(..)) {
             let change = self.state.coverage.passed(input.at(), &mut covered(effects));
             self.coverage_event(input.at(), change, &mut events);
         }
@@ -242,6 +243,10 @@ impl Engine {
                 }
                 (*at, false)
             }
+            Recorded::Renumbered(at, above) => {
+                self.renumber(*at, *above);
+                (*at, true)
+            }
         };
         self.state.tell_missed(at);
         self.date_remembered(&mut events);
@@ -252,6 +257,18 @@ impl Engine {
             effects.push(Effect::Save(events));
         }
         self.poll(at, effects);
+    }
+
+    /// Whoever saves what comes of this numbers what is journaled in the same transaction: [`State::base`] says so. Of the numbers up
+    /// to `above` dispatch may lack some, which nobody will send.
+    fn renumber(&mut self, at: Mono, above: u64) {
+        let before = self.state.base;
+        let Some(by) = self.state.number_above(above) else { return };
+        self.outbox.renumbered(at, by, above);
+        let others = [(before + 1, above)].into_iter().collect();
+        if let Some(loss) = Loss::of(&others, LossCause::NumbersSkipped) {
+            self.state.lose(at, &loss);
+        }
     }
 
     fn bytes(&mut self, at: Mono, bytes: &[u8], events: &mut Vec<Event>, effects: &mut Effects) {

@@ -54,9 +54,11 @@ pub(super) struct Run {
 pub struct State {
     /// The last sequence that was given out.
     pub(super) sequence: u64,
-    /// Sequences up to here were given by others, before this recording or beside it.
-    pub(super) floor: u64,
-    /// Those that the floor passed over; named when the next run begins.
+    /// Sequences up to here are another gateway's: ours are counted above it.
+    pub(super) base: u64,
+    /// How often everything was numbered anew.
+    pub(super) renumberings: u32,
+    /// Those that a floor passed over; named when the next run begins, if nobody does before.
     pub(super) skipped: Option<(u64, u64)>,
     /// The last run ended by being told to.
     pub(super) stopped: bool,
@@ -84,6 +86,18 @@ impl State {
     #[must_use]
     pub fn sequence(&self) -> u64 {
         self.sequence
+    }
+
+    /// Sequences up to here are another gateway's; 0: none are.
+    #[must_use]
+    pub fn base(&self) -> u64 {
+        self.base
+    }
+
+    /// How often everything was numbered anew.
+    #[must_use]
+    pub fn renumberings(&self) -> u32 {
+        self.renumberings
     }
 
     /// What was received and what was not used.
@@ -186,6 +200,8 @@ impl State {
     /// A loss that waits for its date; gives back what it is of. Only of what was given out: an event names what lies below it.
     pub(super) fn lose(&mut self, at: Mono, loss: &Loss) -> Ranges {
         let mut ranges = loss.ranges.clone();
+        // Named here, they need not be named by the next run.
+        self.skipped = self.skipped.filter(|(first, last)| ranges.end_of_run(*first).is_none_or(|end| end < *last));
         ranges.remove(0, 0);
         ranges.remove(self.sequence.saturating_add(1), u64::MAX);
         if let Some(loss) = Loss::of(&ranges, loss.why) {
@@ -201,7 +217,6 @@ impl State {
         if floor >= SEQUENCE_END {
             return false;
         }
-        self.floor = self.floor.max(floor);
         if floor > self.sequence {
             self.skipped = Some((self.skipped.map_or(self.sequence + 1, |(first, _)| first), floor));
             self.sequence = floor;
@@ -209,17 +224,23 @@ impl State {
         true
     }
 
-    /// The numbers that the floor passed over, as a loss to be named.
+    /// Counts all sequences, those given before too, above `above`: by how much more than until now. `None` where they are so
+    /// already, and for numbers that no sequence may have.
+    pub(super) fn number_above(&mut self, above: u64) -> Option<u64> {
+        let by = above.checked_sub(self.base).filter(|by| *by > 0)?;
+        let sequence = self.sequence.checked_add(by).filter(|sequence| *sequence < SEQUENCE_END)?;
+        (self.base, self.sequence, self.renumberings) = (above, sequence, self.renumberings.saturating_add(1));
+        self.skipped = self.skipped.map(|(first, last)| (first + by, last + by));
+        for loss in self.remembered.iter_mut().filter_map(|remembered| remembered.loss.as_mut()) {
+            loss.ranges = loss.ranges.shifted(by);
+        }
+        Some(by)
+    }
+
+    /// The numbers that a floor passed over, as a loss to be named.
     pub(super) fn take_skipped(&mut self) -> Option<Loss> {
         let skipped: Ranges = self.skipped.take().into_iter().collect();
         Loss::of(&skipped, LossCause::NumbersSkipped)
-    }
-
-    /// A state that was stored before a floor was known is numbered on from where we are.
-    pub(super) fn keep_numbers_of(&mut self, newer: &Self) {
-        if self.floor < newer.floor {
-            (self.floor, self.sequence, self.skipped) = (newer.floor, newer.sequence, newer.skipped);
-        }
     }
 
     /// The sequences that wait to be named as lost.

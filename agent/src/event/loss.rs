@@ -40,3 +40,20 @@ impl Loss {
         (!ranges.is_empty()).then_some(Self { ranges, why })
     }
 }
+
+/// A `device.lost` event, as far as it is needed here.
+#[derive(Deserialize)]
+struct Named {
+    data: NamedData,
+}
+
+#[derive(Deserialize)]
+struct NamedData {
+    ranges: Ranges,
+}
+
+/// What a `device.lost` event names; nothing of any other.
+#[must_use]
+pub fn named_by(body: &[u8]) -> Ranges {
+    serde_json::from_slice(body).map_or_else(|_| Ranges::default(), |named: Named| named.data.ranges)
+}

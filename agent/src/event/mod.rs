@@ -7,6 +7,7 @@ mod confidence;
 mod data;
 mod kind;
 mod loss;
+mod renumber;
 
 use crate::ranges::Ranges;
 use crate::time::Utc;
@@ -20,7 +21,8 @@ pub use data::{
     Phase, Place, Point, Record, RecordTime, Status, VisitData,
 };
 pub use kind::{Kind, is_about_a_visit};
-pub use loss::{LOSS_RANGES_MAX, Loss, LossCause, SEQUENCE_END};
+pub use loss::{LOSS_RANGES_MAX, Loss, LossCause, SEQUENCE_END, named_by};
+pub use renumber::renumbered;
 
 /// A finished event.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! The recording on disk: segments in a ring, compressed, sealed every second, synced before the event that they prove.
 
-use crate::recording::{Head, MAGIC, PREFACE, Recorded, encode, seal, segment_index, segment_name};
+use crate::recording::{Head, MAGIC, Recorded, encode, seal, segment_index, segment_name};
 use crate::time::Mono;
 use geofence::Span;
 use std::fs::{self, File};
@@ -15,6 +15,8 @@ const SEGMENT_BYTES: u64 = 4 << 20;
 const SEAL_EVERY: Span = Span::seconds(1);
 /// What is not synced is lost when the power is cut and no event forced it out.
 const SYNC_EVERY: Span = Span::seconds(60);
+/// What the name of a segment ends in until its head is whole.
+const UNNAMED: &str = ".new";
 /// 128 KiB of window: two minutes of NMEA at 1 Hz, and a small encoder.
 const WINDOW_LOG: u32 = 17;
 
@@ -45,6 +47,7 @@ impl Blackbox {
     /// As the file system has them.
     pub fn new(dir: &Path, quota: u64) -> io::Result<Self> {
         fs::create_dir_all(dir)?;
+        remove_unnamed(dir)?;
         let last = segments(dir)?.last().map_or(0, |(index, _)| *index);
         Ok(Self { dir: dir.to_owned(), quota, open: None, next_index: last + 1 })
     }
@@ -59,8 +62,8 @@ impl Blackbox {
         let index = self.next_index;
         let path = self.dir.join(segment_name(index));
         // Under its own name only once its head is whole: killed in between, it is not there.
-        let unnamed = path.with_extension("gsr.new");
-        let begun = self.create(index, &unnamed, &path, at, head, None);
+        let unnamed = self.dir.join(segment_name(index) + UNNAMED);
+        let begun = self.create(index, &unnamed, &path, at, head);
         if begun.is_err() {
             self.open = None;
             let _ = fs::remove_file(&unnamed);
@@ -68,27 +71,7 @@ impl Blackbox {
         begun
     }
 
-    /// Writes the segment before the first one, so that whoever derives from the recording numbers everything above `floor`. The
-    /// recording is closed then.
-    ///
-    /// # Errors
-    /// As the file system has them.
-    pub fn preface(&mut self, at: Mono, head: &Head, floor: u64) -> io::Result<()> {
-        self.end()?;
-        let path = self.dir.join(segment_name(PREFACE));
-        self.create(PREFACE, &path.with_extension("gsr.new"), &path, at, head, Some(&Recorded::Floor(at, floor)))?;
-        self.end()
-    }
-
-    fn create(
-        &mut self,
-        index: u64,
-        unnamed: &Path,
-        path: &Path,
-        at: Mono,
-        head: &Head,
-        first: Option<&Recorded>,
-    ) -> io::Result<()> {
+    fn create(&mut self, index: u64, unnamed: &Path, path: &Path, at: Mono, head: &Head) -> io::Result<()> {
         let mut file = BufWriter::new(Counted { file: File::create(unnamed)?, bytes: 0 });
         file.write_all(MAGIC)?;
         serde_json::to_writer(&mut file, head)?;
@@ -106,11 +89,10 @@ impl Blackbox {
             synced: at,
             buffer: Vec::new(),
         });
-        first.map_or(Ok(()), |first| self.append(at, first))?;
         self.sync(at)?;
         fs::rename(unnamed, path)?;
         File::open(&self.dir)?.sync_all()?;
-        self.next_index = self.next_index.max(index + 1);
+        self.next_index = index + 1;
         Ok(())
     }
 
@@ -173,8 +155,6 @@ impl Blackbox {
 
     fn keep_quota(&self) -> io::Result<()> {
         let mut kept = segments(&self.dir)?;
-        // It says how all that follow are numbered, and is small.
-        kept.retain(|(index, _)| *index != PREFACE);
         let size = |path: &Path| fs::metadata(path).map_or(0, |meta| meta.len());
         let mut total: u64 = kept.iter().map(|(_, path)| size(path)).sum();
         kept.reverse();
@@ -227,6 +207,18 @@ impl Open {
         self.sealed = at;
         Ok(())
     }
+}
+
+/// What a kill left of a segment whose head was not whole yet: no quota counts it.
+fn remove_unnamed(dir: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if name.strip_suffix(UNNAMED).and_then(segment_index).is_some() {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
 }
 
 fn closed() -> io::Error {

@@ -5,9 +5,9 @@
 
 mod commands;
 mod losses;
+mod numbering;
 mod packed;
-
-pub use losses::named_by;
+mod salvage;
 
 use super::highwater::{self, HighWater};
 use crate::event::Event;
@@ -23,6 +23,8 @@ const APPLICATION_ID: i32 = 0x4753_746d;
 const LAYOUT: i32 = 1;
 /// An event of 1.2 kB, and the state, have a page each: with 4 kB every commit would write nearly twice the bytes.
 const PAGE_BYTES: u64 = 2_048;
+/// Journals that were set aside and are kept: a disk that damages one after the other must not be filled by them.
+const SET_ASIDE_MAX: usize = 4;
 /// Received events go when the file is this full: after "disk full" not even deleting works.
 const HIGH_WATER_PERCENT: u64 = 90;
 /// So many received events go at once.
@@ -136,8 +138,10 @@ pub struct Journal {
     refused: Option<highwater::Refused>,
     /// The recording takes inputs, so it will know of what is journaled.
     recorded: bool,
-    /// Nothing of it was ever sent.
-    untold: bool,
+    /// What its numbers are, and what dispatch knows of them.
+    numbering: numbering::Numbering,
+    /// The engine's state, of the damaged journal before this one.
+    salvaged_state: Option<Vec<u8>>,
 }
 
 impl Journal {
@@ -165,9 +169,17 @@ impl Journal {
         }
         db.execute_batch(commands::CREATE).map_err(damaged)?;
         let (high_water, refused) = HighWater::open(path.parent().unwrap_or(Path::new("")));
-        db.execute_batch(losses::CREATE).map_err(damaged)?;
-        let journal = Self { db, page_max, high_water: Some(high_water), refused, recorded: true, untold: false };
-        journal.with_what_dispatch_knows().map_err(damaged)
+        let begun_before = high_water.through() > 0;
+        let numbering = numbering::Numbering::open(&db, begun_before).map_err(damaged)?;
+        Ok(Self {
+            db,
+            page_max,
+            high_water: Some(high_water),
+            refused,
+            recorded: true,
+            numbering,
+            salvaged_state: None,
+        })
     }
 
     /// Opens an existing journal for reading only, beside the daemon.
@@ -178,7 +190,8 @@ impl Journal {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(path, flags)?;
         db.busy_timeout(std::time::Duration::from_secs(5))?;
-        Ok(Self { db, page_max: 0, high_water: None, refused: None, recorded: true, untold: false })
+        let numbering = numbering::Numbering::default();
+        Ok(Self { db, page_max: 0, high_water: None, refused: None, recorded: true, numbering, salvaged_state: None })
     }
 
     /// Commits events and the state that they left the engine in, in one transaction.
@@ -189,8 +202,12 @@ impl Journal {
         if self.is_nearly_full()? {
             self.evict_received()?;
         }
-        if let (Some(high_water), Some(newest)) = (&mut self.high_water, events.last()) {
-            high_water.reach(newest.sequence, self.recorded);
+        let events = &*self.counted(events);
+        let by = self.numbering.due();
+        let newest = if by > 0 { Some(self.highest()?.saturating_add(by)) } else { None };
+        let newest = newest.max(events.last().map(|event| event.sequence));
+        if let (Some(high_water), Some(newest)) = (&mut self.high_water, newest) {
+            high_water.reach(newest, self.recorded);
         }
         loop {
             match self.try_save(events, engine, position) {
@@ -203,6 +220,7 @@ impl Journal {
 
     fn try_save(&mut self, events: &[Event], engine: &[u8], position: Position) -> Result<(), JournalError> {
         let tx = self.db.transaction()?;
+        self.numbering.store(&tx)?;
         {
             // A tail of the recording that is derived again gives the same events again.
             let mut insert = tx.prepare_cached(
@@ -232,7 +250,9 @@ impl Journal {
                 position.records.cast_signed()
             ])?;
         }
-        Ok(tx.commit()?)
+        tx.commit()?;
+        self.numbering.stored();
+        Ok(())
     }
 
     /// Commits dispatch's acknowledgement.
@@ -241,7 +261,7 @@ impl Journal {
     /// As SQLite has them; losing this only means sending again.
     pub fn received(&mut self, thru: u64) -> Result<(), JournalError> {
         self.db.execute("UPDATE received SET thru = max(thru, ?1)", [thru.cast_signed()])?;
-        self.told(true)
+        Ok(())
     }
 
     /// Dispatch has everything up to here.
@@ -291,6 +311,12 @@ impl Journal {
             Ok((packed::unpack(engine), position))
         };
         Ok(self.db.query_row("SELECT engine, segment, records FROM state", [], row).optional()?)
+    }
+
+    /// The state that could be read of the damaged journal before this one.
+    #[must_use]
+    pub fn salvaged_state(&self) -> Option<&[u8]> {
+        self.salvaged_state.as_deref()
     }
 
     /// The bodies of these sequences, as far as they are there, in order.
@@ -355,7 +381,7 @@ fn classify(path: &Path, error: rusqlite::Error) -> JournalError {
     }
 }
 
-/// Moves a journal out of the way, under a name that says why and when. Nothing is deleted.
+/// Moves a journal out of the way, under a name that says why and when. Of those that were moved before the newest stay.
 ///
 /// # Errors
 /// As the file system has them.
@@ -374,5 +400,34 @@ pub fn set_aside(path: &Path, why: &str, now: UnixMillis) -> std::io::Result<Pat
             std::fs::rename(&from, beside(&format!(".{why}-{stamp}{suffix}")))?;
         }
     }
+    // The new one is set aside whatever becomes of the others.
+    if let Err(error) = forget_set_aside(path, why) {
+        tracing::warn!(%error, "journals that were set aside before could not be removed");
+    }
     Ok(target)
+}
+
+/// Removes all but the newest that were set aside for this reason: their names end in a date and so sort by it.
+fn forget_set_aside(path: &Path, why: &str) -> std::io::Result<()> {
+    let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
+    let begin = format!("{}.{why}-", name.to_string_lossy());
+    let mut kept = Vec::new();
+    for entry in std::fs::read_dir(dir)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        let stamp = name.strip_prefix(&begin);
+        if stamp.is_some_and(|stamp| !stamp.is_empty() && stamp.bytes().all(|byte| byte.is_ascii_alphanumeric())) {
+            kept.push(name);
+        }
+    }
+    kept.sort_unstable();
+    kept.truncate(kept.len().saturating_sub(SET_ASIDE_MAX));
+    for name in kept {
+        for suffix in ["-wal", "-shm", ""] {
+            let file = dir.join(format!("{name}{suffix}"));
+            if file.exists() {
+                std::fs::remove_file(file)?;
+            }
+        }
+    }
+    Ok(())
 }

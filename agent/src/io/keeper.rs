@@ -24,11 +24,51 @@ pub struct Held {
     pub state: Vec<u8>,
     /// The end of the input that made the newest of them.
     pub position: Position,
+    /// Above which they are counted.
+    pub base: u64,
+    /// Events that found no room here either. They can be derived again from the recording.
+    pub dropped: u64,
 }
 
 impl Default for Held {
     fn default() -> Self {
-        Self { events: Vec::new(), state: Vec::new(), position: Position { segment: 0, records: 0 } }
+        Self {
+            events: Vec::new(),
+            state: Vec::new(),
+            position: Position { segment: 0, records: 0 },
+            base: 0,
+            dropped: 0,
+        }
+    }
+}
+
+impl Held {
+    /// Holds `events` too, with the state that they left the engine in. Beyond the bound they are counted only, and the state stays
+    /// before them: nothing may be journaled past an event that is not. Whether they are held.
+    pub fn take(&mut self, events: Vec<Event>, state: &State, position: Position) -> bool {
+        if self.dropped > 0 || self.events.len() >= HELD_MAX {
+            self.dropped += events.len() as u64;
+            return false;
+        }
+        self.count_above(state.base());
+        self.events.extend(events);
+        self.stand_at(state, position);
+        true
+    }
+
+    /// What is held is counted above `base` from here on.
+    pub fn count_above(&mut self, base: u64) {
+        let by = base.saturating_sub(self.base);
+        if by > 0 {
+            self.events.iter_mut().for_each(|event| event.renumber(by));
+        }
+        self.base = base;
+    }
+
+    fn stand_at(&mut self, state: &State, position: Position) {
+        (self.position, self.base) = (position, state.base());
+        // Plain data into memory: cannot fail.
+        self.state = serde_json::to_vec(state).unwrap_or_default();
     }
 }
 
@@ -65,7 +105,7 @@ impl Keeper {
     #[must_use]
     pub fn new(journal: Journal, blackbox: Blackbox, held: Held) -> Self {
         let dirty = !held.events.is_empty();
-        let trouble = Trouble { held: held.events.len(), ..Trouble::default() };
+        let trouble = Trouble { held: held.events.len(), dropped: held.dropped, ..Trouble::default() };
         Self { journal, blackbox, held, dirty, damaged: false, retry_at: None, grown: true, trouble }
     }
 
@@ -93,14 +133,9 @@ impl Keeper {
 
     /// Commits events with the state that they left the engine in. The recording is synced first.
     pub fn save(&mut self, at: Mono, events: Vec<Event>, state: &State) {
-        let fits = self.trouble.dropped == 0 && self.held.events.len() < HELD_MAX;
-        if fits {
-            self.held.events.extend(events);
-            self.stand_at(at, state);
-        } else {
-            // The stored state stays before them: nothing may be journaled past an event that is not.
-            self.trouble.dropped += events.len() as u64;
-        }
+        let position = self.synced(at);
+        self.dirty |= self.held.take(events, state, position);
+        self.trouble.dropped = self.held.dropped;
         self.commit(at);
     }
 
@@ -111,7 +146,7 @@ impl Keeper {
         if is_under_way || !std::mem::take(&mut self.grown) {
             return None;
         }
-        self.journal.eviction().unwrap_or_else(|error| {
+        self.journal.eviction(self.held.events.len()).unwrap_or_else(|error| {
             tracing::error!(%error, "the journal cannot say what may make room");
             self.read_failed(&error);
             None
@@ -152,7 +187,9 @@ impl Keeper {
         }
         // The state belongs to the new segment now: a restart need not read the old one.
         if self.held.events.is_empty() {
-            self.stand_at(at, &head.state);
+            let position = self.synced(at);
+            self.held.stand_at(&head.state, position);
+            self.dirty = true;
             self.commit(at);
         }
         reopen.then_some(Recorded::Missed(at, missed))
@@ -165,13 +202,6 @@ impl Keeper {
         }
     }
 
-    /// Closes both, and gives back the recording.
-    #[must_use]
-    pub fn into_blackbox(mut self) -> Blackbox {
-        self.end();
-        self.blackbox
-    }
-
     /// Ends the recording.
     pub fn end(&mut self) {
         if let Err(error) = self.blackbox.end() {
@@ -179,18 +209,21 @@ impl Keeper {
         }
     }
 
-    /// What is to be committed next: this state, at the end of what was recorded so far. The recording is synced first.
-    fn stand_at(&mut self, at: Mono, state: &State) {
+    /// Everything that was made is journaled.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        !self.dirty && self.trouble.dropped == 0
+    }
+
+    /// The end of what was recorded so far, which is synced: what is committed next may stand there.
+    fn synced(&mut self, at: Mono) -> Position {
         if self.trouble.recording.is_none()
             && let Err(error) = self.blackbox.sync(at)
         {
             self.recording_failed(at, &error);
         }
         let (segment, records) = self.blackbox.position();
-        self.held.position = Position { segment, records };
-        // Plain data into memory: cannot fail.
-        self.held.state = serde_json::to_vec(state).unwrap_or_default();
-        self.dirty = true;
+        Position { segment, records }
     }
 
     /// The journal could not be read: if it is damaged, only a start that sets it aside mends it.
@@ -204,6 +237,11 @@ impl Keeper {
         }
         self.grown = true;
         self.journal.is_recorded(self.trouble.recording.is_none());
+        self.journal.number_above(self.held.base);
+        // With the first state after all that a start derives.
+        if self.held.dropped == 0 {
+            self.journal.settle();
+        }
         match self.journal.save(&self.held.events, &self.held.state, self.held.position) {
             Ok(()) => {
                 if self.trouble.journal.take().is_some() {

@@ -57,6 +57,15 @@ pub(crate) fn open(named: &[PathBuf]) -> Result<Vec<RecordingFile>, String> {
     Ok(files)
 }
 
+/// Above which sequences are counted at the end of these recordings. The head of a segment knows of all before it.
+pub(crate) fn base(files: &[RecordingFile]) -> u64 {
+    let segments = files.iter().rev().filter_map(|file| match file {
+        RecordingFile::Segment { bytes, .. } => Segment::open(bytes).ok(),
+        RecordingFile::Raw(_) | RecordingFile::Unusable(_) => None,
+    });
+    segments.into_iter().next().map_or(0, Segment::base)
+}
+
 pub(crate) fn file(path: &Path) -> Result<RecordingFile, String> {
     let name = path.display().to_string();
     let failed =

@@ -10,8 +10,9 @@ use super::keeper::Held;
 use super::reserve::Reserve;
 use super::systemd;
 use crate::engine::{Effect, Engine, Input, State};
+use crate::event::Event;
 use crate::io::highwater::BLOCK;
-use crate::recording::{End, Head, PREFACE, Recorded, Segment};
+use crate::recording::{End, Head, Recorded, Segment};
 use geofence::Fences;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -61,11 +62,34 @@ fn open_or_set_aside(state_dir: &Path, quota: u64, now: geofence::UnixMillis) ->
                 why: format!("{why}, and it cannot be set aside: {error}"),
             })?;
             tracing::error!(why, kept = %kept.display(), "the journal is damaged; it was set aside and a new one is derived from the recording");
-            let journal = Journal::open(&path, quota)?;
-            Ok(Opened::with(journal, vec!["journal_damaged_set_aside".to_owned()]))
+            let mut journal = Journal::open(&path, quota)?;
+            let mut words = vec!["journal_damaged_set_aside".to_owned()];
+            let salvaged = journal.salvage(&kept)?;
+            if salvaged.events > 0 {
+                tracing::warn!(
+                    events = salvaged.events,
+                    "what could be read of the damaged journal goes on in the new one"
+                );
+                words.push("journal_events_salvaged".to_owned());
+            }
+            if !salvaged.base_known {
+                journal.counts_above(base(&state_dir.join("recording")))?;
+            }
+            Ok(Opened::with(journal, words))
         }
         Err(error) => Err(error),
     }
+}
+
+/// Above which number the newest segment that can be read counts.
+fn base(dir: &Path) -> u64 {
+    for (_, path) in segments(dir).unwrap_or_default().iter().rev() {
+        let bytes = fs::read(path).unwrap_or_default();
+        if let Ok(segment) = Segment::open(&bytes) {
+            return segment.base();
+        }
+    }
+    0
 }
 
 /// What resuming came to.
@@ -96,23 +120,35 @@ pub fn resume(
     why: &mut Vec<String>,
 ) -> Result<Resumed, JournalError> {
     let mut unsaved = Held::default();
-    let mut kept = segments(dir).unwrap_or_default();
-    let preface = kept.first().filter(|(index, _)| *index == PREFACE).map(|(_, path)| path.clone());
-    kept.retain(|(index, _)| *index != PREFACE);
-    let is_new = journal.state()?.is_none();
+    let kept = segments(dir).unwrap_or_default();
+    let was_empty = journal.state()?.is_none();
     let from = begin(engine, journal, &kept, why)?;
-    if is_new && let Some(path) = preface {
-        number_above(engine, &path);
+    let mut is_whole = false;
+    if let Some(from) = from {
+        // Stopped half-way, what was found on the first half is not known any more.
+        is_whole = from.is_of_these_facilities && (was_empty || journal.is_settled());
+        engine.resume(from.state);
+        is_whole &= walk(engine, from.position, &kept, journal, &mut unsaved)?;
     }
-    let Some(from) = from else {
-        engine.not_below(journal.highest()?);
-        journal.told_before(engine, is_new)?;
-        return Ok(Resumed { unsaved, floor: floor(engine, journal, is_new, false) });
-    };
-    let mut is_whole = from.is_of_these_facilities;
-    engine.resume(from.state);
-    let mut next = from.position.segment;
-    for (index, path) in kept.iter().filter(|(index, _)| *index >= from.position.segment) {
+    // Whatever was lost, no sequence is given twice.
+    engine.not_below(journal.base(), journal.highest()?);
+    unsaved.count_above(engine.state().base());
+    told_before(engine, journal)?;
+    let floor = floor(engine, journal, is_whole);
+    Ok(Resumed { unsaved, floor })
+}
+
+/// Feeds what was recorded from `from` on. Whether all of it could be read.
+fn walk(
+    engine: &mut Engine,
+    from: Position,
+    kept: &[(u64, PathBuf)],
+    journal: &mut Journal,
+    unsaved: &mut Held,
+) -> Result<bool, JournalError> {
+    let mut is_whole = true;
+    let mut next = from.segment;
+    for (index, path) in kept.iter().filter(|(index, _)| *index >= from.segment) {
         systemd::still_starting();
         is_whole &= *index == std::mem::replace(&mut next, index + 1);
         let bytes = fs::read(path).unwrap_or_default();
@@ -121,47 +157,29 @@ pub fn resume(
             is_whole = false;
             continue;
         };
-        let done = if *index == from.position.segment { from.position.records } else { 0 };
+        let done = if *index == from.segment { from.records } else { 0 };
         if done == 0 && is_ours(engine, segment.head()) {
             engine.resume(segment.head().state.clone());
         }
-        feed(engine, (*index, done), &mut segment, journal, is_new, &mut unsaved)?;
+        feed(engine, (*index, done), &mut segment, journal, unsaved)?;
         is_whole &= segment.end() != End::Damaged;
     }
-    // Whatever was lost, no sequence is given twice.
-    engine.not_below(journal.highest()?);
-    journal.told_before(engine, is_new)?;
-    Ok(Resumed { unsaved, floor: floor(engine, journal, is_new, is_whole) })
+    Ok(is_whole)
 }
 
 /// Where the numbers have to go on, if not behind those that were derived. A recording that is whole knows every event that was
 /// journaled, since it is synced before; otherwise the mark beside the journal is above all of them. So it is where the journal
 /// itself has become an older one.
-fn floor(engine: &Engine, journal: &Journal, is_new: bool, is_whole: bool) -> Option<u64> {
+fn floor(engine: &Engine, journal: &Journal, is_whole: bool) -> Option<u64> {
     let (mark, unrecorded) = journal.high_water();
     let derived = engine.state().sequence();
     let beyond = mark.saturating_sub(derived);
-    (beyond > BLOCK || (beyond > 0 && is_new && (!is_whole || unrecorded))).then_some(mark)
+    (beyond > BLOCK || (beyond > 0 && !journal.is_settled() && (!is_whole || unrecorded))).then_some(mark)
 }
 
-impl Journal {
-    /// Events that are derived into a new journal may have been sent by the one before.
-    fn told_before(&mut self, engine: &Engine, is_new: bool) -> Result<(), JournalError> {
-        if is_new && engine.state().sequence() > 0 { self.told(false) } else { Ok(()) }
-    }
-}
-
-/// Feeds the segment that says above which number everything begins.
-fn number_above(engine: &mut Engine, path: &Path) {
-    let bytes = fs::read(path).unwrap_or_default();
-    let Ok(segment) = Segment::open(&bytes) else {
-        tracing::error!(segment = %path.display(), "this segment of the recording cannot be read and is skipped");
-        return;
-    };
-    for recorded in segment.filter(|recorded| matches!(recorded, Recorded::Floor(..))) {
-        // Without a time anchor there is no event yet.
-        let _ = engine.handle(&Input::Recorded(&recorded));
-    }
+/// Events that are derived into a new journal may have been sent by the one before.
+fn told_before(engine: &Engine, journal: &mut Journal) -> Result<(), JournalError> {
+    if journal.is_settled() || engine.state().sequence() == 0 { Ok(()) } else { journal.derived() }
 }
 
 fn feed(
@@ -169,7 +187,6 @@ fn feed(
     (index, done): (u64, u64),
     segment: &mut impl Iterator<Item = Recorded>,
     journal: &mut Journal,
-    is_new: bool,
     unsaved: &mut Held,
 ) -> Result<(), JournalError> {
     for (number, recorded) in (1..).zip(segment) {
@@ -178,33 +195,42 @@ fn feed(
         }
         for effect in engine.handle(&Input::Recorded(&recorded)) {
             let Effect::Save(events) = effect else { continue };
-            journal.told_before(engine, is_new)?;
-            let state = serde_json::to_vec(engine.state()).unwrap_or_default();
+            told_before(engine, journal)?;
             let position = Position { segment: index, records: number };
             // Nothing may be journaled past what was not: the position would skip it.
-            let full = !unsaved.events.is_empty()
-                || match journal.save(&events, &state, position) {
-                    Err(JournalError::Full) => true,
-                    // Another release made these, and they may be at dispatch already: they stay as they are.
-                    Err(JournalError::Taken(sequence)) => {
-                        tracing::warn!(
-                            sequence,
-                            "this release derives another event than the journaled one, which stays"
-                        );
-                        let highest = journal.highest()?;
-                        let new: Vec<_> = events.iter().filter(|event| event.sequence > highest).cloned().collect();
-                        journal.save(&new, &state, position)?;
-                        false
-                    }
-                    saved => saved.map(|()| false)?,
-                };
-            if full {
-                unsaved.events.extend(events);
-                (unsaved.state, unsaved.position) = (state, position);
+            let waits = !unsaved.events.is_empty() || unsaved.dropped > 0;
+            let left = if waits { Some(events) } else { save(engine.state(), events, position, journal)? };
+            if let Some(events) = left {
+                unsaved.take(events, engine.state(), position);
             }
         }
     }
     Ok(())
+}
+
+/// Journals what was derived. Gives back those for which there is no room now.
+fn save(
+    state: &State,
+    mut events: Vec<Event>,
+    position: Position,
+    journal: &mut Journal,
+) -> Result<Option<Vec<Event>>, JournalError> {
+    let stored = serde_json::to_vec(state).unwrap_or_default();
+    journal.number_above(state.base());
+    loop {
+        match journal.save(&events, &stored, position) {
+            Ok(()) => return Ok(None),
+            // What of a journal that was lost dispatch has, nobody knows yet. What it lacks is named when it speaks.
+            Err(JournalError::Full) if !journal.is_settled() && journal.forget_oldest()? => {}
+            Err(JournalError::Full) => return Ok(Some(events)),
+            // Another release made these, and they may be at dispatch already: they stay as they are.
+            Err(JournalError::Taken(sequence)) => {
+                tracing::warn!(sequence, "this release derives another event than the journaled one, which stays");
+                events = journal.lacking(events)?;
+            }
+            Err(other) => return Err(other),
+        }
+    }
 }
 
 fn begin(
@@ -238,6 +264,9 @@ fn begin(
     }
     if from.is_some() {
         why.push("state_from_recording".to_owned());
+    } else if let Some(state) = journal.salvaged_state().and_then(|state| serde_json::from_slice(state).ok()) {
+        let position = Position { segment: 0, records: 0 };
+        from = Some(From { state, position, is_of_these_facilities: false });
     }
     Ok(from)
 }

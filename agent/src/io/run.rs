@@ -11,7 +11,7 @@ use super::clock::{Clock, kernel_boot, wall_clock};
 use super::commands::Commands;
 use super::diagnosis::{View, diagnose};
 use super::health::{Part, Parts, Uplinked};
-use super::journal::{Journal, JournalError, named_by};
+use super::journal::{Journal, JournalError};
 use super::keeper::{Held, Keeper};
 use super::mqtt::wire::Traffic;
 use super::mqtt::{self, Identity, LinkEvent, Outgoing, Uplink};
@@ -23,7 +23,7 @@ use crate::besttime::TimeBase;
 use crate::budget::{Class, GivenUp};
 use crate::config::{Config, Profile};
 use crate::engine::{Boot, Effect, Engine, Input, Link, Notices, State};
-use crate::event::is_about_a_visit;
+use crate::event::{is_about_a_visit, named_by};
 use crate::gnss::SourceState;
 use crate::gnss::hunt::Finding;
 use crate::outbox::{Outbox, Refusal};
@@ -33,6 +33,7 @@ use crate::version::{VERSION, released};
 use budget::Budgeted;
 pub use failure::RunError;
 use geofence::{Fences, Span};
+use losses::Before;
 use privacy::Switch;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -114,10 +115,7 @@ async fn run_in(
     }
     systemd::ready();
     let ended = daemon.serve(&mut port, &mut link, told_to_stop).await;
-    // A daemon that starts again in the same process goes on, and would be killed for a leave that it does not take.
-    if !matches!(ended, Err(RunError::Renumber(_))) {
-        systemd::stopping();
-    }
+    systemd::stopping();
     // What was read before waits behind whatever ends it where the disk is slow; the next start derives from it what is to be told.
     for _ in 0..port.len() {
         let Ok(event) = port.try_recv() else { break };
@@ -126,9 +124,6 @@ async fn run_in(
     match ended {
         Ok(()) => daemon.stop(),
         Err(_) => daemon.keeper.end(),
-    }
-    if let Err(RunError::Renumber(floor)) = ended {
-        daemon.renumber(&config.state_dir, floor)?;
     }
     ended
 }
@@ -158,6 +153,8 @@ struct Daemon {
     private_until: Mono,
     /// There are losses since then that no event names yet.
     unnamed_since: Option<Mono>,
+    /// What dispatch lacks of before this journal.
+    before: Before,
     to_link: Option<Sender<Outgoing>>,
     commands: Commands,
     time: watch::Sender<TimeBase>,
@@ -213,6 +210,7 @@ impl Daemon {
             switch: Switch::new(config.privacy_switch.clone()),
             private_until: Mono(0),
             unnamed_since: None,
+            before: Before::Unasked,
             to_link: None,
             time: watch::Sender::new(TimeBase::new(now, released(), engine.newest_fix())),
             traffic: Arc::default(),
@@ -278,9 +276,6 @@ impl Daemon {
                 () = self.clock.sleep(QUIET) => {}
             }
             self.tend(port.is_empty());
-            if let Some(floor) = self.engine.outbox().floor() {
-                return Err(RunError::Renumber(floor));
-            }
             if self.keeper.must_start_again() {
                 return Err(RunError::StartAgain);
             }
@@ -467,7 +462,11 @@ impl Daemon {
             self.keeper.read_failed(&error);
             (Vec::new(), 0)
         });
-        if let Err(error) = self.keeper.journal().told(false) {
+        if self.keeper.journal().base() != self.engine.state().base() {
+            // The disk has not taken the new numbers yet: what stands there under these is another event.
+            return range.for_each(|sequence| self.engine.outbox_mut().refused(at, sequence, Refusal::Local));
+        }
+        if let Err(error) = self.keeper.journal().told(*range.end()) {
             tracing::warn!(%error, "it cannot be noted that events were sent; they wait until it can");
             return range.for_each(|sequence| self.engine.outbox_mut().refused(at, sequence, Refusal::Local));
         }
@@ -517,6 +516,7 @@ impl Daemon {
         }
         self.reserve.tend(at);
         self.name_losses(known);
+        self.tend_acceptance();
         self.engine_link(Link::Tick);
         let spares_health = self.tend_budget(at) >= Some(GivenUp::Health);
         let now = wall_clock();
@@ -592,7 +592,8 @@ fn owed(acks: bool, journal: &Journal, held: &Held, state: &State) -> Result<Out
     let mut lost = journal.named_above(journal.thru()?)?;
     let waiting = held.events.iter().map(|event| named_by(&event.body)).chain([state.losing()]);
     waiting.for_each(|ranges| ranges.iter().for_each(|(first, last)| lost.insert(first, last)));
-    Ok(Outbox::new(acks, journal.thru()?, begins, derived).since(journal.history()?).without(&lost))
+    let outbox = Outbox::new(acks, journal.thru()?, begins, derived).since(journal.history()?);
+    Ok(outbox.numbered(journal.sent(), state.base(), state.renumberings()).without(&lost))
 }
 
 fn lock(dir: &Path) -> Result<File, RunError> {

@@ -8,20 +8,33 @@
 pub enum History {
     /// The recording began with this journal, and nothing of it was ever sent: whatever dispatch acknowledges is another's.
     Untold,
-    /// Something may have been sent, now or by a journal before this one; dispatch has not acknowledged any of it to this one.
+    /// Something was sent; dispatch has not acknowledged any of it.
     Unacknowledged,
+    /// The journal was lost, and what could be was derived again. What the lost one had sent, and what dispatch acknowledged to it,
+    /// nobody knows.
+    Derived,
     /// Dispatch has acknowledged events of this journal.
     Known,
 }
 
+/// Dispatch has events of numbers that this journal never gave out: up to here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clash {
+    /// They are another gateway's: all of ours have to be counted above it.
+    Anothers(u64),
+    /// They are ours, of the journal that was lost: what comes next goes on above it.
+    Forgotten(u64),
+}
+
 impl History {
-    /// Whether dispatch has events up to `told` that are not of this journal, of which those up to `sent` may have been sent.
+    /// What it means that dispatch has events up to `told`, where those up to `sent` were sent and `highest` is the newest.
     #[must_use]
-    pub(super) const fn is_foreign(self, told: u64, sent: u64) -> bool {
+    pub(super) const fn clash(self, told: u64, sent: u64, highest: u64) -> Option<Clash> {
         match self {
-            Self::Untold => told > 0,
-            Self::Unacknowledged => told > sent,
-            Self::Known => false,
+            Self::Untold if told > 0 => Some(Clash::Anothers(told)),
+            Self::Unacknowledged if told > sent => Some(Clash::Anothers(told)),
+            Self::Derived if told > highest => Some(Clash::Forgotten(told)),
+            Self::Untold | Self::Unacknowledged | Self::Derived | Self::Known => None,
         }
     }
 
@@ -29,8 +42,8 @@ impl History {
     #[must_use]
     pub(super) const fn sending(self) -> Self {
         match self {
-            Self::Untold | Self::Unacknowledged => Self::Unacknowledged,
-            Self::Known => Self::Known,
+            Self::Untold => Self::Unacknowledged,
+            Self::Unacknowledged | Self::Derived | Self::Known => self,
         }
     }
 }

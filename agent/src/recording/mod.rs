@@ -8,6 +8,7 @@
 //!   kind    = 1 boot (JSON) | 2 bytes | 3 tick | 4 stop | 5 seal (payload: CRC-32 of all records since the last seal)
 //!           | 6 missed (payload: u64, how many inputs before could not be recorded) | 7 source (JSON)
 //!           | 8 lost (JSON) | 9 floor (payload: u64, sequences up to here were given before)
+//!           | 10 renumbered (payload: u64, sequences up to here are another gateway's)
 //! ```
 //!
 //! Records count only once the seal after them is there and right. A power cut tears the end of a segment off; what is
@@ -26,9 +27,6 @@ pub use record::{Head, Recorded, encode, seal};
 pub const MAGIC: &[u8] = b"GATESTAMP-RECORDING 1\n";
 /// Longest payload of a record: one read of the serial port, or the boot record.
 pub const PAYLOAD_MAX: usize = 4_096;
-
-/// The segment before the first: it holds nothing but a floor, and is written when everything has to be numbered anew.
-pub const PREFACE: u64 = 0;
 
 /// The name of segment `index` within a recording folder.
 #[must_use]

@@ -82,6 +82,15 @@ impl<R: Read> Segment<R> {
         self.end
     }
 
+    /// Above which number sequences are counted at its end.
+    pub fn base(self) -> u64 {
+        let base = self.head.state.base();
+        self.fold(
+            base,
+            |base, recorded| if let Recorded::Renumbered(_, above) = recorded { base.max(above) } else { base },
+        )
+    }
+
     fn record(&mut self) -> Result<(u8, Mono, Vec<u8>), End> {
         let mut head = [0; RECORD_HEAD];
         self.fill(&mut head)?;

@@ -16,6 +16,7 @@ pub(super) const SOURCE: u8 = 7;
 pub(super) const LOST: u8 = 8;
 pub(super) const FLOOR: u8 = 9;
 pub(super) const PRIVATE: u8 = 10;
+pub(super) const RENUMBERED: u8 = 11;
 
 /// What stands at the head of a segment: enough to derive its events without the segments before it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,10 +50,12 @@ pub enum Recorded {
     Source(Mono, SourceState),
     /// These events will never be with dispatch.
     Lost(Mono, Loss),
-    /// Sequences up to here were given before, by a journal that is no more, or by the gateway that was here before.
+    /// Sequences up to here were given before, by a journal that is no more: what comes goes on above.
     Floor(Mono, u64),
     /// Private time began or ended: nothing that the receiver said within it is here.
     Private(Mono, bool),
+    /// Sequences up to here are another gateway's: all of ours are counted above it, those given before too.
+    Renumbered(Mono, u64),
 }
 
 impl Recorded {
@@ -68,7 +71,8 @@ impl Recorded {
             | Self::Source(at, _)
             | Self::Lost(at, _)
             | Self::Floor(at, _)
-            | Self::Private(at, _) => *at,
+            | Self::Private(at, _)
+            | Self::Renumbered(at, _) => *at,
         }
     }
 }
@@ -95,6 +99,7 @@ pub fn encode(input: &Recorded, out: &mut Vec<u8>) {
         }
         Recorded::Floor(at, sequence) => append(FLOOR, *at, &sequence.to_le_bytes(), out),
         Recorded::Private(at, on) => append(PRIVATE, *at, &[u8::from(*on)], out),
+        Recorded::Renumbered(at, above) => append(RENUMBERED, *at, &above.to_le_bytes(), out),
     }
 }
 
@@ -127,6 +132,7 @@ pub(super) fn decode(kind: u8, at: Mono, payload: &[u8]) -> Option<Recorded> {
             [1] => Some(Recorded::Private(at, true)),
             _ => None,
         },
+        RENUMBERED => payload.try_into().ok().map(|bytes| Recorded::Renumbered(at, u64::from_le_bytes(bytes))),
         SOURCE => serde_json::from_slice(payload).ok().map(|state| Recorded::Source(at, state)),
         _ => None,
     }

@@ -2,7 +2,7 @@
 
 use crate::drive::all_events;
 use gatestamp::event::Event;
-use gatestamp::io::journal::{Journal, JournalError, Position};
+use gatestamp::io::journal::{Journal, JournalError, Position, set_aside};
 use gatestamp::io::resume::open_journal;
 use geofence::UnixMillis;
 use std::path::Path;
@@ -75,6 +75,27 @@ fn a_damaged_journal_is_set_aside_under_a_name_with_a_date() {
         let kept = std::fs::read(dir.path().join("journal.db.damaged-20261122T143601007Z")).unwrap();
         assert_eq!(kept, damage);
     }
+}
+
+#[test]
+fn a_disk_that_damages_one_journal_after_the_other_is_not_filled_by_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("journal.db");
+    let other = dir.path().join("journal.db.damaged-by-hand.txt");
+    std::fs::write(&other, b"notes").unwrap();
+    for day in 0..7 {
+        std::fs::write(&path, [b'x'; 5_000]).unwrap();
+        std::fs::write(dir.path().join("journal.db-wal"), [b'x'; 50]).unwrap();
+        set_aside(&path, "damaged", UnixMillis(1_795_358_161_007 + day * 86_400_000)).unwrap();
+    }
+    let kept: Vec<String> =
+        ["25", "26", "27", "28"].map(|day| format!("journal.db.damaged-202611{day}T143601007Z")).into();
+    let mut expected: Vec<String> = kept.iter().flat_map(|name| [name.clone(), format!("{name}-wal")]).collect();
+    expected.push("journal.db.damaged-by-hand.txt".to_owned());
+    let all = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut all: Vec<String> = all.collect();
+    all.sort_unstable();
+    assert_eq!(all, expected);
 }
 
 #[test]

@@ -3,9 +3,9 @@
 use crate::drive::{boot, engine, events, inputs};
 use crate::power_cut::{head, journaled, live};
 use gatestamp::engine::{Effect, Engine, Input, State};
-use gatestamp::event::{Event, Kind, Loss, LossCause};
+use gatestamp::event::{Event, Kind, Loss, LossCause, named_by};
 use gatestamp::io::blackbox::Blackbox;
-use gatestamp::io::journal::{Journal, JournalError, Position, named_by};
+use gatestamp::io::journal::{Journal, JournalError, Position};
 use gatestamp::io::keeper::{Held, Keeper};
 use gatestamp::io::resume::resume;
 use gatestamp::outbox::History;
@@ -73,51 +73,20 @@ fn a_loss_before_the_first_fix_waits_for_its_date_through_a_power_cut() {
 #[test]
 fn a_state_of_the_last_release_opens_and_has_lost_nothing() {
     let mut before = serde_json::to_value(State::default()).unwrap();
-    for member in ["floor", "skipped"] {
+    for member in ["base", "renumberings", "skipped"] {
         before.as_object_mut().unwrap().remove(member).unwrap();
     }
     let state: State = serde_json::from_value(before).unwrap();
     assert_eq!(state, State::default());
 }
 
-#[test]
-fn a_floor_numbers_a_whole_recording_anew_and_only_once() {
-    let dir = tempfile::tempdir().unwrap();
-    let drive = inputs();
-    // Three segments: the states at their heads know nothing of the floor.
-    let (one, rest) = drive.split_at(drive.len() / 3);
-    let (two, three) = rest.split_at(rest.len() / 2);
-    for part in [one, two, three] {
-        live(dir.path(), part);
-    }
-    let before = journaled(dir.path());
-    let recording = dir.path().join("recording");
-    let mut blackbox = Blackbox::new(&recording, ROOMY).unwrap();
-    let nobody = engine(State::default());
-    blackbox.preface(Mono(0), &head(&nobody), 500).unwrap();
-    remove_journal(dir.path());
-    live(dir.path(), &[]);
-    let after = journaled(dir.path());
-    // One more: the name of what was skipped.
-    assert_eq!(after.len(), before.len() + 1);
-    assert_eq!((sequence(&after[0]), sequence(&after[after.len() - 1])), (501, 500 + after.len() as u64));
-    let kind = |body: &[u8]| serde_json::from_slice::<Value>(body).unwrap()["type"].to_string();
-    assert_eq!(after.iter().filter(|body| kind(body).contains("device.lost")).count(), 1);
-    // The next segment's head knows the floor, and the fault of the disk after next changes nothing.
-    live(dir.path(), &[boot(drive[drive.len() - 1].at())]);
-    let kept = journaled(dir.path());
-    remove_journal(dir.path());
-    live(dir.path(), &[]);
-    assert_eq!(journaled(dir.path()), kept);
-}
-
-fn remove_journal(dir: &Path) {
+pub(crate) fn remove_journal(dir: &Path) {
     for suffix in ["", "-wal", "-shm"] {
         let _ = std::fs::remove_file(dir.join(format!("journal.db{suffix}")));
     }
 }
 
-fn sequence(body: &[u8]) -> u64 {
+pub(crate) fn sequence(body: &[u8]) -> u64 {
     serde_json::from_slice::<Value>(body).unwrap()["sequence"].as_str().unwrap().parse().unwrap()
 }
 
@@ -136,7 +105,7 @@ fn the_mark_counts_where_the_recording_cannot_know() {
     live(dir.path(), &inputs());
     assert_eq!(found(dir.path()).0, None, "the journal is there");
     remove_journal(dir.path());
-    assert_eq!(found(dir.path()), (None, History::Unacknowledged), "the recording knows them all");
+    assert_eq!(found(dir.path()), (None, History::Derived), "the recording knows them all");
     remove_journal(dir.path());
     let recording = dir.path().join("recording");
     let segment = std::fs::read_dir(&recording).unwrap().next().unwrap().unwrap().path();
@@ -144,10 +113,11 @@ fn the_mark_counts_where_the_recording_cannot_know() {
     let mut spoilt = whole.clone();
     spoilt[whole.len() * 2 / 3] ^= 0x40;
     std::fs::write(&segment, spoilt).unwrap();
-    assert_eq!(found(dir.path()), (Some(256), History::Unacknowledged));
+    assert_eq!(found(dir.path()), (Some(256), History::Derived));
+    assert_eq!(found(dir.path()), (Some(256), History::Derived), "killed before the numbers went on");
     remove_journal(dir.path());
     std::fs::remove_dir_all(&recording).unwrap();
-    assert_eq!(found(dir.path()), (Some(256), History::Unacknowledged));
+    assert_eq!(found(dir.path()), (Some(256), History::Derived));
     // An older copy of the journal is put back: the mark knows of more than a block beyond.
     remove_journal(dir.path());
     let mut journal = Journal::open(&dir.path().join("journal.db"), ROOMY).unwrap();
@@ -168,10 +138,16 @@ fn what_dispatch_knows_is_kept() {
     let path = dir.path().join("journal.db");
     let open = || Journal::open(&path, ROOMY).unwrap();
     assert_eq!(open().history().unwrap(), History::Untold);
-    open().told(false).unwrap();
-    assert_eq!(open().history().unwrap(), History::Unacknowledged);
-    open().received(0).unwrap();
-    assert_eq!(open().history().unwrap(), History::Known);
+    open().told(3).unwrap();
+    open().told(2).unwrap();
+    assert_eq!((open().history().unwrap(), open().sent()), (History::Unacknowledged, 3));
+    open().derived().unwrap();
+    assert_eq!(open().history().unwrap(), History::Derived);
+    // Killed before it is named what dispatch lacks, the next start names it.
+    open().received(2).unwrap();
+    assert_eq!((open().history().unwrap(), open().is_accepted()), (History::Known, false));
+    open().accept().unwrap();
+    assert_eq!((open().history().unwrap(), open().is_accepted()), (History::Known, true));
     // As the release before leaves it: an acknowledgement, and nothing noted beside it.
     drop(std::fs::remove_file(&path));
     open().received(7).unwrap();
@@ -207,7 +183,7 @@ fn unreceived_events_evicted() {
             .for_each(|event| of_device.insert(event.sequence, event.sequence));
         sequence += 8;
         journal.save(&batch, b"state", NOWHERE).unwrap();
-        while let Some(loss) = journal.eviction().unwrap() {
+        while let Some(loss) = journal.eviction(0).unwrap() {
             let there = journal.bodies(&(1..=sequence)).unwrap();
             let goes: Vec<u64> = there.iter().map(|(n, _)| *n).filter(|n| loss.ranges.contains(*n)).collect();
             assert!(!goes.is_empty(), "an eviction makes room");
@@ -236,7 +212,7 @@ fn what_dispatch_has_goes_before_anything_that_it_lacks() {
     let dir = tempfile::tempdir().unwrap();
     let mut journal = Journal::open(&dir.path().join("journal.db"), 1 << 20).unwrap();
     let mut sequence = 0;
-    while journal.eviction().unwrap().is_none() {
+    while journal.eviction(0).unwrap().is_none() {
         sequence += 1;
         match journal.save(&[event(sequence, Kind::DeviceHealth)], b"state", NOWHERE) {
             Ok(()) => {}
@@ -245,7 +221,7 @@ fn what_dispatch_has_goes_before_anything_that_it_lacks() {
         }
     }
     journal.received(100).unwrap();
-    assert_eq!(journal.eviction().unwrap(), None);
+    assert_eq!(journal.eviction(0).unwrap(), None);
     journal.save(&[event(sequence + 1, Kind::DeviceHealth)], b"state", NOWHERE).unwrap();
     assert_eq!(journal.lowest().unwrap(), 101);
 }
@@ -292,4 +268,78 @@ fn what_was_evicted_is_named_in_the_same_transaction_and_derived_again_so() {
     remove_journal(dir.path());
     live(dir.path(), &[]);
     assert_eq!(journaled(dir.path()), before);
+}
+
+/// A drive, and then a device that misses one input after another: an event each.
+fn missed(dir: &Path, times: u64) -> Vec<Recorded> {
+    let missed = (0..times).map(|n| Recorded::Missed(Mono(300_000 + n * 1_000), 1));
+    let all: Vec<Recorded> = inputs().into_iter().chain(missed).collect();
+    let mut blackbox = Blackbox::new(&dir.join("recording"), ROOMY).unwrap();
+    blackbox.begin(Mono(0), &head(&engine(State::default()))).unwrap();
+    all.iter().for_each(|input| blackbox.append(input.at(), input).unwrap());
+    blackbox.end().unwrap();
+    all
+}
+
+#[test]
+fn a_new_journal_that_is_too_small_for_all_that_is_derived_keeps_the_newest() {
+    let dir = tempfile::tempdir().unwrap();
+    let all = missed(dir.path(), 2_500);
+    let mut fresh = engine(State::default());
+    let decided: usize = all.iter().map(|input| events(&mut fresh, input).len()).sum();
+    let mut journal = Journal::open(&dir.path().join("journal.db"), 1 << 20).unwrap();
+    let mut engine = engine(State::default());
+    let resumed = resume(&mut engine, &mut journal, &dir.path().join("recording"), &mut Vec::new()).unwrap();
+    assert_eq!((resumed.unsaved.events.len(), resumed.unsaved.dropped), (0, 0));
+    assert_eq!(journal.highest().unwrap(), decided as u64);
+    // What dispatch lacks below is named when it speaks.
+    let lowest = journal.lowest().unwrap();
+    assert!(lowest > 100 && decided as u64 - lowest > 300, "{lowest} of {decided}");
+}
+
+#[test]
+fn what_waits_for_room_at_a_start_is_bounded() {
+    let dir = tempfile::tempdir().unwrap();
+    let all = missed(dir.path(), 11_200);
+    let mut journal = Journal::open(&dir.path().join("journal.db"), 1 << 20).unwrap();
+    // An old journal: dispatch may yet get all of it, so nothing goes without a name.
+    journal.settle();
+    let before: Vec<Event> = (1..=400).map(|n| event(n, Kind::VisitArrived)).collect();
+    let state = json!({"sequence": 400}).to_string();
+    journal.save(&before, state.as_bytes(), Position { segment: 1, records: 0 }).unwrap();
+    let mut engine = engine(State::default());
+    let held = resume(&mut engine, &mut journal, &dir.path().join("recording"), &mut Vec::new()).unwrap().unsaved;
+    let highest = journal.highest().unwrap();
+    assert_eq!(held.events.len(), 10_000);
+    assert_eq!(held.events[0].sequence, highest + 1);
+    assert_eq!(highest + 10_000 + held.dropped, engine.state().sequence());
+    assert!(held.dropped > 0 && held.position.records < all.len() as u64, "the next start goes on from there");
+    let keeper = Keeper::new(journal, Blackbox::new(&dir.path().join("recording"), ROOMY).unwrap(), held);
+    assert!(!keeper.is_clean() && keeper.trouble().dropped > 0);
+}
+
+#[test]
+fn many_that_wait_for_room_get_it_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = Journal::open(&dir.path().join("journal.db"), 1 << 20).unwrap();
+    let mut sequence = 0;
+    while journal.eviction(0).unwrap().is_none() {
+        sequence += 1;
+        journal.save(&[event(sequence, Kind::VisitArrived)], b"state", NOWHERE).unwrap();
+    }
+    let mut held: Vec<Event> = (1..=200).map(|n| event(sequence + n, Kind::VisitArrived)).collect();
+    let loss = journal.eviction(held.len()).unwrap().unwrap();
+    assert_eq!(loss.ranges.iter().collect::<Vec<_>>(), [(1, 400)]);
+    held.push(naming(sequence + 201, loss));
+    journal.save(&held, b"state", NOWHERE).unwrap();
+    assert_eq!((journal.lowest().unwrap(), journal.highest().unwrap()), (401, sequence + 201));
+}
+
+#[test]
+fn what_a_kill_left_of_a_segment_goes_with_the_next_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let left = ["00000007.gsr.new", "notes.gsr.new", "00000003.gsr"].map(|name| dir.path().join(name));
+    left.iter().for_each(|file| std::fs::write(file, b"GATESTAMP-RECORDING 1").unwrap());
+    drop(Blackbox::new(dir.path(), ROOMY).unwrap());
+    assert_eq!(left.map(|file| file.exists()), [false, true, true]);
 }

@@ -1,79 +1,13 @@
-//! What dispatch will never get: what is named already, what has to make room next, and whether dispatch knows this journal at all.
-//!
-//! The table is added beside the others and is no part of the layout's number: the release before opens the same file.
+//! What dispatch will never get: what is named already, and what has to make room next.
 
 use super::{Journal, JournalError};
-use crate::event::{Kind, LOSS_RANGES_MAX, Loss, LossCause};
-use crate::outbox::History;
+use crate::event::{Event, Kind, LOSS_RANGES_MAX, Loss, LossCause, named_by};
 use crate::ranges::Ranges;
-use serde::Deserialize;
 
 /// Unreceived events that make room at once. Pages of the oldest are freed as a whole, so a few are enough.
 const EVICT_UNRECEIVED: usize = 32;
 
-pub(super) const CREATE: &str = "
-    -- Nothing of this journal was ever sent; dispatch acknowledged something of it.
-    CREATE TABLE IF NOT EXISTS told (
-        one      INTEGER PRIMARY KEY CHECK (one = 1),
-        untold   INTEGER NOT NULL,
-        accepted INTEGER NOT NULL
-    ) STRICT;
-";
-
-/// A `device.lost` event, as far as it is needed here.
-#[derive(Deserialize)]
-struct Named {
-    data: NamedData,
-}
-
-#[derive(Deserialize)]
-struct NamedData {
-    ranges: Ranges,
-}
-
-/// What a `device.lost` event names; nothing of any other.
-#[must_use]
-pub fn named_by(body: &[u8]) -> Ranges {
-    serde_json::from_slice(body).map_or_else(|_| Ranges::default(), |named: Named| named.data.ranges)
-}
-
 impl Journal {
-    /// Notes of a journal that is new whether anything before it may have been sent.
-    pub(super) fn with_what_dispatch_knows(mut self) -> Result<Self, rusqlite::Error> {
-        let begun_before = self.high_water().0 > 0;
-        self.db.execute(
-            "INSERT OR IGNORE INTO told SELECT 1, NOT (?1 OR EXISTS (SELECT 1 FROM event)), (SELECT thru > 0 FROM received)",
-            [begun_before],
-        )?;
-        self.untold = self.db.query_row("SELECT untold FROM told", [], |row| row.get(0))?;
-        Ok(self)
-    }
-
-    /// What this journal knows of dispatch.
-    ///
-    /// # Errors
-    /// As SQLite has them.
-    pub fn history(&self) -> Result<History, JournalError> {
-        let known = "SELECT accepted OR (SELECT thru > 0 FROM received) FROM told";
-        if self.db.query_row(known, [], |row| row.get(0))? {
-            return Ok(History::Known);
-        }
-        Ok(if self.untold { History::Untold } else { History::Unacknowledged })
-    }
-
-    /// Notes that events of this journal, or of one before it, may be with dispatch; `accepted`: dispatch said so.
-    ///
-    /// # Errors
-    /// As SQLite has them.
-    pub fn told(&mut self, accepted: bool) -> Result<(), JournalError> {
-        if self.untold || accepted {
-            let note = "UPDATE told SET untold = 0, accepted = max(accepted, ?1) WHERE untold OR accepted < ?1";
-            self.db.execute(note, [accepted])?;
-            self.untold = false;
-        }
-        Ok(())
-    }
-
     /// The highest sequence that may ever have been given out, as far as the mark beside the journal tells, and whether the
     /// recording may lack events of before.
     #[must_use]
@@ -133,25 +67,52 @@ impl Journal {
         Ok(gone)
     }
 
-    /// What has to make room for the next events, where the quota is nearly used up and dispatch has nothing of it: the oldest events
-    /// about the device and its receiver; only then the oldest about visits, with all that was named as lost up to them. An event
-    /// that names losses goes with those and not before: what it names lies below it.
+    /// Those of `events` under whose number there is none, counted as with [`Journal::number_above`].
     ///
     /// # Errors
     /// As SQLite has them.
-    pub fn eviction(&self) -> Result<Option<Loss>, JournalError> {
+    pub fn lacking(&self, events: Vec<Event>) -> Result<Vec<Event>, JournalError> {
+        let mut find = self.db.prepare_cached("SELECT 1 FROM event WHERE sequence = ?1")?;
+        let by = self.numbering.behind();
+        let mut lacking = Vec::new();
+        for event in events {
+            if !find.exists([event.sequence.saturating_add(by).cast_signed()])? {
+                lacking.push(event);
+            }
+        }
+        Ok(lacking)
+    }
+
+    /// Deletes the oldest events, whoever lacks them, for the beginning of a journal that is derived again. Whether there were any.
+    ///
+    /// # Errors
+    /// As SQLite has them.
+    pub fn forget_oldest(&mut self) -> Result<bool, JournalError> {
+        let oldest = "DELETE FROM event WHERE sequence IN (SELECT sequence FROM event ORDER BY sequence LIMIT ?1)";
+        Ok(self.db.execute(oldest, [i64::try_from(EVICT_UNRECEIVED).unwrap_or(i64::MAX)])? > 0)
+    }
+
+    /// What has to make room for the next events, where the quota is nearly used up and dispatch has nothing of it: the oldest events
+    /// about the device and its receiver; only then the oldest about visits, with all that was named as lost up to them. An event
+    /// that names losses goes with those and not before: what it names lies below it. Where more than a few events are `held` for
+    /// want of room, as after weeks with a disk that others filled, the oldest of whatever kind go, two for each.
+    ///
+    /// # Errors
+    /// As SQLite has them.
+    pub fn eviction(&self, held: usize) -> Result<Option<Loss>, JournalError> {
         if !self.is_nearly_full()? {
             return Ok(None);
         }
-        let thru = self.thru()?.cast_signed();
+        let thru = self.thru()?.max(self.numbering.base()).cast_signed();
         if self.db.query_row("SELECT EXISTS (SELECT 1 FROM event WHERE sequence <= ?1)", [thru], |row| row.get(0))? {
             return Ok(None);
         }
-        let mut ranges = self.of_the_device(thru)?;
+        let many = (held > EVICT_UNRECEIVED).then_some(2 * held);
+        let mut ranges = if many.is_some() { Ranges::default() } else { self.of_the_device(thru)? };
         if ranges.is_empty() {
             let oldest = "SELECT max(sequence) FROM
                           (SELECT sequence FROM event WHERE sequence > ?1 ORDER BY sequence LIMIT ?2)";
-            let limit = i64::try_from(EVICT_UNRECEIVED).unwrap_or(i64::MAX);
+            let limit = i64::try_from(many.unwrap_or(EVICT_UNRECEIVED)).unwrap_or(i64::MAX);
             let last: Option<i64> = self.db.query_row(oldest, [thru, limit], |row| row.get(0))?;
             ranges = last.map(|last| (thru.cast_unsigned() + 1, last.cast_unsigned())).into_iter().collect();
         }

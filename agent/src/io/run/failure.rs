@@ -40,9 +40,6 @@ pub enum RunError {
     /// Events were made that only another start can journal.
     #[error("starting again to derive from the recording what could not be journaled")]
     StartAgain,
-    /// Dispatch has other events under our numbers.
-    #[error("starting again to number events above {0}")]
-    Renumber(u64),
     /// The journal cannot be opened.
     #[error("{0}")]
     Journal(#[from] JournalError),

@@ -1,19 +1,28 @@
 //! What dispatch will never get is told to the engine, so that an event names it; and what happens when this gateway is not the first.
 
-use super::{Daemon, RunError};
-use crate::engine::{Link, State};
+use super::Daemon;
+use crate::engine::Link;
 use crate::event::{Loss, LossCause};
-use crate::io::clock::wall_clock;
-use crate::io::journal::set_aside;
-use crate::outbox::History;
+use crate::outbox::{Clash, History};
 use crate::ranges::Ranges;
-use crate::recording::{Head, Recorded};
+use crate::recording::Recorded;
 use crate::time::Mono;
 use geofence::Span;
-use std::path::Path;
 
 /// Losses that are found within this become one event: a broker that refuses everything must not double the events.
 const GATHER: Span = Span::seconds(10);
+
+/// What dispatch lacks of before this journal, which is asked once: when it speaks for the first time.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) enum Before {
+    /// It has not spoken yet, or all is noted.
+    #[default]
+    Unasked,
+    /// It lacks everything from here on, but for these.
+    Asked(u64, Ranges),
+    /// What it lacks is named; the journal is to note that.
+    Named,
+}
 
 impl Daemon {
     /// Names what can never be sent, and what has to make room.
@@ -46,11 +55,62 @@ impl Daemon {
 
     /// Dispatch says what it has. Where it speaks of this journal for the first time, what it lacks of before is nowhere any more.
     pub(super) fn acknowledged(&mut self, device: String, thru: u64, have: Vec<(u64, u64)>) {
-        let known = have.iter().copied().collect();
-        let was_known = self.engine.outbox().history() == History::Known;
-        self.engine_link(Link::Received { device, thru, have });
-        if !was_known && self.engine.outbox().history() == History::Known {
-            self.name_not_kept(thru.saturating_add(1), &known);
+        let known: Ranges = have.iter().copied().collect();
+        let told = Link::Received { device, thru, have };
+        let ignored = self.engine.outbox().ignored_acks();
+        self.engine_link(told.clone());
+        match self.engine.outbox().clash() {
+            None => {}
+            Some(Clash::Anothers(above)) => return self.number_above(above),
+            Some(Clash::Forgotten(above)) => {
+                self.skip_to(above);
+                self.engine_link(told);
+            }
+        }
+        let is_known =
+            self.engine.outbox().history() == History::Known && self.engine.outbox().ignored_acks() == ignored;
+        if is_known && self.before == Before::Unasked && !self.keeper.journal().is_accepted() {
+            self.before = Before::Asked(thru.saturating_add(1), known);
+        }
+    }
+
+    /// Dispatch has events up to `above` of the gateway that was here before. Nothing of ours was acknowledged. In memory it is done at
+    /// once; nothing is sent before the journal has it, and where its disk refuses, that is tried again and said like all else.
+    fn number_above(&mut self, above: u64) {
+        tracing::warn!(
+            above,
+            "dispatch has events up to there of another gateway: all of ours are numbered above them"
+        );
+        self.recorded(Recorded::Renumbered(self.clock.now(), above));
+    }
+
+    /// Dispatch has events of ours that this journal and its recording do not know: numbers go on above them.
+    fn skip_to(&mut self, above: u64) {
+        let first = self.engine.state().sequence() + 1;
+        tracing::warn!(first, above, "dispatch has events of the journal that was lost: numbers go on above them");
+        let at = self.clock.now();
+        self.recorded(Recorded::Floor(at, above));
+        let skipped: Ranges = [(first, above)].into_iter().collect();
+        if let Some(loss) = Loss::of(&skipped, LossCause::NumbersSkipped) {
+            self.lose(at, loss);
+        }
+    }
+
+    /// Names what dispatch lacks of before this journal, once it speaks. Only when that is journaled the journal counts as known to
+    /// dispatch: a kill in between must not leave a hole that nobody names.
+    pub(super) fn tend_acceptance(&mut self) {
+        match std::mem::take(&mut self.before) {
+            Before::Asked(from, have) if self.engine.state().may_lose() => {
+                self.before = Before::Named;
+                self.name_not_kept(from, &have);
+            }
+            Before::Named if self.keeper.is_clean() => {
+                if let Err(error) = self.keeper.journal().accept() {
+                    tracing::warn!(%error, "dispatch's acknowledgement could not be kept");
+                    self.before = Before::Named;
+                }
+            }
+            waits @ (Before::Unasked | Before::Asked(..) | Before::Named) => self.before = waits,
         }
     }
 
@@ -88,21 +148,5 @@ impl Daemon {
         if let Some(loss) = Loss::of(&ranges, LossCause::NotKept).filter(|_| self.engine.state().may_lose()) {
             self.lose(self.clock.now(), loss);
         }
-    }
-
-    /// Dispatch has events up to `floor` of the gateway that was here before, or of a disk that was lost: what was journaled is set
-    /// aside, and the next start derives it again from the recording, numbered above. Nothing of it was acknowledged.
-    pub(super) fn renumber(self, state_dir: &Path, floor: u64) -> Result<(), RunError> {
-        tracing::warn!(
-            floor,
-            "dispatch has events up to there of another gateway, or of a disk that was lost; ours are numbered above them"
-        );
-        let Self { clock, engine, keeper, .. } = self;
-        let mut blackbox = keeper.into_blackbox();
-        let head = Head { state: State::default(), ..engine.head() };
-        // First: a journal that is away before would be derived with the old numbers.
-        blackbox.preface(clock.now(), &head, floor)?;
-        set_aside(&state_dir.join("journal.db"), "renumbered", wall_clock())?;
-        Ok(())
     }
 }

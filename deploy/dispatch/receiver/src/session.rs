@@ -259,7 +259,9 @@ impl<'a> Session<'a> {
         let Some(signer) = &self.options.signer else { return Ok(()) };
         let (at_ms, patience) = (clock::wall_ms(), self.options.hole_patience.as_millis());
         let patience = i64::try_from(patience).unwrap_or(i64::MAX);
-        for request in self.desk.ask(move |ledger| ledger.requests(at_ms, patience)).await? {
+        // As with acknowledgements. Those that are not asked now are asked when the next look finds room.
+        let room = usize::from(IN_FLIGHT_MAX).saturating_sub(self.unconfirmed);
+        for request in self.desk.ask(move |ledger| ledger.requests(at_ms, patience, room)).await? {
             let topic = request.truck.topic("down/command");
             warn!("{topic}: a hole from sequence {} on: asked for", request.from);
             let command = signer.replay_from(&request, at_ms);

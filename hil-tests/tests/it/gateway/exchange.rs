@@ -9,6 +9,9 @@ use hil_tests::world::truth::Direction;
 
 use super::rig::{PATIENCE, Rig, SCALE};
 
+/// What the agent's log says where dispatch has another gateway's events.
+const ANOTHERS: &str = "all of ours are numbered above them";
+
 /// On the road, with everything so far at dispatch, and the agent killed.
 fn killed_on_the_road(seed: u64) -> Rig {
     let mut rig = Rig::set_off(Shift::errands(seed, 1), SCALE);
@@ -34,15 +37,33 @@ fn a_gateway_exchanged_under_the_same_name_is_numbered_above_the_one_before() {
     let thru = rig.dispatch.as_ref().expect("dispatch").thru();
     fs::remove_dir_all(rig.installation.state()).expect("removable");
     rig.start_agent();
-    let is_aside = |entry: fs::DirEntry| entry.file_name().to_string_lossy().starts_with("journal.db.renumbered-");
-    let set_aside = || fs::read_dir(rig.installation.state()).is_ok_and(|dir| dir.flatten().any(is_aside));
-    assert!(await_condition(PATIENCE, set_aside), "{}", rig.log_tail());
+    assert!(await_condition(PATIENCE, || logged(&rig, ANOTHERS)), "{}", rig.log_tail());
     assert!(await_condition(PATIENCE, || rig.dispatch.as_ref().is_some_and(|d| d.thru() > thru)), "{}", rig.log_tail());
     // Again from what is left, as after the next fault of the disk: the recording knows where its numbers begin.
     rig.kill_agent();
     remove_journal(&rig);
     rig.start_agent();
     assert_eq!(rig.finish_above(), thru + 1);
+}
+
+#[test]
+fn a_gateway_exchanged_while_the_broker_was_away_loses_nothing_that_its_recording_no_longer_knows() {
+    let mut rig = killed_on_the_road(66);
+    let thru = rig.dispatch.as_ref().expect("dispatch").thru();
+    fs::remove_dir_all(rig.installation.state()).expect("removable");
+    rig.mosquitto.kill();
+    rig.start_agent();
+    rig.until(rig.crossing("shop", Zone::Dock, Direction::Enter, 0) + 40.0);
+    rig.kill_agent();
+    // The ring is shorter than the journal.
+    let recording = rig.installation.state().join("recording");
+    fs::remove_dir_all(&recording).expect("removable");
+    rig.start_agent();
+    rig.mosquitto.restart().expect("the broker is back");
+    assert!(await_condition(PATIENCE, || logged(&rig, ANOTHERS)), "{}", rig.log_tail());
+    rig.settle();
+    rig.assert_crossings();
+    assert_eq!(rig.assert_above(), thru + 1);
 }
 
 #[test]

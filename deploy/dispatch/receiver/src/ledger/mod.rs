@@ -344,14 +344,17 @@ impl Ledger {
     }
 
     /// The holes that the broker was said to have been given, and that have not moved for `patience_ms`: each is asked for, and again
-    /// after twice the time. A receiver beside this one does not ask for the same.
+    /// after twice the time. At most `limit`, those that wait longest. A receiver beside this one does not ask for the same.
     ///
     /// # Errors
     /// When the database says so.
-    pub fn requests(&mut self, at_ms: i64, patience_ms: i64) -> Result<Vec<Request>, StoreError> {
+    pub fn requests(&mut self, at_ms: i64, patience_ms: i64, limit: usize) -> Result<Vec<Request>, StoreError> {
         self.in_transaction(|ledger| {
             let mut requests = Vec::new();
             for row in ledger.store.query(sql::HOLES, &[])? {
+                if requests.len() >= limit {
+                    break;
+                }
                 let (key, thru, since, asked) = (int(&row, 0)?, int(&row, 4)?, int(&row, 5)?, int(&row, 6)?);
                 let doublings = u32::try_from(asked.clamp(0, DOUBLINGS_MAX)).unwrap_or(0);
                 if at_ms < since.saturating_add(patience_ms << doublings) {

@@ -43,7 +43,7 @@ pub(super) const NEWEST_DEVICES: &str = "SELECT d.key FROM device d WHERE NOT EX
         AND (o.last_ms > d.last_ms OR (o.last_ms = d.last_ms AND o.key > d.key)))";
 pub(super) const DEVICE: &str = "SELECT fleet, truck, device, thru FROM device WHERE key = $1";
 pub(super) const HOLES: &str = "SELECT key, fleet, truck, device, thru, hole_ms, asked, counter FROM device
-    WHERE complete_thru > thru AND hole_ms IS NOT NULL ORDER BY key";
+    WHERE complete_thru > thru AND hole_ms IS NOT NULL ORDER BY hole_ms, key";
 /// Only if nobody else has just asked.
 pub(super) const ASK: &str =
     "UPDATE device SET asked = asked + 1, hole_ms = $1, counter = $2 WHERE key = $3 AND asked = $4";

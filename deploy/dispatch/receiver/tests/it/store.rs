@@ -141,16 +141,38 @@ fn a_hole_that_the_broker_was_given_is_asked_for_after_minutes_and_then_more_rar
     on_both(|_, ledger| {
         ledger.take(&arrivals([1, 4]), T0).expect("taken");
         ledger.take(&[state(0)], T0).expect("taken");
-        assert_eq!(ledger.requests(T0 + 10 * PATIENCE, PATIENCE).expect("asked"), [], "sent by no means yet");
+        assert_eq!(ledger.requests(T0 + 10 * PATIENCE, PATIENCE, 9).expect("asked"), [], "sent by no means yet");
         ledger.take(&[state(4)], T0).expect("taken");
-        assert_eq!(ledger.requests(T0 + PATIENCE - 1, PATIENCE).expect("asked"), []);
-        let asked = ledger.requests(T0 + PATIENCE, PATIENCE).expect("asked");
+        assert_eq!(ledger.requests(T0 + PATIENCE - 1, PATIENCE, 9).expect("asked"), []);
+        let asked = ledger.requests(T0 + PATIENCE, PATIENCE, 9).expect("asked");
         assert_eq!((asked.len(), asked[0].from, asked[0].device.as_str()), (1, 2, "acme-t1"));
-        assert_eq!(ledger.requests(T0 + 2 * PATIENCE, PATIENCE).expect("asked"), []);
-        let again = ledger.requests(T0 + 3 * PATIENCE, PATIENCE).expect("asked");
+        assert_eq!(ledger.requests(T0 + 2 * PATIENCE, PATIENCE, 9).expect("asked"), []);
+        let again = ledger.requests(T0 + 3 * PATIENCE, PATIENCE, 9).expect("asked");
         assert!(again[0].counter > asked[0].counter);
         ledger.take(&arrivals([2, 3]), T0 + 3 * PATIENCE).expect("taken");
-        assert_eq!(ledger.requests(T0 + 99 * PATIENCE, PATIENCE).expect("asked"), []);
+        assert_eq!(ledger.requests(T0 + 99 * PATIENCE, PATIENCE, 9).expect("asked"), []);
+    });
+}
+
+#[test]
+fn no_more_holes_are_asked_for_than_there_is_room_for_and_each_has_its_turn() {
+    on_both(|_, ledger| {
+        for truck in ["t1", "t2", "t3"] {
+            let of = |n: u64| read(event::topic(truck, "events").as_bytes(), &event::arrival(truck, n));
+            ledger.take(&[of(1), of(4)], T0).expect("taken");
+            let state = read(event::topic(truck, "state").as_bytes(), b"{\"complete_thru\":4}");
+            ledger.take(&[state], T0).expect("taken");
+        }
+        assert_eq!(ledger.requests(T0 + PATIENCE, PATIENCE, 0).expect("asked"), []);
+        let mut asked = Vec::new();
+        for room in [2, 2, 2] {
+            let now = ledger.requests(T0 + PATIENCE, PATIENCE, room).expect("asked");
+            asked.push(now.into_iter().map(|request| request.device).collect::<Vec<_>>());
+        }
+        assert_eq!(asked.iter().map(Vec::len).collect::<Vec<_>>(), [2, 1, 0]);
+        let mut devices = asked.concat();
+        devices.sort_unstable();
+        assert_eq!(devices, ["acme-t1", "acme-t2", "acme-t3"], "none is asked twice before the next patience");
     });
 }
 

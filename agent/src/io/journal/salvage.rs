@@ -1,0 +1,220 @@
+//! What can still be read of a damaged journal goes into the new one, with its bytes as they were: dispatch may have them, and neither
+//! the recording nor the facilities of then may be there to derive them from.
+//!
+//! Nothing here trusts the damaged file. Each row is looked for by its number, so that a page that is gone costs the rows on it and no
+//! others; each must be the event that its columns say. What cannot be told is a byte that was changed within a row: SQLite has no
+//! sum over it.
+
+use super::{Journal, JournalError};
+use crate::io::systemd;
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use std::path::Path;
+
+/// Numbers in a row that cannot be looked at before the walk gives up: more events than the quota of a gateway holds. A look at a page
+/// that is no page takes about 10 us.
+const UNREADABLE_MAX: u32 = 100_000;
+/// Looks between two signs of life to the service manager: about 10 ms.
+const ALIVE_EVERY: u32 = 1_024;
+/// Rows that are committed at once.
+const BATCH: usize = 256;
+
+const UP: &str = "SELECT sequence, id, type, at_ms, body FROM event WHERE sequence > ?1 ORDER BY sequence LIMIT 1";
+const DOWN: &str =
+    "SELECT sequence, id, type, at_ms, body FROM event WHERE sequence < ?1 ORDER BY sequence DESC LIMIT 1";
+
+/// A row of the table of events.
+struct Kept {
+    sequence: i64,
+    id: String,
+    kind: String,
+    at_ms: i64,
+    body: Vec<u8>,
+}
+
+/// What stands in the body.
+#[derive(Deserialize)]
+struct Envelope {
+    id: String,
+    #[serde(rename = "type")]
+    kind: String,
+    sequence: String,
+    #[serde(rename = "data")]
+    _data: IgnoredAny,
+}
+
+enum Look {
+    Found(Kept),
+    Unreadable,
+    End,
+}
+
+impl Kept {
+    fn read(row: &Row<'_>) -> Result<Self, rusqlite::Error> {
+        let (sequence, id, kind, at_ms, body) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?);
+        Ok(Self { sequence, id, kind, at_ms, body })
+    }
+
+    fn is_whole(&self) -> bool {
+        let number = self.sequence.to_string();
+        self.sequence > 0
+            && self.id.strip_suffix(&number).is_some_and(|device| device.ends_with('-'))
+            && serde_json::from_slice::<Envelope>(&self.body)
+                .is_ok_and(|body| body.id == self.id && body.kind == self.kind && body.sequence == number)
+    }
+}
+
+/// What could be saved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Salvaged {
+    /// Events.
+    pub events: u64,
+    /// It could be read above which number they are counted; otherwise whoever has the recording knows.
+    pub base_known: bool,
+}
+
+impl Journal {
+    /// Takes over into this new journal what can be read of the damaged one at `kept`, which stays as it is: the events, what dispatch
+    /// has of them, and what it ordered. The engine's state is kept for where nothing is recorded: else it is derived, so that what is
+    /// missing is found.
+    ///
+    /// # Errors
+    /// Of this journal. What is wrong with the other is no error.
+    pub fn salvage(&mut self, kept: &Path) -> Result<Salvaged, JournalError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let Ok(damaged) = Connection::open_with_flags(kept, flags) else { return Ok(Salvaged::default()) };
+        // It is the evidence, and its log with it.
+        let left_alone = damaged.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+        if left_alone.and_then(|_| damaged.execute_batch("PRAGMA query_only = 1")).is_err() {
+            return Ok(Salvaged::default());
+        }
+        let base_known = self.take_over(&damaged)?;
+        let state = damaged.query_row("SELECT engine FROM state", [], |row| row.get(0));
+        self.salvaged_state = state.ok().map(super::packed::unpack);
+        let (mut events, mut highest) = (0, 0);
+        let is_complete = self.walk(&damaged, UP, 0, |sequence| {
+            (events, highest) = (events + 1, sequence);
+            true
+        })?;
+        if !is_complete {
+            // From above: everything behind what is gone. Its end is where no number was given, or where a page can be read.
+            let mark = self.high_water().0.saturating_add(1).cast_signed();
+            let from = if matches!(look(&damaged, DOWN, i64::MAX), Look::Unreadable) { mark } else { i64::MAX };
+            self.walk(&damaged, DOWN, from, |sequence| {
+                let is_new = sequence > highest;
+                events += u64::from(is_new);
+                is_new
+            })?;
+        }
+        Ok(Salvaged { events, base_known })
+    }
+
+    /// Looks at one number after the other until there are none, or `each` says that it knows the rest. Whether it came to the end.
+    fn walk(
+        &mut self,
+        damaged: &Connection,
+        way: &str,
+        from: i64,
+        mut each: impl FnMut(i64) -> bool,
+    ) -> Result<bool, JournalError> {
+        let (mut at, mut unreadable, mut looks, mut batch) = (from, 0, 0_u32, Vec::new());
+        let is_complete = loop {
+            looks = looks.wrapping_add(1);
+            if looks % ALIVE_EVERY == 0 {
+                systemd::still_starting();
+            }
+            match look(damaged, way, at) {
+                Look::Found(kept) => {
+                    (at, unreadable) = (kept.sequence, 0);
+                    if !each(at) {
+                        break true;
+                    }
+                    batch.push(kept);
+                    if batch.len() == BATCH {
+                        self.put(&std::mem::take(&mut batch))?;
+                    }
+                }
+                Look::Unreadable if unreadable < UNREADABLE_MAX => {
+                    unreadable += 1;
+                    at = if way == UP { at.saturating_add(1) } else { at.saturating_sub(1) };
+                }
+                Look::Unreadable => break false,
+                Look::End => break true,
+            }
+        };
+        self.put(&batch)?;
+        Ok(is_complete)
+    }
+
+    fn put(&mut self, batch: &[Kept]) -> Result<(), JournalError> {
+        while let Err(error) = self.try_put(batch) {
+            // The newest matter most; what goes is named when dispatch asks for it.
+            if !matches!(error, JournalError::Full) || !self.forget_oldest()? {
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    fn try_put(&mut self, batch: &[Kept]) -> Result<(), JournalError> {
+        if let (Some(mark), Some(highest)) = (&mut self.high_water, batch.iter().map(|kept| kept.sequence).max()) {
+            mark.reach(highest.cast_unsigned(), true);
+        }
+        let tx = self.db.transaction()?;
+        {
+            let mut insert = tx.prepare_cached(
+                "INSERT OR IGNORE INTO event (sequence, id, type, at_ms, body) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?;
+            for Kept { sequence, id, kind, at_ms, body } in batch {
+                insert.execute(params![sequence, id, kind, at_ms, body])?;
+            }
+        }
+        Ok(tx.commit()?)
+    }
+
+    /// The tables of one row, each as far as it can be read. Whether the base could.
+    fn take_over(&mut self, damaged: &Connection) -> Result<bool, JournalError> {
+        let numbers = |sql: &str| damaged.query_row(sql, [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)));
+        let words =
+            |sql: &str| damaged.query_row(sql, [], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)));
+        let is_number = |number: &i64| *number >= 0;
+        let thru = numbers("SELECT thru, 0 FROM received").ok().map(|(thru, _)| thru).filter(is_number);
+        let told = numbers("SELECT untold <> 0, accepted <> 0 FROM told").ok();
+        let counted =
+            numbers("SELECT base, sent FROM numbering").ok().filter(|(base, sent)| is_number(base) && is_number(sent));
+        let tx = self.db.transaction()?;
+        if let Some(thru) = thru {
+            tx.execute("UPDATE received SET thru = ?1", [thru])?;
+        }
+        if let (Some((untold, accepted)), Some((base, sent))) = (told, counted) {
+            tx.execute("UPDATE told SET untold = ?1, accepted = ?2", [untold, accepted])?;
+            tx.execute("UPDATE numbering SET base = ?1, sent = ?2, derived = 0", [base, sent])?;
+        } else if let Some((base, _)) = counted {
+            tx.execute("UPDATE numbering SET base = ?1", [base])?;
+        }
+        if let Ok(newest) = words("SELECT counter, id FROM commanded") {
+            tx.execute("INSERT OR REPLACE INTO commanded VALUES (1, ?1, ?2)", [newest.0, newest.1])?;
+        }
+        if let Ok(trusted) = words("SELECT pinned, keys FROM trusted") {
+            tx.execute("INSERT OR REPLACE INTO trusted VALUES (1, ?1, ?2)", [trusted.0, trusted.1])?;
+        }
+        tx.commit()?;
+        self.numbering = super::numbering::Numbering::open(&self.db, true)?;
+        if told.is_some() && counted.is_some() {
+            self.numbering.keep_history();
+        }
+        Ok(counted.is_some())
+    }
+}
+
+fn look(damaged: &Connection, way: &str, at: i64) -> Look {
+    let Ok(mut select) = damaged.prepare_cached(way) else { return Look::End };
+    let is_beyond = |kept: &Kept| if way == UP { kept.sequence > at } else { kept.sequence < at };
+    match select.query_row([at], Kept::read).optional() {
+        Ok(Some(kept)) if is_beyond(&kept) && kept.is_whole() => Look::Found(kept),
+        Ok(None) => Look::End,
+        Ok(Some(_)) | Err(_) => Look::Unreadable,
+    }
+}
