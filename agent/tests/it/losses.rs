@@ -272,7 +272,7 @@ fn what_was_evicted_is_named_in_the_same_transaction_and_derived_again_so() {
 
 /// A drive, and then a device that misses one input after another: an event each.
 fn missed(dir: &Path, times: u64) -> Vec<Recorded> {
-    let missed = (0..times).map(|n| Recorded::Missed(Mono(300_000 + n * 1_000), 1));
+    let missed = (0..times).map(|n| Recorded::Missed(Mono(300_000 + n * 600_000), 1));
     let all: Vec<Recorded> = inputs().into_iter().chain(missed).collect();
     let mut blackbox = Blackbox::new(&dir.join("recording"), ROOMY).unwrap();
     blackbox.begin(Mono(0), &head(&engine(State::default()))).unwrap();
