@@ -52,7 +52,7 @@ pub struct Broker {
     pub port: u16,
     /// The certificates; `None`: plain TCP.
     pub tls: Option<TlsFiles>,
-    /// This receiver's name at the broker; two of one name throw each other out.
+    /// This receiver's client id; two of one throw each other out. A broker may take the certificate's name instead.
     pub client_id: String,
     /// Receivers of one group share the events between them.
     pub group: Option<String>,

@@ -67,6 +67,10 @@ enum Command {
     AddTruck(dispatcher::TruckArguments),
     /// Take a truck's rights at the broker away
     RemoveTruck(dispatcher::TruckArguments),
+    /// Make the folder of a further receiver over the same PostgreSQL, and give it its rights at the broker
+    AddReceiver(dispatcher::ReceiverArguments),
+    /// Take a further receiver's rights at the broker away
+    RemoveReceiver(dispatcher::ReceiverArguments),
     /// Show each truck: what is received, missing, lost, and when it was heard last
     Status(ConfigFile),
     /// Write a copy of the database while the receiver runs
@@ -103,6 +107,8 @@ pub fn main() -> ExitCode {
         Command::Init(arguments) => dispatcher::init(&arguments),
         Command::AddTruck(arguments) => dispatcher::add_truck(&arguments),
         Command::RemoveTruck(arguments) => dispatcher::remove_truck(&arguments),
+        Command::AddReceiver(arguments) => dispatcher::add_receiver(&arguments),
+        Command::RemoveReceiver(arguments) => dispatcher::remove_receiver(&arguments),
         Command::Status(arguments) => status::status(&arguments.config),
         Command::Backup(arguments) => backup(&arguments, backup::save),
         Command::Restore(arguments) => backup(&arguments, backup::bring_back),

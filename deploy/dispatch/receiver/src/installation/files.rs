@@ -10,6 +10,11 @@ pub(super) fn fault(path: &Path, found: &io::Error) -> String {
     format!("{}: {found}", path.display())
 }
 
+/// The text of a file.
+pub(super) fn read(path: &Path) -> Result<String, String> {
+    fs::read_to_string(path).map_err(|found| fault(path, &found))
+}
+
 /// A folder; one that is there stays as it is.
 pub(super) fn folder(path: &Path, mode: u32) -> Result<(), String> {
     fs::DirBuilder::new().recursive(true).mode(mode).create(path).map_err(|found| fault(path, &found))

@@ -1,16 +1,21 @@
-//! What does a dispatcher need on his disk before the first truck reports? One folder, made by `init` and added to by `add-truck`.
+//! What does a dispatcher need on his disk before the first truck reports? One folder, made by `init` and added to by `add-truck` and `add-receiver`.
 //!
 //! ```text
 //!  DIR/ca/        ca.crt, ca.key          signs certificates; ca.key is needed for nothing else and may be kept elsewhere
 //!  DIR/broker/    mosquitto.conf, acl, broker.crt, broker.key, ca.crt, data/
 //!  DIR/receiver/  receiver.toml, ca.crt, receiver.crt, receiver.key, dispatch.key, dispatch.pub, dispatch.db
 //!  DIR/trucks/    FLEET.TRUCK/            one claim bundle each: gatestamp.toml, ca.crt, truck.crt, truck.key
+//!  DIR/receivers/ dispatch-NAME/          further receivers, if there are any: as receiver/, with a certificate of its own each
+//!  DIR/removed/                           what was removed: its names are not given again
 //! ```
 //!
-//! Nothing that is there is ever written over, except the ACL, which follows from the folders in `trucks/`.
+//! Nothing that is there is ever written over, except the ACL, which follows from the folders in `trucks/` and `receivers/`.
 
+mod acl;
 pub mod authority;
 mod files;
+mod receiver;
+mod settings;
 mod truck;
 
 use std::fs;
@@ -22,14 +27,16 @@ use gatestamp::downlink::keys::KEY_BYTES;
 use crate::command::Signer;
 use authority::Authority;
 use files::{fault, folder, secret, write};
+use settings::assign;
 
+pub use receiver::{add_receiver, remove_receiver};
 pub use truck::{Truck, add, remove};
 
 /// Where trucks reach the broker, unless told otherwise: the port that IANA has for MQTT over TLS.
 pub const PORT: u16 = 8883;
 /// Where the receiver reaches it: on the same machine, whatever the trucks call that.
 const HERE: [&str; 2] = ["localhost", "127.0.0.1"];
-/// The receiver's name at the broker.
+/// The first receiver's name at the broker, and the beginning of the others'.
 const DISPATCH: &str = "dispatch";
 
 /// What `init` is told.
@@ -74,7 +81,7 @@ pub fn init(plan: &Plan, day: (i32, u8, u8)) -> Result<(), String> {
     secret(&dir.join("broker/broker.key"), &broker.key)?;
     write(&dir.join("broker/mosquitto.conf"), &mosquitto(&dir, plan.port))?;
     write(&dir.join("trucks/broker-url"), &format!("mqtts://{host}:{}\n", plan.port))?;
-    truck::write_acl(&dir)?;
+    acl::write(&dir)?;
     let signer = dispatch_key(&dir)?;
     write(&dir.join("receiver/dispatch.pub"), &format!("{}\n", signer.public()))?;
     let receiver = authority.client(DISPATCH, day)?;
@@ -126,6 +133,9 @@ certfile {broker}/broker.crt
 keyfile {broker}/broker.key
 require_certificate true
 use_identity_as_username true
+# And it is the client id, whatever a client calls itself. Mosquitto ends a connection when another one takes its client id: without this
+# line any certificate of our CA, a removed truck's too, could throw out whom it likes.
+use_username_as_clientid true
 allow_anonymous false
 acl_file {broker}/acl
 "
@@ -133,7 +143,10 @@ acl_file {broker}/acl
 }
 
 fn configuration(port: u16) -> String {
-    include_str!("../../receiver.toml")
-        .replace("mqtts://localhost", &format!("mqtts://localhost:{port}"))
-        .replace("#key = \"dispatch.key\"", "key = \"dispatch.key\"")
+    let values = [
+        ("broker", "url", format!("\"mqtts://localhost:{port}\"")),
+        ("broker", "client_id", format!("\"{DISPATCH}\"")),
+        ("commands", "key", "\"dispatch.key\"".to_owned()),
+    ];
+    assign(include_str!("../../receiver.toml"), &values)
 }

@@ -5,20 +5,13 @@ use std::path::Path;
 
 use crate::message::{PREFIX, is_name};
 
+use super::acl;
 use super::authority::Authority;
-use super::files::{fault, folder, replace, secret, write};
+use super::files::{fault, folder, read, secret, write};
+use super::settings::assign;
 
 /// The truck's configuration, as the agent ships it.
 const SHIPPED: &str = include_str!("../../../../gatestamp.toml");
-/// Dispatch's name has no dot, so no truck can have it.
-const ACL_BEGIN: &str =
-    "# Who may do what at the broker. Written from the folders in trucks/: change those, not this file.
-
-user dispatch
-topic readwrite gatestamp/#
-";
-/// What a truck writes.
-const WRITES: [&str; 6] = ["events", "position", "state", "health", "checkpoint", "reply"];
 
 /// Fleet and truck, good for a topic and a certificate.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,13 +37,19 @@ impl Truck {
         Ok(Self { fleet: fleet.to_owned(), id: id.to_owned() })
     }
 
+    /// The beginning of its topics.
+    pub(super) fn topics(&self) -> String {
+        format!("{PREFIX}{}/{}", self.fleet, self.id)
+    }
+
     /// Its name in the certificate, in the ACL and as a folder. The dot stands in no name, so that no two trucks share one.
     #[must_use]
     pub fn user(&self) -> String {
         format!("{}.{}", self.fleet, self.id)
     }
 
-    fn of_folder(name: &str) -> Option<Self> {
+    /// The truck whose bundle has this name.
+    pub(super) fn of_folder(name: &str) -> Option<Self> {
         let (fleet, id) = name.split_once('.')?;
         Self::new(fleet, id).ok()
     }
@@ -64,20 +63,15 @@ pub fn add(dir: &Path, truck: &Truck, day: (i32, u8, u8)) -> Result<std::path::P
     let bundle = dir.join("trucks").join(truck.user());
     if bundle.exists() {
         // A run that was killed between the bundle and the ACL is made good by the next.
-        write_acl(dir)?;
+        acl::write(dir)?;
         return Err(format!(
             "{} is there already: nothing is written over; to make a new one, remove the truck first",
             bundle.display()
         ));
     }
-    let read = |name: &str| {
-        let path = dir.join(name);
-        let text = fs::read_to_string(&path).map_err(|found| fault(&path, &found));
-        text.map(|text| text.trim().to_owned())
-    };
     let authority = Authority::open(&dir.join("ca"), day)?;
     let issued = authority.client(&truck.user(), day)?;
-    let (url, key) = (read("trucks/broker-url")?, read("receiver/dispatch.pub")?);
+    let (url, key) = (read(&dir.join("trucks/broker-url"))?, read(&dir.join("receiver/dispatch.pub"))?);
     let new = dir.join("trucks/.new");
     // A leaving of a run that was killed.
     let _ = fs::remove_dir_all(&new);
@@ -85,9 +79,9 @@ pub fn add(dir: &Path, truck: &Truck, day: (i32, u8, u8)) -> Result<std::path::P
     write(&new.join("ca.crt"), authority.certificate())?;
     write(&new.join("truck.crt"), &issued.certificate)?;
     secret(&new.join("truck.key"), &issued.key)?;
-    write(&new.join("gatestamp.toml"), &configuration(truck, &url, &key))?;
+    write(&new.join("gatestamp.toml"), &configuration(truck, url.trim(), key.trim()))?;
     fs::rename(&new, &bundle).map_err(|found| fault(&bundle, &found))?;
-    write_acl(dir)?;
+    acl::write(dir)?;
     Ok(bundle)
 }
 
@@ -106,27 +100,7 @@ pub fn remove(dir: &Path, truck: &Truck) -> Result<(), String> {
     let place = (1..).map(|n: u32| removed.join(format!("{}.{n}", truck.user()))).find(|place| !place.exists());
     let place = place.ok_or_else(|| format!("{} is full", removed.display()))?;
     fs::rename(&bundle, &place).map_err(|found| fault(&place, &found))?;
-    write_acl(dir)
-}
-
-/// The ACL follows from the folders in `trucks/`.
-pub(super) fn write_acl(dir: &Path) -> Result<(), String> {
-    let trucks = dir.join("trucks");
-    let entries = fs::read_dir(&trucks).map_err(|found| fault(&trucks, &found))?;
-    let folders = entries.flatten().filter(|entry| entry.path().is_dir());
-    let names = folders.filter_map(|entry| entry.file_name().into_string().ok());
-    let mut all: Vec<Truck> = names.filter_map(|name| Truck::of_folder(&name)).collect();
-    all.sort();
-    let mut text = ACL_BEGIN.to_owned();
-    for truck in &all {
-        let topics = format!("{PREFIX}{}/{}", truck.fleet, truck.id);
-        text.push_str(&format!("\nuser {}\n", truck.user()));
-        for leaf in WRITES {
-            text.push_str(&format!("topic write {topics}/{leaf}\n"));
-        }
-        text.push_str(&format!("topic read {topics}/down/#\n"));
-    }
-    replace(&dir.join("broker/acl"), &text)
+    acl::write(dir)
 }
 
 /// The shipped configuration with this truck's values; every comment stays.
@@ -140,33 +114,7 @@ fn configuration(truck: &Truck, url: &str, key: &str) -> String {
         ("mqtt", "key", "\"truck.key\"".to_owned()),
         ("dispatch", "keys", format!("[\"{key}\"]")),
     ];
-    let mut text = String::new();
-    for section in SHIPPED.split_inclusive('\n').fold(Vec::<String>::new(), sections) {
-        let name = section.strip_prefix('[').and_then(|rest| rest.split_once(']')).map_or("", |(name, _)| name);
-        let mut wanted: Vec<_> = values.iter().filter(|(table, ..)| *table == name).collect();
-        for line in section.lines() {
-            let key = line.strip_prefix('#').unwrap_or(line).split_once(" = ").map(|(key, _)| key);
-            match wanted.iter().position(|(_, name, _)| Some(*name) == key) {
-                Some(at) => text.push_str(&assigned(wanted.remove(at))),
-                None => text.push_str(&format!("{line}\n")),
-            }
-        }
-        wanted.into_iter().for_each(|value| text.push_str(&assigned(value)));
-    }
-    text
-}
-
-fn assigned((_, name, value): &(&str, &str, String)) -> String {
-    format!("{name} = {value}\n")
-}
-
-/// Collects lines into sections, each from its heading on.
-fn sections(mut all: Vec<String>, line: &str) -> Vec<String> {
-    match all.last_mut() {
-        Some(last) if !line.starts_with('[') => last.push_str(line),
-        _ => all.push(line.to_owned()),
-    }
-    all
+    assign(SHIPPED, &values)
 }
 
 #[cfg(test)]

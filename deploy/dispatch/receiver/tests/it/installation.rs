@@ -8,10 +8,11 @@ use std::process::{Command, Output};
 use gatestamp::besttime::{BestTime, TimeSource};
 use gatestamp::io::mqtt::tls::Credentials;
 use geofence::UnixMillis;
+use hil_tests::clock::await_condition;
 use rumqttc::v5::mqttbytes::v5::{Packet, PubAckReason};
 use tempfile::TempDir;
 
-use crate::rig::broker::{Client, Secured, free_port};
+use crate::rig::broker::{Client, PATIENCE, Secured, free_port};
 use crate::rig::process::{PROGRAM, start};
 use crate::rig::{block_on, event};
 
@@ -40,6 +41,26 @@ fn installation(port: u16) -> (TempDir, String) {
         good(&["add-truck", &place, event::FLEET, truck]);
     }
     (dir, place)
+}
+
+/// What somebody writes into the configuration who wants several receivers.
+fn share(config: &Path, url: &str) {
+    let text = fs::read_to_string(config).expect("read");
+    let shared = text
+        .replace("#group = ", "group = ")
+        .replace("kind = \"sqlite\"", "kind = \"postgres\"")
+        .replace("#url = \"\"", &format!("url = \"{url}\""));
+    fs::write(config, shared).expect("written");
+}
+
+/// Whether the broker refuses it soon: it reads its ACL when it gets to it.
+async fn loses_rights(client: &mut Client, topic: &str) -> bool {
+    for _ in 0..100 {
+        if client.publish(topic, b"{}".to_vec()).await == Ok(PubAckReason::NotAuthorized) {
+            return true;
+        }
+    }
+    false
 }
 
 async fn truck(port: u16, place: &str, name: &str) -> Result<Client, String> {
@@ -105,15 +126,78 @@ fn a_truck_may_neither_write_nor_read_what_is_another_trucks() {
         assert_eq!(first.until(body).await.expect("came"), b"for t1", "its own, and nothing before it");
         good(&["remove-truck", &place, event::FLEET, "t1"]);
         broker.reload();
-        let own = event::topic("t1", "events");
-        // The broker reads its ACL when it gets to it.
-        for _ in 0..100 {
-            if first.publish(&own, b"{}".to_vec()).await == Ok(PubAckReason::NotAuthorized) {
-                return;
-            }
-        }
-        panic!("a truck that was removed still writes");
+        assert!(loses_rights(&mut first, &event::topic("t1", "events")).await, "a truck that was removed still writes");
     });
+}
+
+#[test]
+fn nobody_throws_the_receiver_out_by_calling_himself_as_it_does() {
+    let port = free_port();
+    let (_dir, place) = installation(port);
+    let config = Path::new(&place).join("receiver/receiver.toml");
+    let bundle = Path::new(&place).join("trucks/acme.t1");
+    let kept = Path::new(&place).join("stolen");
+    fs::create_dir(&kept).expect("made");
+    for file in ["ca.crt", "truck.crt", "truck.key"] {
+        fs::copy(bundle.join(file), kept.join(file)).expect("copied");
+    }
+    good(&["remove-truck", &place, event::FLEET, "t1"]);
+    let _broker = Secured::start(Path::new(&place), port);
+    let receiver = start(&config);
+    assert!(await_condition(PATIENCE, || receiver.log().contains("receiving")), "{}", receiver.log());
+    block_on(async {
+        let mut thieves = Vec::new();
+        for id in ["dispatch", "gatestamp-dispatch"] {
+            thieves
+                .push(Client::connect(port, &kept, "truck", id).await.expect("its certificate is still one of ours"));
+        }
+        let mut truck = truck(port, &place, "t2").await.expect("connects");
+        truck.subscribe(&event::topic("t2", "down/ack")).await.expect("answered");
+        let answer = truck.publish(&event::topic("t2", "events"), event::arrival("t2", 1)).await;
+        assert_eq!(answer, Ok(PubAckReason::Success), "{}", receiver.log());
+        let ack = |packet: &Packet| matches!(packet, Packet::Publish(_)).then_some(());
+        truck.until(ack).await.unwrap_or_else(|why| panic!("{why}: {}", receiver.log()));
+    });
+    let log = receiver.log();
+    assert!(log.matches("connected to").count() == 1 && !log.contains("the broker:"), "{log}");
+}
+
+#[test]
+fn a_further_receiver_has_a_name_rights_and_files_of_its_own() {
+    let port = free_port();
+    let (_dir, place) = installation(port);
+    let config = Path::new(&place).join("receiver/receiver.toml");
+    assert!(refused(&["add-receiver", &place, "2"]).contains("broker.group"));
+    share(&config, "host=localhost user=x dbname=x");
+    assert!(good(&["add-receiver", &place, "2"]).contains("receivers/dispatch-2"));
+    assert!(refused(&["add-receiver", &place, "2"]).contains("is there already"));
+    let second = Path::new(&place).join("receivers/dispatch-2");
+    let text = fs::read_to_string(second.join("receiver.toml")).expect("read");
+    assert!(text.contains(&format!("url = \"mqtts://dispatch.example.com:{port}\"")), "{text}");
+    good(&["check", "--config", second.join("receiver.toml").to_str().expect("UTF-8")]);
+    let broker = Secured::start(Path::new(&place), port);
+    block_on(async {
+        let both = [(Path::new(&place).join("receiver"), "t1"), (second.clone(), "t2")];
+        let mut connected = Vec::new();
+        for (folder, truck) in &both {
+            let mut receiver = Client::connect(port, folder, "receiver", "gatestamp-dispatch").await.expect("connects");
+            receiver.subscribe(&event::topic(truck, "events")).await.expect("answered");
+            connected.push(receiver);
+        }
+        // Neither has taken the other's place.
+        for (receiver, (_, truck)) in connected.iter_mut().zip(&both) {
+            let answer = receiver.publish(&event::topic(truck, "events"), b"{}".to_vec()).await;
+            assert_eq!(answer, Ok(PubAckReason::Success));
+        }
+        good(&["remove-receiver", &place, "2"]);
+        broker.reload();
+        let receiver = connected.last_mut().expect("the second");
+        assert!(
+            loses_rights(receiver, &event::topic("t2", "events")).await,
+            "a receiver that was removed still writes"
+        );
+    });
+    assert!(refused(&["add-receiver", &place, "2"]).contains("another name"));
 }
 
 #[test]
@@ -178,9 +262,20 @@ fn nothing_is_written_over_and_keys_are_the_owners_alone() {
 #[test]
 fn the_help_names_each_command_and_where_to_read_on() {
     let help = good(&["--help"]);
-    for word in
-        ["run", "check", "init", "add-truck", "remove-truck", "status", "backup", "restore", "README.md", "Exit codes"]
-    {
+    for word in [
+        "run",
+        "check",
+        "init",
+        "add-truck",
+        "remove-truck",
+        "add-receiver",
+        "remove-receiver",
+        "status",
+        "backup",
+        "restore",
+        "README.md",
+        "Exit codes",
+    ] {
         assert!(help.contains(word), "{word}: {help}");
     }
 }
