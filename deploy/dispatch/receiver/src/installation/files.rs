@@ -1,6 +1,6 @@
-//! How is a file written that must not write over another one, and a secret that nobody else may read?
+//! How is a file written that must not write over another one, and a secret that nobody else may read, by one at a time?
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
@@ -13,6 +13,14 @@ pub(super) fn fault(path: &Path, found: &io::Error) -> String {
 /// The text of a file.
 pub(super) fn read(path: &Path) -> Result<String, String> {
     fs::read_to_string(path).map_err(|found| fault(path, &found))
+}
+
+/// Keeps everybody else who adds or removes away, as long as what it gives back lives. Without it the file of one lands in the bundle of
+/// another, and an ACL that was read off before a removal is written after it.
+pub(super) fn lock(dir: &Path) -> Result<File, String> {
+    let trucks = dir.join("trucks");
+    let held = File::open(&trucks).and_then(|folder| folder.lock().map(|()| folder));
+    held.map_err(|found| format!("{}: name the folder that `init` made", fault(&trucks, &found)))
 }
 
 /// A folder; one that is there stays as it is.

@@ -9,7 +9,7 @@ use crate::config;
 use crate::message::is_name;
 
 use super::authority::Authority;
-use super::files::{fault, folder, read, secret, write};
+use super::files::{fault, folder, lock, read, secret, write};
 use super::settings::assign;
 use super::{DISPATCH, acl};
 
@@ -31,6 +31,7 @@ pub(super) fn is_user(folder: &str) -> bool {
 /// # Errors
 /// In words: a name that was used before, a first receiver that shares its events with nobody, or what cannot be written.
 pub fn add_receiver(dir: &Path, name: &str, day: (i32, u8, u8)) -> Result<PathBuf, String> {
+    let _alone = lock(dir)?;
     let user = user(name)?;
     let place = dir.join("receivers").join(&user);
     if place.exists() {
@@ -76,6 +77,7 @@ pub fn add_receiver(dir: &Path, name: &str, day: (i32, u8, u8)) -> Result<PathBu
 /// # Errors
 /// In words.
 pub fn remove_receiver(dir: &Path, name: &str) -> Result<(), String> {
+    let _alone = lock(dir)?;
     let user = user(name)?;
     let place = dir.join("receivers").join(&user);
     if !place.exists() {

@@ -7,7 +7,7 @@ use crate::message::{PREFIX, is_name};
 
 use super::acl;
 use super::authority::Authority;
-use super::files::{fault, folder, read, secret, write};
+use super::files::{fault, folder, lock, read, secret, write};
 use super::settings::assign;
 
 /// The truck's configuration, as the agent ships it.
@@ -60,6 +60,7 @@ impl Truck {
 /// # Errors
 /// In words: a truck that is there already, or what cannot be written.
 pub fn add(dir: &Path, truck: &Truck, day: (i32, u8, u8)) -> Result<std::path::PathBuf, String> {
+    let _alone = lock(dir)?;
     let bundle = dir.join("trucks").join(truck.user());
     if bundle.exists() {
         // A run that was killed between the bundle and the ACL is made good by the next.
@@ -91,6 +92,7 @@ pub fn add(dir: &Path, truck: &Truck, day: (i32, u8, u8)) -> Result<std::path::P
 /// # Errors
 /// In words.
 pub fn remove(dir: &Path, truck: &Truck) -> Result<(), String> {
+    let _alone = lock(dir)?;
     let bundle = dir.join("trucks").join(truck.user());
     if !bundle.exists() {
         return Err(format!("{} is not there", bundle.display()));

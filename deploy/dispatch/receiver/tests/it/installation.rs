@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use gatestamp::besttime::{BestTime, TimeSource};
+use gatestamp::config::TlsFiles;
 use gatestamp::io::mqtt::tls::Credentials;
 use geofence::UnixMillis;
 use hil_tests::clock::await_condition;
@@ -198,6 +199,50 @@ fn a_further_receiver_has_a_name_rights_and_files_of_its_own() {
         );
     });
     assert!(refused(&["add-receiver", &place, "2"]).contains("another name"));
+}
+
+/// The name in a certificate, by OpenSSL.
+fn common_name(certificate: &Path) -> String {
+    let wanted = ["x509", "-noout", "-subject", "-nameopt", "multiline", "-in"];
+    let done = Command::new("openssl").args(wanted).arg(certificate).output().expect("openssl runs");
+    let said = String::from_utf8(done.stdout).expect("UTF-8");
+    let line = said.lines().find_map(|line| line.trim().strip_prefix("commonName")?.trim().strip_prefix("= "));
+    line.unwrap_or_else(|| panic!("{}: {said}", certificate.display())).to_owned()
+}
+
+#[test]
+fn whoever_adds_and_removes_at_the_same_time_makes_whole_bundles_and_no_right_too_many() {
+    let (_dir, place) = installation(free_port());
+    let old: Vec<String> = (0..10).map(|n| format!("old{n}")).collect();
+    old.iter().for_each(|truck| drop(good(&["add-truck", &place, event::FLEET, truck])));
+    let new: Vec<String> = (0..10).map(|n| format!("new{n}")).collect();
+    std::thread::scope(|scope| {
+        for (command, trucks) in [("remove-truck", &old), ("add-truck", &new)] {
+            for truck in trucks {
+                scope.spawn(|| good(&[command, &place, event::FLEET, truck]));
+            }
+        }
+    });
+    let trucks = Path::new(&place).join("trucks");
+    let mut folders = Vec::new();
+    for entry in fs::read_dir(&trucks).expect("read").flatten().filter(|entry| entry.path().is_dir()) {
+        let name = entry.file_name().into_string().expect("UTF-8");
+        assert_eq!(common_name(&entry.path().join("truck.crt")), name);
+        let [ca, cert, key] = ["ca.crt", "truck.crt", "truck.key"].map(|file| entry.path().join(file));
+        let time = BestTime { utc: gatestamp::version::released(), source: TimeSource::Release };
+        // Refuses a key that is another certificate's.
+        let read = Credentials::read(&TlsFiles { ca, cert, key }, time);
+        assert!(read.is_ok(), "{name}: {:?}", read.err());
+        let text = fs::read_to_string(entry.path().join("gatestamp.toml")).expect("read");
+        let truck = gatestamp::config::read("gatestamp.toml", &text).expect("accepted").truck;
+        assert_eq!(format!("{}.{}", truck.fleet, truck.id), name);
+        folders.push(name);
+    }
+    folders.sort();
+    let acl = fs::read_to_string(Path::new(&place).join("broker/acl")).expect("read");
+    let users: Vec<&str> = acl.lines().filter_map(|line| line.strip_prefix("user ")).collect();
+    assert_eq!(users, [&["dispatch"], folders.iter().map(String::as_str).collect::<Vec<_>>().as_slice()].concat());
+    assert_eq!(folders.len(), 12, "{folders:?}");
 }
 
 #[test]
