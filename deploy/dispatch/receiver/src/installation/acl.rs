@@ -6,7 +6,8 @@ use std::io;
 use std::path::Path;
 
 use super::files::{fault, replace};
-use super::{DISPATCH, Truck, receiver};
+use super::truck::Bundle;
+use super::{DISPATCH, receiver};
 
 const BEGIN: &str =
     "# Who may do what at the broker. Written from the folders in trucks/ and receivers/: change those, not this file.
@@ -16,9 +17,9 @@ const WRITES: [&str; 6] = ["events", "position", "state", "health", "checkpoint"
 
 /// Writes it anew.
 pub(super) fn write(dir: &Path) -> Result<(), String> {
-    let mut trucks: Vec<Truck> =
-        folders(&dir.join("trucks"))?.iter().filter_map(|name| Truck::of_folder(name)).collect();
-    trucks.sort();
+    let trucks = folders(&dir.join("trucks"))?;
+    let mut bundles: Vec<Bundle> = trucks.iter().filter_map(|name| Bundle::of_folder(name)).collect();
+    bundles.sort();
     let mut receivers = folders(&dir.join("receivers"))?;
     receivers.retain(|name| receiver::is_user(name));
     receivers.sort();
@@ -26,9 +27,9 @@ pub(super) fn write(dir: &Path) -> Result<(), String> {
     for user in [DISPATCH.to_owned()].into_iter().chain(receivers) {
         text.push_str(&format!("\nuser {user}\ntopic readwrite gatestamp/#\n"));
     }
-    for truck in &trucks {
-        let topics = truck.topics();
-        text.push_str(&format!("\nuser {}\n", truck.user()));
+    for bundle in &bundles {
+        let topics = bundle.truck.topics();
+        text.push_str(&format!("\nuser {}\n", bundle.user()));
         for leaf in WRITES {
             text.push_str(&format!("topic write {topics}/{leaf}\n"));
         }

@@ -1,11 +1,11 @@
 //! What does a truck get, and what may it do at the broker?
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::message::{PREFIX, is_name};
 
-use super::acl;
+use super::acl::{self, folders};
 use super::authority::Authority;
 use super::files::{fault, folder, lock, read, secret, write};
 use super::settings::assign;
@@ -41,17 +41,43 @@ impl Truck {
     pub(super) fn topics(&self) -> String {
         format!("{PREFIX}{}/{}", self.fleet, self.id)
     }
+}
 
-    /// Its name in the certificate, in the ACL and as a folder. The dot stands in no name, so that no two trucks share one.
-    #[must_use]
-    pub fn user(&self) -> String {
-        format!("{}.{}", self.fleet, self.id)
+/// A truck's bundle, one of those that it has had. Each has a name of its own at the broker, so that what was stolen with one bundle gets no
+/// rights back when the truck is given the next.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Bundle {
+    pub(super) truck: Truck,
+    /// From 1 on.
+    generation: u32,
+}
+
+impl Bundle {
+    /// Its name in the certificate, in the ACL and as a folder. The dot stands in no fleet and in no truck, so that no two bundles share one.
+    pub(super) fn user(&self) -> String {
+        match self.generation {
+            1 => format!("{}.{}", self.truck.fleet, self.truck.id),
+            later => format!("{}.{}.{later}", self.truck.fleet, self.truck.id),
+        }
     }
 
-    /// The truck whose bundle has this name.
+    /// The bundle in the folder of this name. In `removed/` the first one has its number too.
     pub(super) fn of_folder(name: &str) -> Option<Self> {
-        let (fleet, id) = name.split_once('.')?;
-        Self::new(fleet, id).ok()
+        let (fleet, rest) = name.split_once('.')?;
+        let (id, generation) = match rest.split_once('.') {
+            None => (rest, 1),
+            Some((id, number)) => {
+                let generation = number.parse().ok().filter(|n: &u32| *n >= 1 && n.to_string() == number)?;
+                (id, generation)
+            }
+        };
+        Some(Self { truck: Truck::new(fleet, id).ok()?, generation })
+    }
+
+    /// All in `place`, with their folders.
+    fn within(place: &Path) -> Result<Vec<(PathBuf, Self)>, String> {
+        let found = folders(place)?;
+        Ok(found.iter().filter_map(|name| Some((place.join(name), Self::of_folder(name)?))).collect())
     }
 }
 
@@ -59,19 +85,23 @@ impl Truck {
 ///
 /// # Errors
 /// In words: a truck that is there already, or what cannot be written.
-pub fn add(dir: &Path, truck: &Truck, day: (i32, u8, u8)) -> Result<std::path::PathBuf, String> {
+pub fn add(dir: &Path, truck: &Truck, day: (i32, u8, u8)) -> Result<PathBuf, String> {
     let _alone = lock(dir)?;
-    let bundle = dir.join("trucks").join(truck.user());
-    if bundle.exists() {
+    let mine = |bundles: Vec<(PathBuf, Bundle)>| bundles.into_iter().filter(|(_, bundle)| bundle.truck == *truck);
+    if let Some((there, _)) = mine(Bundle::within(&dir.join("trucks"))?).next() {
         // A run that was killed between the bundle and the ACL is made good by the next.
         acl::write(dir)?;
         return Err(format!(
             "{} is there already: nothing is written over; to make a new one, remove the truck first",
-            bundle.display()
+            there.display()
         ));
     }
+    let before = mine(Bundle::within(&dir.join("removed"))?).map(|(_, bundle)| bundle.generation).max();
+    let generation = before.unwrap_or(0).checked_add(1).ok_or("this truck has been removed too often")?;
+    let user = Bundle { truck: truck.clone(), generation }.user();
+    let bundle = dir.join("trucks").join(&user);
     let authority = Authority::open(&dir.join("ca"), day)?;
-    let issued = authority.client(&truck.user(), day)?;
+    let issued = authority.client(&user, day)?;
     let (url, key) = (read(&dir.join("trucks/broker-url"))?, read(&dir.join("receiver/dispatch.pub"))?);
     let new = dir.join("trucks/.new");
     // A leaving of a run that was killed.
@@ -93,15 +123,22 @@ pub fn add(dir: &Path, truck: &Truck, day: (i32, u8, u8)) -> Result<std::path::P
 /// In words.
 pub fn remove(dir: &Path, truck: &Truck) -> Result<(), String> {
     let _alone = lock(dir)?;
-    let bundle = dir.join("trucks").join(truck.user());
-    if !bundle.exists() {
-        return Err(format!("{} is not there", bundle.display()));
+    let mut there = Bundle::within(&dir.join("trucks"))?;
+    there.retain(|(_, bundle)| bundle.truck == *truck);
+    if there.is_empty() {
+        return Err(format!(
+            "{} is not there",
+            dir.join("trucks").join(format!("{}.{}", truck.fleet, truck.id)).display()
+        ));
     }
     let removed = dir.join("removed");
     folder(&removed, 0o700)?;
-    let place = (1..).map(|n: u32| removed.join(format!("{}.{n}", truck.user()))).find(|place| !place.exists());
-    let place = place.ok_or_else(|| format!("{} is full", removed.display()))?;
-    fs::rename(&bundle, &place).map_err(|found| fault(&place, &found))?;
+    for (place, bundle) in there {
+        let name = |n: u32| removed.join(format!("{}.{}.{n}", truck.fleet, truck.id));
+        let free = (bundle.generation..).map(name).find(|free| !free.exists());
+        let free = free.ok_or_else(|| format!("{} is full", removed.display()))?;
+        fs::rename(&place, &free).map_err(|found| fault(&place, &found))?;
+    }
     acl::write(dir)
 }
 
@@ -129,13 +166,25 @@ mod tests {
             assert!(Truck::new("acme", wrong).is_err(), "{wrong}");
             assert!(Truck::new(wrong, "t1").is_err(), "{wrong}");
         }
-        assert_eq!(Truck::new("acme", "t-1_B").map(|truck| truck.user()), Ok("acme.t-1_B".to_owned()));
+        assert_eq!(Truck::new("acme", "t-1_B").map(|truck| truck.topics()), Ok("gatestamp/v1/acme/t-1_B".to_owned()));
     }
 
     #[test]
     fn a_folder_that_names_no_truck_gets_no_rights() {
-        assert_eq!(Truck::of_folder(".new"), None);
-        assert_eq!(Truck::of_folder("broker-url"), None);
-        assert_eq!(Truck::of_folder("acme.t1").map(|truck| truck.user()), Some("acme.t1".to_owned()));
+        for wrong in [
+            ".new",
+            "broker-url",
+            "acme.t1.0",
+            "acme.t1.02",
+            "acme.t1.+2",
+            "acme.t1.2.3",
+            "acme.t1.",
+            "acme.t1.4294967296",
+        ] {
+            assert_eq!(Bundle::of_folder(wrong), None, "{wrong}");
+        }
+        for name in ["acme.t1", "acme.t1.2", "acme.t1.4294967295"] {
+            assert_eq!(Bundle::of_folder(name).map(|bundle| bundle.user()), Some(name.to_owned()));
+        }
     }
 }

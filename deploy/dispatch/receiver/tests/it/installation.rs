@@ -131,17 +131,50 @@ fn a_truck_may_neither_write_nor_read_what_is_another_trucks() {
     });
 }
 
+/// What a thief has of `bundle`, kept in the folder `stolen`.
+fn steal(place: &str, bundle: &str) -> std::path::PathBuf {
+    let kept = Path::new(place).join("stolen");
+    fs::create_dir(&kept).expect("made");
+    for file in ["ca.crt", "truck.crt", "truck.key"] {
+        fs::copy(Path::new(place).join("trucks").join(bundle).join(file), kept.join(file)).expect("copied");
+    }
+    kept
+}
+
+#[test]
+fn a_stolen_certificate_gets_no_rights_back_when_its_truck_is_added_again() {
+    let port = free_port();
+    let (_dir, place) = installation(port);
+    let stolen = steal(&place, "acme.t1");
+    let broker = Secured::start(Path::new(&place), port);
+    for _ in 0..2 {
+        good(&["remove-truck", &place, event::FLEET, "t1"]);
+        good(&["add-truck", &place, event::FLEET, "t1"]);
+    }
+    broker.reload();
+    let bundle = Path::new(&place).join("trucks/acme.t1.3");
+    assert_eq!(common_name(&bundle.join("truck.crt")), "acme.t1.3");
+    block_on(async {
+        let mut thief = Client::connect(port, &stolen, "truck", "acme-t1").await.expect("connects");
+        let topic = event::topic("t1", "events");
+        assert!(loses_rights(&mut thief, &topic).await, "what was stolen still writes");
+        let mut truck = Client::connect(port, &bundle, "truck", "acme-t1").await.expect("connects");
+        let receiver = Path::new(&place).join("receiver");
+        let mut dispatch = Client::connect(port, &receiver, "receiver", "d").await.expect("connects");
+        dispatch.subscribe(&topic).await.expect("answered");
+        assert_eq!(truck.publish(&topic, event::arrival("t1", 1)).await, Ok(PubAckReason::Success));
+        assert_eq!(thief.publish(&topic, b"{}".to_vec()).await, Ok(PubAckReason::NotAuthorized));
+    });
+    let text = fs::read_to_string(bundle.join("gatestamp.toml")).expect("read");
+    assert_eq!(gatestamp::config::read("gatestamp.toml", &text).expect("accepted").truck.device(), "acme-t1");
+}
+
 #[test]
 fn nobody_throws_the_receiver_out_by_calling_himself_as_it_does() {
     let port = free_port();
     let (_dir, place) = installation(port);
     let config = Path::new(&place).join("receiver/receiver.toml");
-    let bundle = Path::new(&place).join("trucks/acme.t1");
-    let kept = Path::new(&place).join("stolen");
-    fs::create_dir(&kept).expect("made");
-    for file in ["ca.crt", "truck.crt", "truck.key"] {
-        fs::copy(bundle.join(file), kept.join(file)).expect("copied");
-    }
+    let kept = steal(&place, "acme.t1");
     good(&["remove-truck", &place, event::FLEET, "t1"]);
     let _broker = Secured::start(Path::new(&place), port);
     let receiver = start(&config);
