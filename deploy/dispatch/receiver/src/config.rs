@@ -15,6 +15,8 @@ const TLS_PORT: u16 = 8_883;
 const HOLE_PATIENCE_S: (u64, u64) = (1, 86_400);
 const ACK_EVERY_MS: (u64, u64) = (10, 60_000);
 const CLIENT_ID_MAX: usize = 64;
+/// Shortest name of a group: 16 hexadecimal digits are 64 bits, which nobody finds by trying over a network.
+const GROUP_MIN: usize = 16;
 /// Where Debian's package ca-certificates puts the CAs of the public web.
 const PUBLIC_CAS: &str = "/etc/ssl/certs/ca-certificates.crt";
 
@@ -258,6 +260,14 @@ fn broker(
     if group.as_deref().is_some_and(|group| !is_name(group)) {
         return Err(at("broker", "group", format!("`{}` is not 1 to {CLIENT_ID_MAX} of A-Z a-z 0-9 - _ .", raw.group)));
     }
+    if group.as_ref().is_some_and(|group| group.len() < GROUP_MIN) {
+        let what = format!(
+            "`{}` has fewer than {GROUP_MIN} characters: who guesses it can join the receivers and swallow events; write a secret \
+             such as `openssl rand -hex 8` gives",
+            raw.group
+        );
+        return Err(at("broker", "group", what));
+    }
     if group.is_some() && matches!(place, Place::Sqlite(_)) {
         let what = "several receivers share a fleet over PostgreSQL only: set store.kind = \"postgres\", or remove it";
         return Err(at("broker", "group", what.to_owned()));
@@ -284,6 +294,7 @@ fn webhook(
 mod tests {
     use super::*;
 
+    const GROUP: &str = "0123456789abcdef";
     const SHIPPED: &str = include_str!("../receiver.toml");
 
     fn told(text: &str) -> String {
@@ -300,10 +311,11 @@ mod tests {
         let all = all
             .join("\n")
             .replace("kind = \"sqlite\"", "kind = \"postgres\"")
-            .replace("url = \"\"", "url = \"http://x\"");
+            .replace("url = \"\"", "url = \"http://x\"")
+            .replace("group = \"\"", &format!("group = \"{GROUP}\""));
         let all = parse(&all, Path::new("dir/r.toml")).expect("accepted");
         assert_eq!(all.command_key, Some("dir/dispatch.key".into()));
-        assert_eq!(all.broker.group.as_deref(), Some("dispatch"));
+        assert_eq!(all.broker.group.as_deref(), Some(GROUP));
     }
 
     #[test]
@@ -316,8 +328,12 @@ mod tests {
         assert!(told("[broker]\nurl = \"mqtt://h:0\"\n").contains("r.toml:2"));
         assert!(told("[broker]\nurl = \"mqtts://h\"\nca = \"c\"\n").contains("mqtts needs ca, cert and key"));
         assert!(told("[broker]\nurl = \"mqtt://h\"\nca = \"c\"\n").contains("in the clear"));
-        let shared = told("[broker]\nurl = \"mqtt://h\"\ngroup = \"g\"\n");
+        let shared = told(&format!("[broker]\nurl = \"mqtt://h\"\ngroup = \"{GROUP}\"\n"));
         assert!(shared.contains("r.toml:3") && shared.contains("PostgreSQL only"), "{shared}");
+        let guessed = told(
+            "[broker]\nurl = \"mqtt://h\"\ngroup = \"dispatch\"\n[store]\nkind = \"postgres\"\nurl = \"host=h\"\n",
+        );
+        assert!(guessed.contains("r.toml:3: broker.group") && guessed.contains("openssl rand"), "{guessed}");
         assert!(told("[broker]\nurl = \"mqtt://h\"\n[ack]\nevery_ms = 1\n").contains("r.toml:4: ack.every_ms"));
         assert!(told("[broker]\nurl = \"mqtt://h\"\n[store]\nkind = \"oracle\"\n").contains("r.toml:4"));
         assert!(told("[broker]\nurl = \"mqtt://h\"\n[log]\nlevel = \"loud\"\n").contains("r.toml:4"));

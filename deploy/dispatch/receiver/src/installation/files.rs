@@ -1,7 +1,7 @@
 //! How is a file written that must not write over another one, and a secret that nobody else may read, by one at a time?
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
@@ -42,6 +42,13 @@ fn create(path: &Path, text: &str, mode: u32) -> Result<(), String> {
     let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
     let written = file.and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
     written.map_err(|found| fault(path, &found))
+}
+
+/// As many random bytes, in hexadecimal digits.
+pub(super) fn random(bytes: &mut [u8]) -> Result<String, String> {
+    let source = Path::new("/dev/urandom");
+    File::open(source).and_then(|mut random| random.read_exact(bytes)).map_err(|found| fault(source, &found))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Puts a file in the place of another, whole or not at all.

@@ -20,14 +20,13 @@ mod settings;
 mod truck;
 
 use std::fs;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use gatestamp::downlink::keys::KEY_BYTES;
 
 use crate::command::Signer;
 use authority::Authority;
-use files::{fault, folder, secret, write};
+use files::{fault, folder, random, secret, write};
 use settings::assign;
 
 pub use receiver::{add_receiver, remove_receiver};
@@ -39,6 +38,8 @@ pub const PORT: u16 = 8883;
 const HERE: [&str; 2] = ["localhost", "127.0.0.1"];
 /// The first receiver's name at the broker, and the beginning of the others'.
 const DISPATCH: &str = "dispatch";
+/// 64 bits: nobody finds it by trying.
+const GROUP_BYTES: usize = 8;
 
 /// What `init` is told.
 #[derive(Debug, Clone)]
@@ -89,7 +90,9 @@ pub fn init(plan: &Plan, day: (i32, u8, u8)) -> Result<(), String> {
     write(&dir.join("receiver/ca.crt"), authority.certificate())?;
     write(&dir.join("receiver/receiver.crt"), &receiver.certificate)?;
     secret(&dir.join("receiver/receiver.key"), &receiver.key)?;
-    write(&dir.join("receiver/receiver.toml"), &configuration(plan.port))
+    let group = random(&mut [0; GROUP_BYTES])?;
+    // It holds the group, and later perhaps a database's password.
+    secret(&dir.join("receiver/receiver.toml"), &configuration(plan.port, &group))
 }
 
 /// A host of a certificate and of a URL.
@@ -99,11 +102,8 @@ fn is_host(text: &str) -> bool {
 }
 
 fn dispatch_key(dir: &Path) -> Result<Signer, String> {
-    let source = Path::new("/dev/urandom");
     let mut bytes = [0; KEY_BYTES];
-    let random = fs::File::open(source).and_then(|mut random| random.read_exact(&mut bytes));
-    random.map_err(|found| fault(source, &found))?;
-    let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let text = random(&mut bytes)?;
     secret(&dir.join("receiver/dispatch.key"), &format!("{text}\n"))?;
     Ok(Signer::new(&bytes))
 }
@@ -143,11 +143,12 @@ acl_file {broker}/acl
     )
 }
 
-fn configuration(port: u16) -> String {
+/// The group stays commented out: one receiver needs none.
+fn configuration(port: u16, group: &str) -> String {
     let values = [
         ("broker", "url", format!("\"mqtts://localhost:{port}\"")),
         ("broker", "client_id", format!("\"{DISPATCH}\"")),
         ("commands", "key", "\"dispatch.key\"".to_owned()),
     ];
-    assign(include_str!("../../receiver.toml"), &values)
+    assign(include_str!("../../receiver.toml"), &values).replace("#group = \"\"", &format!("#group = \"{group}\""))
 }

@@ -47,7 +47,10 @@ pub fn add_receiver(dir: &Path, name: &str, day: (i32, u8, u8)) -> Result<PathBu
     let first = dir.join("receiver/receiver.toml");
     let told = config::read(&first).map_err(|fault| fault.to_string())?;
     if told.broker.group.is_none() {
-        return Err(format!("{}: set broker.group first, and PostgreSQL in [store]", first.display()));
+        return Err(format!(
+            "{}: take the # before broker.group away first, and set PostgreSQL in [store]",
+            first.display()
+        ));
     }
     let authority = Authority::open(&dir.join("ca"), day)?;
     let issued = authority.client(&user, day)?;

@@ -8,12 +8,14 @@ use std::process::{Command, Output};
 use gatestamp::besttime::{BestTime, TimeSource};
 use gatestamp::config::TlsFiles;
 use gatestamp::io::mqtt::tls::Credentials;
+use gatestamp_receiver::store::{self, Value};
 use geofence::UnixMillis;
 use hil_tests::clock::await_condition;
 use rumqttc::v5::mqttbytes::v5::{Packet, PubAckReason};
 use tempfile::TempDir;
 
 use crate::rig::broker::{Client, PATIENCE, Secured, free_port};
+use crate::rig::postgres::{Server, place as rig_place};
 use crate::rig::process::{PROGRAM, start};
 use crate::rig::{block_on, event};
 
@@ -278,6 +280,33 @@ fn whoever_adds_and_removes_at_the_same_time_makes_whole_bundles_and_no_right_to
     assert_eq!(folders.len(), 12, "{folders:?}");
 }
 
+/// Mosquitto asks its ACL before it delivers, not before it lets somebody subscribe.
+#[test]
+fn nobody_joins_the_receivers_and_swallows_events() {
+    let port = free_port();
+    let (dir, place) = installation(port);
+    let server = Server::start(&dir.path().join("postgres")).expect("a database server");
+    let config = Path::new(&place).join("receiver/receiver.toml");
+    share(&config, &server.url());
+    let _broker = Secured::start(Path::new(&place), port);
+    let receiver = start(&config);
+    assert!(await_condition(PATIENCE, || receiver.log().contains("receiving")), "{}", receiver.log());
+    block_on(async {
+        let mut stranger = truck(port, &place, "t2").await.expect("connects");
+        for group in ["dispatch", "gatestamp-dispatch", "receivers"] {
+            stranger.subscribe(&format!("$share/{group}/gatestamp/v1/+/+/events")).await.expect("answered");
+        }
+        let mut truck = truck(port, &place, "t1").await.expect("connects");
+        for sequence in 1..=20 {
+            let answer = truck.publish(&event::topic("t1", "events"), event::arrival("t1", sequence)).await;
+            assert_eq!(answer, Ok(PubAckReason::Success), "{sequence}: nobody took it");
+        }
+    });
+    let mut store = store::beside(&rig_place(&server)).expect("opens");
+    let mut all = || store.query("SELECT count(*) FROM event", &[]).expect("asked") == [[Value::Int(20)]];
+    assert!(await_condition(PATIENCE, &mut all), "each was sent once, and not each is there: {}", receiver.log());
+}
+
 #[test]
 fn a_certificate_of_another_authority_does_not_get_in() {
     let port = free_port();
@@ -323,9 +352,14 @@ fn nothing_is_written_over_and_keys_are_the_owners_alone() {
         let found = fs::metadata(Path::new(&place).join(name)).expect("is there");
         found.permissions().mode() & 0o777
     };
-    for key in
-        ["ca/ca.key", "broker/broker.key", "receiver/receiver.key", "receiver/dispatch.key", "trucks/acme.t1/truck.key"]
-    {
+    for key in [
+        "ca/ca.key",
+        "broker/broker.key",
+        "receiver/receiver.key",
+        "receiver/dispatch.key",
+        "receiver/receiver.toml",
+        "trucks/acme.t1/truck.key",
+    ] {
         assert_eq!(mode(key), 0o600, "{key}");
     }
     let before = fs::read(Path::new(&place).join("trucks/acme.t1/truck.key")).expect("read");
