@@ -37,6 +37,11 @@ impl Truck {
         Ok(Self { fleet: fleet.to_owned(), id: id.to_owned() })
     }
 
+    /// The device id, as the agent makes it.
+    fn device(&self) -> String {
+        format!("{}-{}", self.fleet, self.id)
+    }
+
     /// The beginning of its topics.
     pub(super) fn topics(&self) -> String {
         format!("{PREFIX}{}/{}", self.fleet, self.id)
@@ -96,6 +101,7 @@ pub fn add(dir: &Path, truck: &Truck, day: (i32, u8, u8)) -> Result<PathBuf, Str
             there.display()
         ));
     }
+    refuse_a_second_device(dir, truck)?;
     let before = mine(Bundle::within(&dir.join("removed"))?).map(|(_, bundle)| bundle.generation).max();
     let generation = before.unwrap_or(0).checked_add(1).ok_or("this truck has been removed too often")?;
     let user = Bundle { truck: truck.clone(), generation }.user();
@@ -114,6 +120,21 @@ pub fn add(dir: &Path, truck: &Truck, day: (i32, u8, u8)) -> Result<PathBuf, Str
     fs::rename(&new, &bundle).map_err(|found| fault(&bundle, &found))?;
     acl::write(dir)?;
     Ok(bundle)
+}
+
+/// The dash that joins fleet and truck may stand in both: two trucks of one device id would send events with the same ids. Those that were
+/// removed count too, since their events stay.
+fn refuse_a_second_device(dir: &Path, truck: &Truck) -> Result<(), String> {
+    let mut all = Bundle::within(&dir.join("trucks"))?;
+    all.extend(Bundle::within(&dir.join("removed"))?);
+    let same = |other: &Truck| other != truck && other.device() == truck.device();
+    all.iter().find(|(_, bundle)| same(&bundle.truck)).map_or(Ok(()), |(there, _)| {
+        Err(format!(
+            "{} has the device id {} already, and events are told apart by it: take another name",
+            there.display(),
+            truck.device()
+        ))
+    })
 }
 
 /// Takes a truck's rights away. Its bundle goes to `removed/`; without an entry in the ACL its

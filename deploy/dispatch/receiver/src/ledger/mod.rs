@@ -4,8 +4,7 @@
 //! lost; and how far the device's history reaches without a hole. A copy changes nothing. The same id with other bytes is kept apart.
 //! Each device is locked by its own row, so that several receivers over one `PostgreSQL` never compute a `thru` from half of what is
 //! there. Trucks are always touched in the same order, and what was refused after all of them, so that receivers do not wait for each
-//! other in a circle. Where two devices of one truck report at once they still may: the server ends one of the two transactions, and the
-//! broker gives its batch again.
+//! other in a circle.
 
 mod ranges;
 mod statements;
@@ -22,8 +21,6 @@ use statements as sql;
 
 /// Rows read at once when a history is followed; the next ones are read when all of these went on without a hole.
 const STRIDE: usize = 1_000;
-/// Devices under one truck's name: gateways are exchanged now and then, and a truck must not fill the table with names.
-const DEVICES_MAX: i64 = 32;
 /// The longest wait between two requests for one hole is the first, doubled this often: 5 min becomes 85 min.
 const DOUBLINGS_MAX: i64 = 4;
 
@@ -168,14 +165,7 @@ impl Ledger {
         at_ms: i64,
         outcome: &mut Outcome,
     ) -> Result<(), StoreError> {
-        let Some((key, thru)) = self.lock(truck, device, at_ms)? else {
-            for event in events {
-                let why = format!("the truck has {DEVICES_MAX} devices already");
-                self.refuse(truck.topic("events").as_bytes(), &why, &event.body, at_ms)?;
-            }
-            outcome.refused += events.len() as u64;
-            return Ok(());
-        };
+        let (key, thru) = self.lock(truck, device, at_ms)?;
         for event in events {
             self.keep(key, thru, event, at_ms, outcome)?;
         }
@@ -183,21 +173,16 @@ impl Ledger {
         self.follow(key, thru, at_ms)
     }
 
-    /// The device's row, made if it is new and locked until the end of the transaction; none when the truck has too many.
-    fn lock(&mut self, truck: &Truck, device: &str, at_ms: i64) -> Result<Option<(Key, i64)>, StoreError> {
+    /// The device's row, made if it is new and locked until the end of the transaction.
+    fn lock(&mut self, truck: &Truck, device: &str, at_ms: i64) -> Result<(Key, i64), StoreError> {
         let names = [Value::Int(at_ms), truck.fleet.as_str().into(), truck.id.as_str().into(), device.into()];
         if let Some(row) = self.store.query(sql::LOCK_DEVICE, &names)?.first() {
-            return Ok(Some((int(row, 0)?, int(row, 1)?)));
-        }
-        let [_, fleet, id, _] = &names;
-        let count = self.store.query(sql::COUNT_DEVICES, &[fleet.clone(), id.clone()])?;
-        if int(count.first().unwrap_or(&Row::new()), 0)? >= DEVICES_MAX {
-            return Ok(None);
+            return Ok((int(row, 0)?, int(row, 1)?));
         }
         self.store.execute(sql::NEW_DEVICE, &names)?;
         let rows = self.store.query(sql::LOCK_DEVICE, &names)?;
         let row = rows.first().ok_or_else(|| StoreError::Failed("a new device's row is not there".to_owned()))?;
-        Ok(Some((int(row, 0)?, int(row, 1)?)))
+        Ok((int(row, 0)?, int(row, 1)?))
     }
 
     fn keep(

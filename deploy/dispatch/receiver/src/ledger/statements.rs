@@ -3,7 +3,6 @@
 /// Locks a device's row for this transaction.
 pub(super) const LOCK_DEVICE: &str =
     "UPDATE device SET last_ms = $1 WHERE fleet = $2 AND truck = $3 AND device = $4 RETURNING key, thru";
-pub(super) const COUNT_DEVICES: &str = "SELECT count(*) FROM device WHERE fleet = $1 AND truck = $2";
 /// Another receiver may have made it between.
 pub(super) const NEW_DEVICE: &str = "INSERT INTO device (first_ms, last_ms, fleet, truck, device)
     VALUES ($1, $1, $2, $3, $4) ON CONFLICT (fleet, truck, device) DO NOTHING";

@@ -372,6 +372,16 @@ fn nothing_is_written_over_and_keys_are_the_owners_alone() {
 }
 
 #[test]
+fn two_trucks_never_have_one_device_id() {
+    let (_dir, place) = installation(free_port());
+    good(&["add-truck", &place, "acme", "de-1"]);
+    assert!(refused(&["add-truck", &place, "acme-de", "1"]).contains("device id acme-de-1"));
+    good(&["remove-truck", &place, "acme", "de-1"]);
+    assert!(refused(&["add-truck", &place, "acme-de", "1"]).contains("device id acme-de-1"));
+    good(&["add-truck", &place, "acme", "de-1"]);
+}
+
+#[test]
 fn the_help_names_each_command_and_where_to_read_on() {
     let help = good(&["--help"]);
     for word in [
