@@ -6,9 +6,9 @@
 
 mod server;
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 
 use server::Server;
@@ -27,6 +27,8 @@ const SKIP_SQLITE: [&str; 2] = [
 ];
 const SKIP_POSTGRES: &str = "SELECT setval(pg_get_serial_sequence('event', 'arrival'),
     nextval(pg_get_serial_sequence('event', 'arrival')) + $1)";
+/// A copy lies in a folder of somebody's, perhaps on a share.
+const COPY_MODE: u32 = 0o600;
 /// As the service's own umask makes the database.
 const MODE: u32 = 0o640;
 
@@ -41,6 +43,9 @@ pub fn save(place: &Place, to: &Path) -> Result<String, StoreError> {
     let partial = with_ending(to, ".partial");
     // A leaving of a run that was killed.
     let _ = fs::remove_file(&partial);
+    // It holds where every truck was. SQLite and pg_dump both fill an empty file that is there, and leave its mode.
+    let empty = OpenOptions::new().write(true).create_new(true).mode(COPY_MODE).open(&partial);
+    empty.map_err(|fault| failed(&partial, &fault))?;
     match place {
         Place::Sqlite(file) => {
             Sqlite::beside(file)?.copy_to(&partial)?;

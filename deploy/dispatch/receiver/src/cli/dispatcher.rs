@@ -12,7 +12,7 @@ const RIGHTS_GONE: &str = "its rights are gone when the broker has read its ACL 
 /// Arguments of `init`.
 #[derive(clap::Args)]
 pub(super) struct InitArguments {
-    /// A new folder, such as /etc/gatestamp-dispatch
+    /// A new folder: /var/lib/gatestamp-dispatch, where the service looks for it
     #[arg(value_name = "DIR")]
     dir: PathBuf,
     /// A name or IPv4 address under which trucks reach the broker; the first one is written into their configuration

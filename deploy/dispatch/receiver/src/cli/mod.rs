@@ -82,7 +82,7 @@ enum Command {
 /// Arguments of commands that need the configuration and nothing else.
 #[derive(clap::Args)]
 struct ConfigFile {
-    /// The configuration, such as /etc/gatestamp-receiver/receiver.toml
+    /// The configuration: the service's is /var/lib/gatestamp-dispatch/receiver/receiver.toml
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
 }

@@ -88,7 +88,7 @@ impl Sqlite {
     /// Writes a copy of everything that is committed at this moment, while others go on.
     ///
     /// # Errors
-    /// When the copy cannot be written, or is there already.
+    /// When the copy cannot be written, or is there already and not empty.
     pub fn copy_to(&mut self, copy: &Path) -> Result<(), StoreError> {
         let name = copy.to_str().ok_or_else(|| StoreError::Refused("the copy's name is not UTF-8".to_owned()))?;
         self.database.execute("VACUUM INTO ?1", [name]).map_err(failed)?;

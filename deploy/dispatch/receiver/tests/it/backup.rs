@@ -1,7 +1,7 @@
 //! Is a backup whole, and does what came after it come back?
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, chown};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -62,6 +62,7 @@ fn dispatch_restored_from_backup(database: &Database, dir: &Path) {
     assert!(await_condition(PATIENCE, || truck.thru() >= TOTAL / 3), "{}", receiver.log());
     let copy = dir.join("copy");
     call("backup", &config, &copy).expect("a backup beside a running receiver");
+    assert_eq!(fs::metadata(&copy).expect("there").permissions().mode() & 0o777, 0o600);
     assert!(call("backup", &config, &copy).expect_err("twice").contains("is there already"));
     assert!(call("restore", &config, &copy).is_err(), "over a database that is there");
     assert!(await_condition(PATIENCE, || truck.thru() == TOTAL), "{}", receiver.log());

@@ -3,6 +3,7 @@
 mod backup;
 mod installation;
 mod kills;
+mod paths;
 mod rig;
 mod session;
 mod store;
