@@ -53,7 +53,7 @@ pub(super) fn init(arguments: &InitArguments) -> Result<(), Failure> {
     installation::init(&plan, day()).map_err(failed)?;
     let dir = plan.dir.display();
     say(&format!(
-        "made {dir}. Next: give {dir}/broker to the broker's user, start Mosquitto with {dir}/broker/mosquitto.conf, start\n\
+        "made {dir}. Next: give {dir}/broker to the broker's user, let mosquitto.service read {dir}/broker/mosquitto.service.conf, start\n\
          `gatestamp-receiver run --config {dir}/receiver/receiver.toml`, then `gatestamp-receiver add-truck {dir} FLEET TRUCK`.\n\
          {dir}/ca/ca.key can make itself a truck: keep a copy where nobody else gets at it."
     ));

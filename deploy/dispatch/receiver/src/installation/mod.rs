@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  DIR/ca/        ca.crt, ca.key          signs certificates; ca.key is needed for nothing else and may be kept elsewhere
-//!  DIR/broker/    mosquitto.conf, acl, broker.crt, broker.key, ca.crt, data/
+//!  DIR/broker/    mosquitto.conf, mosquitto.service.conf, acl, broker.crt, broker.key, ca.crt, data/
 //!  DIR/receiver/  receiver.toml, ca.crt, receiver.crt, receiver.key, dispatch.key, dispatch.pub, dispatch.db
 //!  DIR/trucks/    FLEET.TRUCK/            one claim bundle each: gatestamp.toml, ca.crt, truck.crt, truck.key. The second one of a truck
 //!                                         whose first was removed: FLEET.TRUCK.2
@@ -82,6 +82,7 @@ pub fn init(plan: &Plan, day: (i32, u8, u8)) -> Result<(), String> {
     write(&dir.join("broker/broker.crt"), &broker.certificate)?;
     secret(&dir.join("broker/broker.key"), &broker.key)?;
     write(&dir.join("broker/mosquitto.conf"), &mosquitto(&dir, plan.port))?;
+    write(&dir.join("broker/mosquitto.service.conf"), &service(&dir))?;
     write(&dir.join("trucks/broker-url"), &format!("mqtts://{host}:{}\n", plan.port))?;
     acl::write(&dir)?;
     let signer = dispatch_key(&dir)?;
@@ -112,7 +113,7 @@ fn mosquitto(dir: &Path, port: u16) -> String {
     let broker = dir.join("broker");
     let broker = broker.display();
     format!(
-        "# Mosquitto 2 for Gatestamp: the whole configuration, in place of /etc/mosquitto/mosquitto.conf.
+        "# Mosquitto 2 for Gatestamp: the whole configuration; /etc/mosquitto/mosquitto.conf is not read.
 # The user that Mosquitto runs as must own this folder: chown -R mosquitto: {broker}
 
 # What is on the way outlives a restart of the broker; what does not is sent again by the trucks.
@@ -139,6 +140,20 @@ use_identity_as_username true
 use_username_as_clientid true
 allow_anonymous false
 acl_file {broker}/acl
+"
+    )
+}
+
+/// What Debian's service starts. The package's own configuration stays as it came: dpkg asks about one that was edited, and an unattended
+/// upgrade, where nobody answers, fails at that.
+fn service(dir: &Path) -> String {
+    // In a unit `%` begins a specifier.
+    let config = dir.join("broker/mosquitto.conf").display().to_string().replace('%', "%%");
+    format!(
+        "# As /etc/systemd/system/mosquitto.service.d/gatestamp.conf: Mosquitto starts with Gatestamp's configuration.
+[Service]
+ExecStart=
+ExecStart=/usr/sbin/mosquitto -c \"{config}\"
 "
     )
 }

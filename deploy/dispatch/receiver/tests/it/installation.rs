@@ -381,6 +381,24 @@ fn two_trucks_never_have_one_device_id() {
     good(&["add-truck", &place, "acme", "de-1"]);
 }
 
+/// A file of a package that somebody edited makes dpkg ask, and an unattended upgrade fail.
+#[test]
+fn no_step_edits_a_file_of_a_package() {
+    let (_dir, place) = installation(free_port());
+    let text = fs::read_to_string(Path::new(&place).join("broker/mosquitto.service.conf")).expect("read");
+    let starts: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("ExecStart=")).collect();
+    let config = fs::canonicalize(&place).expect("there").join("broker/mosquitto.conf");
+    assert!(config.exists());
+    // Without the empty one systemd would have two, and refuse.
+    assert_eq!(starts, ["", &format!("/usr/sbin/mosquitto -c \"{}\"", config.display())]);
+    let steps = include_str!("../../../README.md");
+    let commands = steps.lines().filter(|line| line.starts_with("       "));
+    let into_etc: Vec<&str> =
+        commands.filter(|line| line.contains(" /etc/") && !line.contains("/etc/systemd/system/")).collect();
+    assert_eq!(into_etc, [""; 0]);
+    assert!(!include_str!("../../../deb/pack").contains("conffiles"), "the package of the receiver has none either");
+}
+
 #[test]
 fn the_help_names_each_command_and_where_to_read_on() {
     let help = good(&["--help"]);
