@@ -6,5 +6,6 @@ mod kills;
 mod paths;
 mod rig;
 mod session;
+mod status;
 mod store;
 mod webhook;
