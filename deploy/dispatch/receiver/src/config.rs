@@ -147,11 +147,8 @@ fn parse(text: &str, file: &Path) -> Result<Config, Fault> {
         let line = fault.span().map_or(1, |span| line_of(text, span.start));
         Fault(format!("{name}:{line}: {}: deploy/dispatch/receiver/receiver.toml shows every key", fault.message()))
     })?;
-    // Faults about what a value means point to the line where its key stands; keys of one name are told apart by their section.
     let at = |section: &str, key: &str, what: String| {
-        let body = text.find(&format!("[{section}]")).unwrap_or(0);
-        let found = text.get(body..).and_then(|rest| rest.find(&format!("\n{key}"))).map_or(body, |at| body + at + 1);
-        Fault(format!("{name}:{}: {section}.{key}: {what}", line_of(text, found)))
+        Fault(format!("{name}:{}: {section}.{key}: {what}", line_of_key(text, section, key)))
     };
     let beside = |path: &Path| file.parent().map_or_else(|| path.to_owned(), |folder| folder.join(path));
     let some = |path: &Path| (!path.as_os_str().is_empty()).then(|| beside(path));
@@ -180,6 +177,22 @@ fn parse(text: &str, file: &Path) -> Result<Config, Fault> {
 
 fn line_of(text: &str, at: usize) -> usize {
     text.get(..at).map_or(0, |before| before.matches('\n').count()) + 1
+}
+
+/// Where a key stands, for faults about what its value means. One that is left out is missed in its section, and in the first line
+/// without a section: keys of one name stand in several.
+fn line_of_key(text: &str, section: &str, key: &str) -> usize {
+    let mut lines = (1..).zip(text.lines()).skip_while(|(_, line)| heading(line) != Some(section));
+    let Some((begin, _)) = lines.next() else { return 1 };
+    let is_key = |line: &str| line.split_once('=').is_some_and(|(name, _)| name.trim() == key);
+    let mut body = lines.take_while(|(_, line)| heading(line).is_none());
+    body.find(|(_, line)| is_key(line)).map_or(begin, |(number, _)| number)
+}
+
+/// The name of the section that begins with this line.
+fn heading(line: &str) -> Option<&str> {
+    let (name, _) = line.trim_start().strip_prefix('[')?.split_once(']')?;
+    Some(name.trim())
 }
 
 fn place(
@@ -337,5 +350,14 @@ mod tests {
         assert!(told("[broker]\nurl = \"mqtt://h\"\n[ack]\nevery_ms = 1\n").contains("r.toml:4: ack.every_ms"));
         assert!(told("[broker]\nurl = \"mqtt://h\"\n[store]\nkind = \"oracle\"\n").contains("r.toml:4"));
         assert!(told("[broker]\nurl = \"mqtt://h\"\n[log]\nlevel = \"loud\"\n").contains("r.toml:4"));
+    }
+
+    #[test]
+    fn a_key_that_is_left_out_is_missed_in_its_own_section() {
+        let postgres = "[broker]\nurl = \"mqtt://h\"\n[store]\nkind = \"postgres\"\n[webhook]\nurl = \"\"\n";
+        assert!(told(postgres).starts_with("r.toml:3: store.url: is missing"), "{}", told(postgres));
+        let keys = "[log]\nlevel = \"info\"\n[broker]\nurl_of = 1\n";
+        assert_eq!(line_of_key(keys, "broker", "url"), 3, "a longer key is another one");
+        assert_eq!(line_of_key(keys, "store", "url"), 1);
     }
 }
