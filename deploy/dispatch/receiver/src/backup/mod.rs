@@ -40,6 +40,12 @@ pub fn save(place: &Place, to: &Path) -> Result<String, StoreError> {
     if to.exists() {
         return Err(StoreError::Refused(format!("{} is there already: nothing is written over", to.display())));
     }
+    if !folder_of(to).is_dir() {
+        return Err(StoreError::Refused(format!(
+            "{}: the folder is not there: make or mount it first",
+            folder_of(to).display()
+        )));
+    }
     let partial = with_ending(to, ".partial");
     // A leaving of a run that was killed.
     let _ = fs::remove_file(&partial);
@@ -49,7 +55,7 @@ pub fn save(place: &Place, to: &Path) -> Result<String, StoreError> {
     match place {
         Place::Sqlite(file) => {
             Sqlite::beside(file)?.copy_to(&partial)?;
-            whole(&partial)?;
+            whole(Sqlite::beside(&partial)?, &partial)?;
         }
         Place::Postgres { url, ca } => {
             let file = partial.to_string_lossy().into_owned();
@@ -84,12 +90,11 @@ pub fn bring_back(place: &Place, from: &Path) -> Result<String, StoreError> {
                 )));
             }
             let new = with_ending(file, ".new");
-            fs::copy(from, &new).map_err(|fault| failed(&new, &fault))?;
-            fs::set_permissions(&new, Permissions::from_mode(MODE)).map_err(|fault| failed(&new, &fault))?;
-            whole(&new)?;
-            skip_in_sqlite(&new)?;
-            give_to_the_folder(&new, file)?;
-            put(&new, file)?;
+            let placed = place_copy(from, &new, file);
+            if placed.is_err() {
+                forget(&new);
+            }
+            placed?;
         }
         Place::Postgres { url, ca } => {
             let file = from.to_string_lossy().into_owned();
@@ -107,8 +112,36 @@ pub fn bring_back(place: &Place, from: &Path) -> Result<String, StoreError> {
     Ok("restored; start the receiver: what trucks delivered since is asked for again".to_owned())
 }
 
-fn whole(copy: &Path) -> Result<(), StoreError> {
-    let found = Sqlite::beside(copy)?.integrity()?;
+fn place_copy(from: &Path, new: &Path, file: &Path) -> Result<(), StoreError> {
+    // A leaving of a run that was killed.
+    forget(new);
+    fs::copy(from, new).map_err(|fault| failed(new, &fault))?;
+    fs::set_permissions(new, Permissions::from_mode(MODE)).map_err(|fault| failed(new, &fault))?;
+    // What is wrong with it was wrong with the copy that was given, and that is the name that a person knows.
+    let given = |fault: StoreError| {
+        let told = |why: String| why.replace(&*new.to_string_lossy(), &from.to_string_lossy());
+        match fault {
+            StoreError::Failed(why) => StoreError::Failed(told(why)),
+            StoreError::Refused(why) => StoreError::Refused(told(why)),
+        }
+    };
+    Sqlite::of_backup(new).and_then(|copy| whole(copy, new)).map_err(given)?;
+    skip_in_sqlite(new)?;
+    give_to_the_folder(new, file)?;
+    put(new, file)
+}
+
+/// Removes a database that is not in use yet, and what `SQLite` keeps beside it.
+fn forget(file: &Path) {
+    for ending in ["", "-wal", "-shm"] {
+        // Most of them were never made.
+        let _ = fs::remove_file(with_ending(file, ending));
+    }
+}
+
+fn whole(mut opened: Sqlite, copy: &Path) -> Result<(), StoreError> {
+    let found = opened.integrity()?;
+    drop(opened);
     // Opening it made these; closing removes them unless the disk is full.
     let _ = [fs::remove_file(with_ending(copy, "-wal")), fs::remove_file(with_ending(copy, "-shm"))];
     if found != "ok" {
