@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, chown};
 use std::path::Path;
 
 /// What went wrong with a file, in words.
@@ -51,11 +51,18 @@ pub(super) fn random(bytes: &mut [u8]) -> Result<String, String> {
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Puts a file in the place of another, whole or not at all.
+/// Puts a file in the place of another, whole or not at all. It belongs to whom the other belonged, as far as we may give it away: what
+/// root writes anew must not become root's own under the service that owned it.
 pub(super) fn replace(path: &Path, text: &str) -> Result<(), String> {
     let new = path.with_extension("new");
     // A leaving of a run that was killed.
     let _ = fs::remove_file(&new);
     create(&new, text, 0o644)?;
+    if let Ok(old) = fs::metadata(path) {
+        let made = fs::metadata(&new).map_err(|found| fault(&new, &found))?;
+        if made.uid() == 0 && (made.uid(), made.gid()) != (old.uid(), old.gid()) {
+            chown(&new, Some(old.uid()), Some(old.gid())).map_err(|found| fault(&new, &found))?;
+        }
+    }
     fs::rename(&new, path).map_err(|found| fault(path, &found))
 }

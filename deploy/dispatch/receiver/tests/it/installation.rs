@@ -1,7 +1,7 @@
 //! Does what `init` and `add-truck` make work as it is, and keep each truck to its own topics?
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -23,7 +23,7 @@ fn call(arguments: &[&str]) -> Output {
     Command::new(PROGRAM).args(arguments).output().expect("the program runs")
 }
 
-fn good(arguments: &[&str]) -> String {
+pub(crate) fn good(arguments: &[&str]) -> String {
     let done = call(arguments);
     assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
     String::from_utf8(done.stdout).expect("UTF-8")
@@ -36,7 +36,7 @@ fn refused(arguments: &[&str]) -> String {
 }
 
 /// An installation with the trucks t1 and t2.
-fn installation(port: u16) -> (TempDir, String) {
+pub(crate) fn installation(port: u16) -> (TempDir, String) {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let place = dir.path().join("dispatch").display().to_string();
     good(&["init", &place, "--host", "dispatch.example.com", "--port", &port.to_string()]);
@@ -66,7 +66,7 @@ async fn loses_rights(client: &mut Client, topic: &str) -> bool {
     false
 }
 
-async fn truck(port: u16, place: &str, name: &str) -> Result<Client, String> {
+pub(crate) async fn truck(port: u16, place: &str, name: &str) -> Result<Client, String> {
     let folder = Path::new(place).join("trucks").join(format!("{}.{name}", event::FLEET));
     Client::connect(port, &folder, "truck", &format!("{}-{name}", event::FLEET)).await
 }
@@ -418,4 +418,18 @@ fn the_help_names_each_command_and_where_to_read_on() {
     ] {
         assert!(help.contains(word), "{word}: {help}");
     }
+}
+
+/// As on a dispatcher's computer: root adds trucks, and the broker is somebody else. Only root can be asked to.
+#[test]
+fn the_acl_stays_the_brokers_when_root_adds_a_truck() {
+    let (_dir, place) = installation(free_port());
+    let acl = Path::new(&place).join("broker/acl");
+    let mine = fs::metadata(&acl).expect("there");
+    let owner = if mine.uid() == 0 { (65_534, 65_534) } else { (mine.uid(), mine.gid()) };
+    chown(&acl, Some(owner.0), Some(owner.1)).expect("root gives it away");
+    good(&["add-truck", &place, event::FLEET, "t3"]);
+    let found = fs::metadata(&acl).expect("there");
+    assert_eq!((found.uid(), found.gid()), owner);
+    assert_eq!(found.permissions().mode() & 0o777, 0o644);
 }
