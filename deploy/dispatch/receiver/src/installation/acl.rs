@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::files::{fault, replace};
 use super::truck::Bundle;
-use super::{DISPATCH, receiver};
+use super::{DISPATCH, receiver, unaccounted};
 
 const BEGIN: &str =
     "# Who may do what at the broker. Written from the folders in trucks/ and receivers/: change those, not this file.
@@ -15,8 +15,9 @@ const BEGIN: &str =
 /// What a truck writes.
 const WRITES: [&str; 6] = ["events", "position", "state", "health", "checkpoint", "reply"];
 
-/// Writes it anew.
+/// Writes it anew, if that takes nobody's rights who was not removed.
 pub(super) fn write(dir: &Path) -> Result<(), String> {
+    unaccounted::refuse(dir)?;
     let trucks = folders(&dir.join("trucks"))?;
     let mut bundles: Vec<Bundle> = trucks.iter().filter_map(|name| Bundle::of_folder(name)).collect();
     bundles.sort();

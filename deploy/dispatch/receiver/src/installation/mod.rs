@@ -18,6 +18,7 @@ mod files;
 mod receiver;
 mod settings;
 mod truck;
+mod unaccounted;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -11,7 +11,7 @@ use crate::message::is_name;
 use super::authority::Authority;
 use super::files::{fault, folder, lock, read, secret, write};
 use super::settings::assign;
-use super::{DISPATCH, acl};
+use super::{DISPATCH, acl, unaccounted};
 
 /// The certificate's name, which is the folder's too. It has no dot and a truck's has one, so that no truck can have it.
 fn user(name: &str) -> Result<String, String> {
@@ -52,6 +52,7 @@ pub fn add_receiver(dir: &Path, name: &str, day: (i32, u8, u8)) -> Result<PathBu
             first.display()
         ));
     }
+    unaccounted::refuse(dir)?;
     let authority = Authority::open(&dir.join("ca"), day)?;
     let issued = authority.client(&user, day)?;
     let url = read(&dir.join("trucks/broker-url"))?;

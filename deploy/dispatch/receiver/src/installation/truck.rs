@@ -9,6 +9,7 @@ use super::acl::{self, folders};
 use super::authority::Authority;
 use super::files::{fault, folder, lock, read, secret, write};
 use super::settings::assign;
+use super::unaccounted;
 
 /// The truck's configuration, as the agent ships it.
 const SHIPPED: &str = include_str!("../../../../gatestamp.toml");
@@ -102,6 +103,7 @@ pub fn add(dir: &Path, truck: &Truck, day: (i32, u8, u8)) -> Result<PathBuf, Str
         ));
     }
     refuse_a_second_device(dir, truck)?;
+    unaccounted::refuse(dir)?;
     let before = mine(Bundle::within(&dir.join("removed"))?).map(|(_, bundle)| bundle.generation).max();
     let generation = before.unwrap_or(0).checked_add(1).ok_or("this truck has been removed too often")?;
     let user = Bundle { truck: truck.clone(), generation }.user();

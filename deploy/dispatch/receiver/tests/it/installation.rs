@@ -433,3 +433,24 @@ fn the_acl_stays_the_brokers_when_root_adds_a_truck() {
     assert_eq!((found.uid(), found.gid()), owner);
     assert_eq!(found.permissions().mode() & 0o777, 0o644);
 }
+
+/// Somebody brings back `ca` and `broker` after a loss and has no `trucks`.
+#[test]
+fn an_acl_that_would_lock_out_the_fleet_is_not_written() {
+    let (_dir, place) = installation(free_port());
+    let dir = Path::new(&place);
+    let acl = || fs::read_to_string(dir.join("broker/acl")).expect("read");
+    let before = acl();
+    fs::remove_dir_all(dir.join("trucks/acme.t1")).expect("lost");
+    let why = refused(&["add-truck", &place, event::FLEET, "t3"]);
+    assert!(why.contains("rights to acme.t1, but"), "{why}");
+    refused(&["remove-truck", &place, event::FLEET, "t2"]);
+    assert_eq!(acl(), before);
+    assert!(!dir.join("trucks/acme.t3").exists(), "a bundle without rights");
+    // What the message says does.
+    fs::create_dir(dir.join("trucks/acme.t1")).expect("made");
+    good(&["remove-truck", &place, event::FLEET, "t1"]);
+    good(&["add-truck", &place, event::FLEET, "t3"]);
+    let users: Vec<String> = acl().lines().filter_map(|line| line.strip_prefix("user ").map(str::to_owned)).collect();
+    assert_eq!(users, ["dispatch", "acme.t3"]);
+}
