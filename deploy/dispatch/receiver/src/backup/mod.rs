@@ -4,6 +4,7 @@
 //! are filled as any other: the trucks' `state` says what they had delivered, and what is missing below it is asked for by a signed
 //! `replay_from` after `commands.hole_patience_s`. What a truck no longer keeps is named lost by it.
 
+mod everything;
 mod server;
 
 use std::fs::{self, File, OpenOptions, Permissions};
@@ -11,6 +12,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 
+pub use everything::save_everything;
 use server::Server;
 
 use crate::store::{self, Place, Sqlite, Store as _, StoreError};

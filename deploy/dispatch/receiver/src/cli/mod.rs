@@ -74,10 +74,10 @@ enum Command {
     RemoveReceiver(dispatcher::ReceiverArguments),
     /// Show each truck: what is received, missing, lost, and when it was heard last
     Status(ConfigFile),
-    /// Write a copy of the database while the receiver runs
+    /// Write a copy of the database, or of everything, while the receiver runs
     Backup(BackupArguments),
     /// Put a copy in the place of a lost database
-    Restore(BackupArguments),
+    Restore(CopyArguments),
 }
 
 /// Arguments of commands that need the configuration and nothing else.
@@ -88,9 +88,19 @@ struct ConfigFile {
     config: PathBuf,
 }
 
-/// Arguments of `backup` and `restore`.
+/// Arguments of `backup`.
 #[derive(clap::Args)]
 struct BackupArguments {
+    #[command(flatten)]
+    copy: CopyArguments,
+    /// COPY is a new folder, with the database and everything else that `init` and `add-truck` made: certificates, keys, ACL
+    #[arg(long)]
+    everything: bool,
+}
+
+/// Arguments of `restore`, and the first ones of `backup`.
+#[derive(clap::Args)]
+struct CopyArguments {
     /// The receiver's configuration
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
@@ -111,8 +121,8 @@ pub fn main() -> ExitCode {
         Command::AddReceiver(arguments) => dispatcher::add_receiver(&arguments),
         Command::RemoveReceiver(arguments) => dispatcher::remove_receiver(&arguments),
         Command::Status(arguments) => status::status(&arguments.config),
-        Command::Backup(arguments) => backup(&arguments, backup::save),
-        Command::Restore(arguments) => backup(&arguments, backup::bring_back),
+        Command::Backup(arguments) => save(&arguments),
+        Command::Restore(arguments) => restore(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -127,12 +137,18 @@ fn configuration(path: &Path) -> Result<Config, Failure> {
     config::read(path).map_err(|fault| Failure(exit::CONFIGURATION, fault.to_string()))
 }
 
-fn backup(
-    arguments: &BackupArguments,
-    work: impl Fn(&Place, &Path) -> Result<String, StoreError>,
-) -> Result<(), Failure> {
+fn save(arguments: &BackupArguments) -> Result<(), Failure> {
+    let CopyArguments { config: file, copy } = &arguments.copy;
+    let place = configuration(file)?.place;
+    let saved =
+        if arguments.everything { backup::save_everything(file, &place, copy) } else { backup::save(&place, copy) };
+    say(&saved?);
+    Ok(())
+}
+
+fn restore(arguments: &CopyArguments) -> Result<(), Failure> {
     let config = configuration(&arguments.config)?;
-    say(&work(&config.place, &arguments.copy)?);
+    say(&backup::bring_back(&config.place, &arguments.copy)?);
     Ok(())
 }
 

@@ -42,6 +42,17 @@ const DISPATCH: &str = "dispatch";
 /// 64 bits: nobody finds it by trying.
 const GROUP_BYTES: usize = 8;
 
+/// Keeps everybody away who adds or removes, as long as what it gives back lives.
+///
+/// # Errors
+/// In words.
+pub fn alone(dir: &Path) -> Result<fs::File, String> {
+    files::lock(dir)
+}
+
+/// Everything that belongs to an installation, and to its backup.
+pub const FOLDERS: [&str; 6] = ["ca", "broker", "receiver", "receivers", "trucks", "removed"];
+
 /// What `init` is told.
 #[derive(Debug, Clone)]
 pub struct Plan {

@@ -1,6 +1,7 @@
 //! The receiver from outside: the real binary, a real Mosquitto, and both real databases.
 
 mod backup;
+mod everything;
 mod installation;
 mod kills;
 mod paths;
