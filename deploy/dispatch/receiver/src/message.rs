@@ -15,6 +15,8 @@ pub const EVENT_MAX: usize = 16 * 1024;
 const LOST_RANGES_MAX: usize = 256;
 /// Longest text in a column, in bytes; names of facilities are shorter.
 const COLUMN_MAX: usize = 256;
+/// What a truck's last will says in place of its status.
+pub const OFFLINE: &str = "offline";
 /// The common beginning of all topics.
 pub const PREFIX: &str = "gatestamp/v1/";
 
@@ -101,6 +103,8 @@ pub enum Message {
         leaf: &'static str,
         /// What a `state` says that the broker has.
         complete_thru: Option<i64>,
+        /// The truck itself said it now. Its last will says the broker, and so what it had retained.
+        heard: bool,
         /// As it came.
         body: Vec<u8>,
     },
@@ -131,12 +135,22 @@ pub fn read(topic: &[u8], body: &[u8]) -> Message {
         "state" => {
             let json: Option<Json> = serde_json::from_slice(body).ok();
             let complete_thru = json.and_then(|json| json.get("complete_thru")?.as_i64()).filter(|thru| *thru >= 0);
-            Message::Notice { truck, leaf: "state", complete_thru, body: body.to_vec() }
+            Message::Notice { truck, leaf: "state", complete_thru, heard: true, body: body.to_vec() }
         }
-        "health" => Message::Notice { truck, leaf: "health", complete_thru: None, body: body.to_vec() },
-        "reply" => Message::Notice { truck, leaf: "reply", complete_thru: None, body: body.to_vec() },
+        "health" => {
+            let heard = status(body).as_deref() != Some(OFFLINE);
+            Message::Notice { truck, leaf: "health", complete_thru: None, heard, body: body.to_vec() }
+        }
+        "reply" => Message::Notice { truck, leaf: "reply", complete_thru: None, heard: true, body: body.to_vec() },
         _ => refused("a topic that trucks do not have".to_owned()),
     }
+}
+
+/// What a `health` says of its truck: `online`, or [`OFFLINE`].
+#[must_use]
+pub fn status(health: &[u8]) -> Option<String> {
+    let json: Json = serde_json::from_slice(health).ok()?;
+    json.get("status")?.as_str().map(str::to_owned)
 }
 
 /// `gatestamp/v1/<fleet>/<truck>/<leaf>`.

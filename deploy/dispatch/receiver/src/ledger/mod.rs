@@ -24,8 +24,14 @@ const STRIDE: usize = 1_000;
 /// The longest wait between two requests for one hole is the first, doubled this often: 5 min becomes 85 min.
 const DOUBLINGS_MAX: i64 = 4;
 
-/// The newest body, and what it says that the broker has.
-type Notice<'a> = (&'a [u8], Option<i64>);
+/// The newest of a topic.
+#[derive(Default)]
+struct Notice<'a> {
+    body: &'a [u8],
+    complete_thru: Option<i64>,
+    /// It, or one before it in this batch, came from the truck itself.
+    heard: bool,
+}
 
 /// What one truck sent in a batch: events by device, notices by topic.
 #[derive(Default)]
@@ -132,8 +138,9 @@ impl Ledger {
                 Message::Event(event) => {
                     posts.entry(&event.truck).or_default().events.entry(&event.device).or_default().push(event);
                 }
-                Message::Notice { truck, leaf, complete_thru, body } => {
-                    posts.entry(truck).or_default().notices.insert(leaf, (body, *complete_thru));
+                Message::Notice { truck, leaf, complete_thru, heard, body } => {
+                    let newest = posts.entry(truck).or_default().notices.entry(leaf).or_default();
+                    *newest = Notice { body, complete_thru: *complete_thru, heard: newest.heard || *heard };
                 }
                 Message::Refused { topic, why, body } => refused.push((topic, why, body)),
             }
@@ -143,11 +150,11 @@ impl Ledger {
                 self.take_device(truck, device, &events, at_ms, &mut outcome)?;
             }
             // Devices before notices, in every receiver: one that noted first and one that kept events first would wait for each other.
-            for complete_thru in post.notices.values().filter_map(|(_, complete_thru)| *complete_thru) {
+            for complete_thru in post.notices.values().filter_map(|notice| notice.complete_thru) {
                 self.complete(truck, complete_thru, at_ms)?;
             }
-            for (leaf, (body, _)) in post.notices {
-                self.note(truck, leaf, body, at_ms)?;
+            for (leaf, notice) in &post.notices {
+                self.note(truck, leaf, notice, at_ms)?;
             }
         }
         outcome.refused += refused.len() as u64;
@@ -291,8 +298,9 @@ impl Ledger {
         Ok(())
     }
 
-    fn note(&mut self, truck: &Truck, leaf: &str, body: &[u8], at_ms: i64) -> Result<(), StoreError> {
-        let row = [truck.fleet.as_str().into(), truck.id.as_str().into(), leaf.into(), at_ms.into(), body.into()];
+    fn note(&mut self, truck: &Truck, leaf: &str, notice: &Notice<'_>, at_ms: i64) -> Result<(), StoreError> {
+        let (fleet, id, heard_ms) = (truck.fleet.as_str(), truck.id.as_str(), notice.heard.then_some(at_ms));
+        let row = [fleet.into(), id.into(), leaf.into(), at_ms.into(), notice.body.into(), heard_ms.into()];
         self.store.execute(sql::NOTE, &row)?;
         Ok(())
     }
@@ -300,6 +308,21 @@ impl Ledger {
     fn refuse(&mut self, topic: &[u8], why: &str, body: &[u8], at_ms: i64) -> Result<(), StoreError> {
         self.store.execute(sql::REFUSE, &[at_ms.into(), topic.into(), why.into(), body.into()])?;
         self.store.execute(sql::FORGET_REFUSED, &[])?;
+        Ok(())
+    }
+
+    /// Notes that the receiver of this client id lives, since when it has its broker, and why it has none.
+    ///
+    /// # Errors
+    /// When the database says so.
+    pub fn seen(
+        &mut self,
+        client_id: &str,
+        at_ms: i64,
+        connected_ms: Option<i64>,
+        why: Option<&str>,
+    ) -> Result<(), StoreError> {
+        self.store.execute(sql::SEEN, &[client_id.into(), at_ms.into(), connected_ms.into(), why.into()])?;
         Ok(())
     }
 

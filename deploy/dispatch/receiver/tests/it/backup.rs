@@ -164,3 +164,18 @@ fn a_fault_names_what_was_given_and_leaves_nothing_behind() {
     let why = call("restore", &config, &others).expect_err("there is no such folder");
     assert!(why.contains("the folder is not there"), "{why}");
 }
+
+#[test]
+fn a_backup_of_the_first_release_is_restored() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let database = Database::sqlite(dir.path());
+    let config = configure(dir.path(), "receiver", 1, &database.place(), "");
+    let copy = dir.path().join("copy");
+    let first = format!(
+        "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL); INSERT INTO meta VALUES ('schema', '1'); {}",
+        include_str!("../../schema/0001-sqlite.sql")
+    );
+    rusqlite::Connection::open(&copy).and_then(|made| made.execute_batch(&first)).expect("made");
+    call("restore", &config, &copy).expect("restored");
+    assert!(store::beside(&database.place()).is_ok());
+}
