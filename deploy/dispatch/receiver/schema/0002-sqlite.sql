@@ -11,3 +11,7 @@ CREATE TABLE receiver (
     connected_ms INTEGER,
     why          TEXT
 ) STRICT;
+
+-- What the webhook's other side said when it did not take this device's next event, and when; nothing once it did.
+ALTER TABLE device ADD COLUMN hook_ms INTEGER;
+ALTER TABLE device ADD COLUMN hook_why TEXT;

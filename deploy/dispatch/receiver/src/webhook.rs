@@ -39,7 +39,8 @@ const NEXT: &str = "SELECT d.key, e.arrival, e.id, e.type FROM device d
         (SELECT min(n.arrival) FROM event n WHERE n.device_key = d.key AND n.arrival > d.hooked)
     WHERE d.key > $1 ORDER BY d.key LIMIT $2";
 const BODY: &str = "SELECT body FROM event WHERE arrival = $1";
-const PASSED: &str = "UPDATE device SET hooked = $1 WHERE key = $2 AND hooked < $1";
+const PASSED: &str = "UPDATE device SET hooked = $1, hook_ms = NULL, hook_why = NULL WHERE key = $2 AND hooked < $1";
+const NOT_TAKEN: &str = "UPDATE device SET hook_ms = $1, hook_why = $2 WHERE key = $3";
 const REFUSED: &str = "INSERT INTO unhooked (arrival, at_ms, why) VALUES ($1, $2, $3) ON CONFLICT (arrival) DO NOTHING";
 /// One receiver of several posts; `SQLite` has one receiver anyway.
 const LEASE: &str = "SELECT CASE WHEN pg_try_advisory_lock(7284301563) THEN 1::bigint ELSE 0::bigint END";
@@ -179,6 +180,7 @@ impl<'a> Hook<'a> {
             Posted::Refused(why) | Posted::Later(why) => {
                 let wait = self.pauses.get(&key).map_or(BACK_OFF, |pause| pause.next);
                 warn!("webhook: {id}: {why}; again in {wait:?} at most");
+                store.execute(NOT_TAKEN, &[clock::wall_ms().into(), why.as_str().into(), key.into()])?;
                 let pause = Pause { until: clock::now() + clock::jittered(wait), next: (wait * 2).min(BACK_OFF_MAX) };
                 self.pauses.insert(key, pause);
                 return Ok(false);
@@ -204,11 +206,10 @@ impl<'a> Hook<'a> {
         }
         match request.send(body) {
             Ok(answer) if answer.status().is_success() => Posted::Accepted,
-            Ok(answer) if is_refusal(answer.status().as_u16()) => {
-                Posted::Refused(format!("answer {}", answer.status()))
-            }
-            Ok(answer) => Posted::Later(format!("answer {}", answer.status())),
-            Err(fault) => Posted::Later(fault.to_string()),
+            Ok(answer) if is_refusal(answer.status().as_u16()) => Posted::Refused(answer.status().to_string()),
+            Ok(answer) => Posted::Later(answer.status().to_string()),
+            // PostgreSQL takes no NUL in a text.
+            Err(fault) => Posted::Later(format!("none: {fault}").replace('\0', "")),
         }
     }
 }

@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use super::{Failure, configuration, say};
 use crate::clock::{rfc3339, wall_ms};
+use crate::config::Webhook;
 use crate::ledger::{int, text};
 use crate::message::{self, OFFLINE, PREFIX, Truck};
 use crate::session::SEEN_EVERY;
 use crate::store::{self, Row, Store, StoreError, Value};
+use crate::webhook;
 
 /// Of each truck's devices, with how many sequences were declared lost.
 const DEVICES: &str = "SELECT d.fleet, d.truck, d.device, d.thru, d.complete_thru, d.last_ms,
@@ -22,6 +24,11 @@ const NOTICES: &str = "SELECT fleet, truck, topic, heard_ms, body FROM notice";
 const RECEIVERS: &str = "SELECT client_id, seen_ms, connected_ms, why FROM receiver ORDER BY client_id";
 const REFUSED: &str = "SELECT count(*) FROM refused";
 const UNHOOKED: &str = "SELECT count(*) FROM unhooked";
+
+const WAITING: &str = "SELECT count(*), min(e.received_ms) FROM event e JOIN device d ON d.key = e.device_key
+    WHERE e.arrival > d.hooked";
+const NOT_TAKEN: &str =
+    "SELECT fleet, truck, hook_ms, hook_why FROM device WHERE hook_why IS NOT NULL ORDER BY hook_ms DESC LIMIT 1";
 
 /// A receiver that has given no sign for as long as three: one may be late behind a slow disk.
 const SILENT_AFTER: Duration = SEEN_EVERY.saturating_mul(3);
@@ -51,6 +58,9 @@ pub(super) fn status(path: &Path) -> Result<(), Failure> {
         if count > 0 {
             say(&format!("{count} {what}"));
         }
+    }
+    if let Some(hook) = &config.webhook {
+        say(&webhook(store.as_mut(), hook, now_ms)?);
     }
     for line in receivers(store.as_mut(), now_ms)? {
         say(&line);
@@ -127,6 +137,28 @@ fn device(row: &Row, now_ms: i64) -> Result<String, StoreError> {
         line.push_str(&format!(", {conflicts} CONFLICTS (table conflict): two devices use one name"));
     }
     line.push_str(&format!(", last event {}", ago(last_ms, now_ms)));
+    Ok(line)
+}
+
+/// What the other side has not been given yet, and why not.
+fn webhook(store: &mut dyn Store, hook: &Webhook, now_ms: i64) -> Result<String, StoreError> {
+    if let Err(why) = webhook::check(hook) {
+        return Ok(format!("webhook: CANNOT POST: {why}"));
+    }
+    let waiting = store.query(WAITING, &[])?;
+    let waiting = waiting.first().map(Vec::as_slice).unwrap_or_default();
+    let [Value::Int(count), Value::Int(since)] = waiting else {
+        return Ok("webhook: nothing waits".to_owned());
+    };
+    let mut line = format!(
+        "webhook: {count} {} since {}",
+        if *count == 1 { "event waits" } else { "events wait" },
+        ago(*since, now_ms)
+    );
+    if let Some(row) = store.query(NOT_TAKEN, &[])?.first() {
+        let (at_ms, why) = (int(row, 2)?, text(row, 3)?);
+        line.push_str(&format!(", last answer {} to {}/{}: {why}", ago(at_ms, now_ms), text(row, 0)?, text(row, 1)?));
+    }
     Ok(line)
 }
 

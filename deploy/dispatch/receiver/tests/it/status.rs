@@ -1,12 +1,15 @@
 //! What does a person learn from `status`?
 
-use std::io::pipe;
+use std::io::{Write as _, pipe};
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use gatestamp_receiver::ledger::Ledger;
 use gatestamp_receiver::message::{Message, read};
-use gatestamp_receiver::store::{self, Place};
+use gatestamp_receiver::store::{self, Place, Value};
 use hil_tests::clock::await_condition;
 use hil_tests::mosquitto::Mosquitto;
 use rumqttc::v5::mqttbytes::QoS;
@@ -16,6 +19,7 @@ use crate::installation::{good, installation};
 use crate::rig::broker::{Client, PATIENCE, free_port};
 use crate::rig::process::{PROGRAM, configure, start};
 use crate::rig::{Database, block_on, event};
+use crate::webhook::request;
 
 fn status(config: &Path) -> String {
     let done = Command::new(PROGRAM).args(["status", "--config"]).arg(config).output().expect("the program runs");
@@ -147,4 +151,44 @@ fn a_truck_that_was_removed_is_marked_and_one_that_never_reported_is_shown() {
     good(&["remove-truck", &place, event::FLEET, "t1"]);
     assert!(line(&status(&config), "acme/t1").ends_with("REMOVED: it has no rights at the broker"));
     assert_eq!(line(&status(&config), "acme/t2"), "acme/t2: no event yet, never heard");
+}
+
+#[test]
+fn what_the_webhook_has_not_been_able_to_post_is_shown_with_the_last_answer() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let port = listener.local_addr().expect("bound").port();
+    let mended = Arc::new(AtomicBool::new(false));
+    let shared = Arc::clone(&mended);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let answer = if shared.load(Ordering::SeqCst) { "204 No Content" } else { "404 Not Found" };
+            // The receiver may have ended meanwhile.
+            let _ = request(&stream);
+            let _ = (&stream)
+                .write_all(format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").as_bytes());
+        }
+    });
+    for database in [Database::sqlite(dir.path()), Database::postgres(dir.path())] {
+        let place = database.place();
+        mended.store(false, Ordering::SeqCst);
+        let batch: Vec<_> =
+            (1..=3).map(|n| read(event::topic("t1", "events").as_bytes(), &event::arrival("t1", n))).collect();
+        Ledger::new(store::open(&place).expect("opens")).take(&batch, T0).expect("taken");
+        let config =
+            configure(dir.path(), "receiver", 1, &place, &format!("[webhook]\nurl = \"http://127.0.0.1:{port}/\""));
+        let says = |part: &str| line(&status(&config), "webhook: ").contains(part);
+        assert!(says("3 events wait since 2026-11-22T00:00:00.000Z"), "{}", status(&config));
+        let receiver = start(&config);
+        let refused = || says("3 events wait since") && says("to acme/t1: 404 Not Found");
+        assert!(await_condition(PATIENCE, refused), "{}\n{}", status(&config), receiver.log());
+        mended.store(true, Ordering::SeqCst);
+        assert!(await_condition(PATIENCE, || says("nothing waits")), "{}\n{}", status(&config), receiver.log());
+        let none = "SELECT count(*) FROM device WHERE hook_why IS NOT NULL";
+        let none = store::beside(&place).and_then(|mut store| store.query(none, &[])).expect("asked");
+        assert_eq!(none, [[Value::Int(0)]]);
+    }
+    let more = "[webhook]\nurl = \"http://127.0.0.1:1/\"\nsecret = \"none\"";
+    let config = configure(dir.path(), "receiver", 1, &Database::sqlite(dir.path()).place(), more);
+    assert!(line(&status(&config), "webhook: ").starts_with("webhook: CANNOT POST: webhook.secret: "));
 }

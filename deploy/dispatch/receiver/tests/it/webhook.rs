@@ -52,7 +52,7 @@ fn listen(listener: TcpListener, accepted: &Accepted) {
     }
 }
 
-fn request(stream: &TcpStream) -> Option<(BTreeMap<String, String>, Vec<u8>)> {
+pub(crate) fn request(stream: &TcpStream) -> Option<(BTreeMap<String, String>, Vec<u8>)> {
     let mut reader = BufReader::new(stream);
     let mut headers = BTreeMap::new();
     loop {
