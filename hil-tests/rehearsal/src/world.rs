@@ -117,7 +117,9 @@ fn configure(dir: &Path, name: &str, broker_port: u16, database: &Place, speed: 
     let file = dir.join(format!("{name}.toml"));
     let every_ms = (1_000 / speed.max(1)).max(ACK_EVERY_MIN_MS);
     let (group, store) = match database {
-        Place::Postgres { url, .. } => ("group = \"dispatch\"\n", format!("kind = \"postgres\"\nurl = \"{url}\"")),
+        Place::Postgres { url, .. } => {
+            ("group = \"0123456789abcdef\"\n", format!("kind = \"postgres\"\nurl = \"{url}\""))
+        }
         Place::Sqlite(file) => ("", format!("kind = \"sqlite\"\npath = \"{}\"", file.display())),
     };
     let text = format!(

@@ -52,9 +52,10 @@ pub struct Broker {
     pub port: u16,
     /// The certificates; `None`: plain TCP.
     pub tls: Option<TlsFiles>,
-    /// This receiver's name at the broker; two of one name throw each other out.
+    /// This receiver's client id; two of one throw each other out. A broker may take the certificate's name instead.
     pub client_id: String,
-    /// Receivers of one group share the events between them.
+    /// Receivers of one group share the events between them. A secret: a broker may let anybody join a group whose name he knows, as
+    /// Mosquitto does, whose ACL is asked before a delivery and not before a subscription; what it deals to him is lost to the others.
     pub group: Option<String>,
 }
 

@@ -15,6 +15,8 @@ const TLS_PORT: u16 = 8_883;
 const HOLE_PATIENCE_S: (u64, u64) = (1, 86_400);
 const ACK_EVERY_MS: (u64, u64) = (10, 60_000);
 const CLIENT_ID_MAX: usize = 64;
+/// Shortest name of a group: 16 hexadecimal digits are 64 bits, which nobody finds by trying over a network.
+const GROUP_MIN: usize = 16;
 /// Where Debian's package ca-certificates puts the CAs of the public web.
 const PUBLIC_CAS: &str = "/etc/ssl/certs/ca-certificates.crt";
 
@@ -145,11 +147,8 @@ fn parse(text: &str, file: &Path) -> Result<Config, Fault> {
         let line = fault.span().map_or(1, |span| line_of(text, span.start));
         Fault(format!("{name}:{line}: {}: deploy/dispatch/receiver/receiver.toml shows every key", fault.message()))
     })?;
-    // Faults about what a value means point to the line where its key stands; keys of one name are told apart by their section.
     let at = |section: &str, key: &str, what: String| {
-        let body = text.find(&format!("[{section}]")).unwrap_or(0);
-        let found = text.get(body..).and_then(|rest| rest.find(&format!("\n{key}"))).map_or(body, |at| body + at + 1);
-        Fault(format!("{name}:{}: {section}.{key}: {what}", line_of(text, found)))
+        Fault(format!("{name}:{}: {section}.{key}: {what}", line_of_key(text, section, key)))
     };
     let beside = |path: &Path| file.parent().map_or_else(|| path.to_owned(), |folder| folder.join(path));
     let some = |path: &Path| (!path.as_os_str().is_empty()).then(|| beside(path));
@@ -178,6 +177,22 @@ fn parse(text: &str, file: &Path) -> Result<Config, Fault> {
 
 fn line_of(text: &str, at: usize) -> usize {
     text.get(..at).map_or(0, |before| before.matches('\n').count()) + 1
+}
+
+/// Where a key stands, for faults about what its value means. One that is left out is missed in its section, and in the first line
+/// without a section: keys of one name stand in several.
+fn line_of_key(text: &str, section: &str, key: &str) -> usize {
+    let mut lines = (1..).zip(text.lines()).skip_while(|(_, line)| heading(line) != Some(section));
+    let Some((begin, _)) = lines.next() else { return 1 };
+    let is_key = |line: &str| line.split_once('=').is_some_and(|(name, _)| name.trim() == key);
+    let mut body = lines.take_while(|(_, line)| heading(line).is_none());
+    body.find(|(_, line)| is_key(line)).map_or(begin, |(number, _)| number)
+}
+
+/// The name of the section that begins with this line.
+fn heading(line: &str) -> Option<&str> {
+    let (name, _) = line.trim_start().strip_prefix('[')?.split_once(']')?;
+    Some(name.trim())
 }
 
 fn place(
@@ -258,6 +273,14 @@ fn broker(
     if group.as_deref().is_some_and(|group| !is_name(group)) {
         return Err(at("broker", "group", format!("`{}` is not 1 to {CLIENT_ID_MAX} of A-Z a-z 0-9 - _ .", raw.group)));
     }
+    if group.as_ref().is_some_and(|group| group.len() < GROUP_MIN) {
+        let what = format!(
+            "`{}` has fewer than {GROUP_MIN} characters: who guesses it can join the receivers and swallow events; write a secret \
+             such as `openssl rand -hex 8` gives",
+            raw.group
+        );
+        return Err(at("broker", "group", what));
+    }
     if group.is_some() && matches!(place, Place::Sqlite(_)) {
         let what = "several receivers share a fleet over PostgreSQL only: set store.kind = \"postgres\", or remove it";
         return Err(at("broker", "group", what.to_owned()));
@@ -284,6 +307,7 @@ fn webhook(
 mod tests {
     use super::*;
 
+    const GROUP: &str = "0123456789abcdef";
     const SHIPPED: &str = include_str!("../receiver.toml");
 
     fn told(text: &str) -> String {
@@ -300,10 +324,11 @@ mod tests {
         let all = all
             .join("\n")
             .replace("kind = \"sqlite\"", "kind = \"postgres\"")
-            .replace("url = \"\"", "url = \"http://x\"");
+            .replace("url = \"\"", "url = \"http://x\"")
+            .replace("group = \"\"", &format!("group = \"{GROUP}\""));
         let all = parse(&all, Path::new("dir/r.toml")).expect("accepted");
         assert_eq!(all.command_key, Some("dir/dispatch.key".into()));
-        assert_eq!(all.broker.group.as_deref(), Some("dispatch"));
+        assert_eq!(all.broker.group.as_deref(), Some(GROUP));
     }
 
     #[test]
@@ -316,10 +341,23 @@ mod tests {
         assert!(told("[broker]\nurl = \"mqtt://h:0\"\n").contains("r.toml:2"));
         assert!(told("[broker]\nurl = \"mqtts://h\"\nca = \"c\"\n").contains("mqtts needs ca, cert and key"));
         assert!(told("[broker]\nurl = \"mqtt://h\"\nca = \"c\"\n").contains("in the clear"));
-        let shared = told("[broker]\nurl = \"mqtt://h\"\ngroup = \"g\"\n");
+        let shared = told(&format!("[broker]\nurl = \"mqtt://h\"\ngroup = \"{GROUP}\"\n"));
         assert!(shared.contains("r.toml:3") && shared.contains("PostgreSQL only"), "{shared}");
+        let guessed = told(
+            "[broker]\nurl = \"mqtt://h\"\ngroup = \"dispatch\"\n[store]\nkind = \"postgres\"\nurl = \"host=h\"\n",
+        );
+        assert!(guessed.contains("r.toml:3: broker.group") && guessed.contains("openssl rand"), "{guessed}");
         assert!(told("[broker]\nurl = \"mqtt://h\"\n[ack]\nevery_ms = 1\n").contains("r.toml:4: ack.every_ms"));
         assert!(told("[broker]\nurl = \"mqtt://h\"\n[store]\nkind = \"oracle\"\n").contains("r.toml:4"));
         assert!(told("[broker]\nurl = \"mqtt://h\"\n[log]\nlevel = \"loud\"\n").contains("r.toml:4"));
+    }
+
+    #[test]
+    fn a_key_that_is_left_out_is_missed_in_its_own_section() {
+        let postgres = "[broker]\nurl = \"mqtt://h\"\n[store]\nkind = \"postgres\"\n[webhook]\nurl = \"\"\n";
+        assert!(told(postgres).starts_with("r.toml:3: store.url: is missing"), "{}", told(postgres));
+        let keys = "[log]\nlevel = \"info\"\n[broker]\nurl_of = 1\n";
+        assert_eq!(line_of_key(keys, "broker", "url"), 3, "a longer key is another one");
+        assert_eq!(line_of_key(keys, "store", "url"), 1);
     }
 }

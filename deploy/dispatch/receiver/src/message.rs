@@ -1,6 +1,6 @@
 //! What came in, and can it be believed?
 //!
-//! An event is taken when it names itself (`id`, `sequence`), its kind and time, and when its `source` is the truck of the topic that
+//! An event is taken when it names itself (`sequence`), its kind and time, and when its `id` and `source` are of the truck of the topic that
 //! it came on: the broker's ACL lets a truck write on its own topics only, so the topic is what is known about the sender. What is
 //! refused is kept with its reason and is not asked for again.
 //!
@@ -13,10 +13,10 @@ use serde_json::Value as Json;
 pub const EVENT_MAX: usize = 16 * 1024;
 /// Ranges that one event declares lost; trucks name 16.
 const LOST_RANGES_MAX: usize = 256;
-/// Longest device id: fleet and truck have 32 characters each, and a dash.
-const DEVICE_MAX: usize = 65;
 /// Longest text in a column, in bytes; names of facilities are shorter.
 const COLUMN_MAX: usize = 256;
+/// What a truck's last will says in place of its status.
+pub const OFFLINE: &str = "offline";
 /// The common beginning of all topics.
 pub const PREFIX: &str = "gatestamp/v1/";
 
@@ -30,6 +30,12 @@ pub struct Truck {
 }
 
 impl Truck {
+    /// The device id that the truck's agent makes of its configuration, the prefix of its event ids.
+    #[must_use]
+    pub fn device(&self) -> String {
+        format!("{}-{}", self.fleet, self.id)
+    }
+
     /// The topic `leaf` of this truck.
     #[must_use]
     pub fn topic(&self, leaf: &str) -> String {
@@ -97,6 +103,8 @@ pub enum Message {
         leaf: &'static str,
         /// What a `state` says that the broker has.
         complete_thru: Option<i64>,
+        /// The truck itself said it now. Its last will says the broker, and so what it had retained.
+        heard: bool,
         /// As it came.
         body: Vec<u8>,
     },
@@ -127,12 +135,22 @@ pub fn read(topic: &[u8], body: &[u8]) -> Message {
         "state" => {
             let json: Option<Json> = serde_json::from_slice(body).ok();
             let complete_thru = json.and_then(|json| json.get("complete_thru")?.as_i64()).filter(|thru| *thru >= 0);
-            Message::Notice { truck, leaf: "state", complete_thru, body: body.to_vec() }
+            Message::Notice { truck, leaf: "state", complete_thru, heard: true, body: body.to_vec() }
         }
-        "health" => Message::Notice { truck, leaf: "health", complete_thru: None, body: body.to_vec() },
-        "reply" => Message::Notice { truck, leaf: "reply", complete_thru: None, body: body.to_vec() },
+        "health" => {
+            let heard = status(body).as_deref() != Some(OFFLINE);
+            Message::Notice { truck, leaf: "health", complete_thru: None, heard, body: body.to_vec() }
+        }
+        "reply" => Message::Notice { truck, leaf: "reply", complete_thru: None, heard: true, body: body.to_vec() },
         _ => refused("a topic that trucks do not have".to_owned()),
     }
+}
+
+/// What a `health` says of its truck: `online`, or [`OFFLINE`].
+#[must_use]
+pub fn status(health: &[u8]) -> Option<String> {
+    let json: Json = serde_json::from_slice(health).ok()?;
+    json.get("status")?.as_str().map(str::to_owned)
 }
 
 /// `gatestamp/v1/<fleet>/<truck>/<leaf>`.
@@ -168,17 +186,15 @@ fn event(truck: Truck, body: &[u8]) -> Result<Event, String> {
     }
     let sequence = canonical(member("sequence")?).ok_or("`sequence` is no number from 1 on")?;
     let (id, kind) = (member("id")?, member("type")?);
-    let device = id.strip_suffix(&format!("-{sequence}")).filter(|device| is_device(device));
-    let device = device.ok_or("`id` is not the device's id, a dash and the sequence")?.to_owned();
+    let device = truck.device();
+    // Another device's id would pass for its event where somebody looks at the id alone.
+    if id != format!("{device}-{sequence}") {
+        return Err(format!("`id` is not {device}-{sequence}, of the truck whose topic this is"));
+    }
     let time_ms = moment(&json, "/time").ok_or("`time` is no time between 1970 and 9999")?;
     let lost = if kind == "com.gatestamp.device.lost" { lost(&json, sequence)? } else { Vec::new() };
     let (id, kind) = (id.to_owned(), kind.to_owned());
     Ok(Event { truck, device, sequence, id, kind, time_ms, lost, columns: columns(&json), body: body.to_vec() })
-}
-
-fn is_device(device: &str) -> bool {
-    let allowed = |c: u8| c.is_ascii_alphanumeric() || b"-_.".contains(&c);
-    (1..=DEVICE_MAX).contains(&device.len()) && device.bytes().all(allowed)
 }
 
 /// A sequence as the agent writes it: two spellings of one number would be two ids of one event.
@@ -292,7 +308,7 @@ mod tests {
 
     #[test]
     fn what_is_no_event_of_this_truck_is_refused_with_its_reason() {
-        let cases: [(&str, Vec<u8>); 9] = [
+        let cases: [(&str, Vec<u8>); 12] = [
             ("not JSON", b"{\"id\":".to_vec()),
             ("not JSON", Vec::new()),
             ("bytes, at most", vec![b' '; EVENT_MAX + 1]),
@@ -300,6 +316,9 @@ mod tests {
             ("source", body(|json| json["source"] = json!("/fleets/acme/trucks/t8"))),
             ("sequence", body(|json| json["sequence"] = json!("012"))),
             ("id", body(|json| json["id"] = json!("acme-t7-13"))),
+            ("`id`", body(|json| json["id"] = json!("acme-t8-12"))),
+            ("`id`", body(|json| json["id"] = json!("gateway-12"))),
+            ("`id`", body(|json| json["id"] = json!("-12"))),
             ("time", body(|json| json["time"] = json!("yesterday"))),
             ("type", body(|json| json["type"] = json!("a\0b"))),
         ];

@@ -21,7 +21,7 @@ use crate::clock;
 use crate::command::Signer;
 use crate::desk::Desk;
 use crate::ledger::{Key, Outcome};
-use crate::message;
+use crate::message::{self, Message};
 use crate::store::{Place, StoreError};
 
 /// Events in one transaction: enough that its sync costs little each, few enough that a truck does not wait for strangers.
@@ -31,6 +31,8 @@ const BACK_OFF: Duration = Duration::from_millis(500);
 const BACK_OFF_MAX: Duration = Duration::from_secs(30);
 /// How often holes are looked for.
 const HOLES_EVERY: Duration = Duration::from_secs(10);
+/// How often the receiver notes that it lives, for `status`: some commits beside those of a day's events.
+pub const SEEN_EVERY: Duration = Duration::from_secs(15);
 /// Acknowledgements handed over between two looks at what came in. The rest has its turn after it.
 const ACKS_AT_ONCE: usize = 128;
 
@@ -75,8 +77,13 @@ pub async fn run(options: &Options, ready: impl Fn()) -> Result<(), StoreError> 
 
 /// One connection after the other, until the database fails.
 async fn connections(options: &Options, desk: &Desk, wait: &mut Duration, ready: &impl Fn()) -> StoreError {
+    let mut last = None;
     loop {
-        let ended = match options.broker.connect().await {
+        let connected = match alive(options, desk, last.clone(), options.broker.connect()).await {
+            Err(fault) => return fault,
+            Ok(connected) => connected,
+        };
+        let ended = match connected {
             Err(why) => Ended::Link(why),
             Ok(connection) => {
                 let mut session = Session::begin(options, desk, connection);
@@ -92,8 +99,41 @@ async fn connections(options: &Options, desk: &Desk, wait: &mut Duration, ready:
             Ended::Store(fault) => return fault,
             Ended::Link(why) => {
                 warn!("the broker: {why}");
-                pause(wait).await;
+                last = Some(why);
+                if let Err(fault) = alive(options, desk, last.clone(), pause(wait)).await {
+                    return fault;
+                }
             }
+        }
+    }
+}
+
+/// Notes for `status` that this receiver lives, and how it stands with its broker.
+async fn seen(
+    options: &Options,
+    desk: &Desk,
+    connected_ms: Option<i64>,
+    why: Option<String>,
+) -> Result<(), StoreError> {
+    let (client_id, at_ms) = (options.broker.client_id.clone(), clock::wall_ms());
+    // PostgreSQL takes no NUL in a text, and what a broker says comes from outside.
+    let why = why.map(|why| why.replace('\0', ""));
+    desk.ask(move |ledger| ledger.seen(&client_id, at_ms, connected_ms, why.as_deref())).await
+}
+
+/// Waits for what has nothing to do with the database, and notes meanwhile that this receiver lives without a broker.
+async fn alive<T>(
+    options: &Options,
+    desk: &Desk,
+    why: Option<String>,
+    work: impl Future<Output = T>,
+) -> Result<T, StoreError> {
+    let mut sign = interval(SEEN_EVERY);
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => return Ok(done),
+            _ = sign.tick() => seen(options, desk, None, why.clone()).await?,
         }
     }
 }
@@ -124,8 +164,8 @@ struct Session<'a> {
     owed: BTreeSet<Key>,
     /// The one that was told last.
     told: Key,
-    /// Subscribed.
-    served: bool,
+    /// Subscribed, since when.
+    served_ms: Option<i64>,
     /// Something that came was committed.
     took: bool,
     /// Own messages that the broker has not confirmed.
@@ -134,12 +174,14 @@ struct Session<'a> {
 
 impl<'a> Session<'a> {
     fn begin(options: &'a Options, desk: &'a Desk, connection: Connection) -> Self {
-        Self { options, desk, connection, owed: BTreeSet::new(), told: 0, served: false, took: false, unconfirmed: 0 }
+        Self { options, desk, connection, owed: BTreeSet::new(), told: 0, served_ms: None, took: false, unconfirmed: 0 }
     }
 
     async fn serve(&mut self, ready: &impl Fn()) -> Ended {
         let mut pace = interval(self.options.ack_every);
         let mut look = interval(HOLES_EVERY.min(self.options.hole_patience));
+        let mut sign = interval(SEEN_EVERY);
+        sign.set_missed_tick_behavior(MissedTickBehavior::Delay);
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let silence = tokio::time::sleep(SILENCE_MAX);
@@ -155,7 +197,8 @@ impl<'a> Session<'a> {
                     }
                 }
                 _ = pace.tick(), if !self.owed.is_empty() => self.acknowledge().await,
-                _ = look.tick(), if self.served => self.ask_for_holes().await,
+                _ = sign.tick() => self.live().await,
+                _ = look.tick(), if self.served_ms.is_some() => self.ask_for_holes().await,
                 () = &mut silence => Err(Ended::Link("nothing heard from it for too long".to_owned())),
             };
             if let Err(ended) = done {
@@ -177,7 +220,8 @@ impl<'a> Session<'a> {
                     if let Some(code) = answer.return_codes.iter().find(|code| denied(code)) {
                         return Err(Ended::Link(format!("refuses a subscription: {code:?}")));
                     }
-                    self.served = true;
+                    self.served_ms = Some(clock::wall_ms());
+                    self.live().await?;
                     ready();
                 }
                 Packet::Publish(publish) => publishes.push(publish),
@@ -212,9 +256,13 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    async fn live(&mut self) -> Result<(), Ended> {
+        Ok(seen(self.options, self.desk, self.served_ms, None).await?)
+    }
+
     /// Commits, then acknowledges to the broker. The trucks' acknowledgements follow at their pace.
     async fn take(&mut self, publishes: Vec<Publish>) -> Result<(), Ended> {
-        let batch: Vec<_> = publishes.iter().map(|publish| message::read(&publish.topic, &publish.payload)).collect();
+        let batch: Vec<_> = publishes.iter().map(judged).collect();
         let at_ms = clock::wall_ms();
         let outcome = self.desk.ask(move |ledger| ledger.take(&batch, at_ms)).await?;
         self.took = true;
@@ -272,6 +320,15 @@ impl<'a> Session<'a> {
         }
         Ok(())
     }
+}
+
+/// What came. A copy that the broker had retained says nothing about when its truck was heard.
+fn judged(publish: &Publish) -> Message {
+    let mut message = message::read(&publish.topic, &publish.payload);
+    if let Message::Notice { heard, .. } = &mut message {
+        *heard &= !publish.retain;
+    }
+    message
 }
 
 /// Those whose turn it is: above the last one told, then from the beginning.

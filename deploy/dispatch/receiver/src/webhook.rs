@@ -1,14 +1,15 @@
 //! How does somebody else's system learn of events? Each is posted, in the order of receipt, and the next one of the same device
 //! only when this one was accepted and that is committed.
 //!
-//! What the other side does not take because it is away, overloaded or wrongly set up is tried again for ever, ever more rarely. What it
+//! What the other side does not take because it is away, overloaded or wrongly set up is tried again for ever, ever more rarely, each device
+//! at its own pace: an answer may be about its event alone. An answer that does not come holds up all for `POST_TIMEOUT` each time. What it
 //! refuses as wrong ([`is_refusal`]) is tried `ATTEMPTS_MAX` times, noted in the table `unhooked`, and passed over: one event must
 //! not stop all those behind it. A copy may be posted when this process dies between the answer and its commit: the id tells.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
@@ -19,10 +20,10 @@ use ureq::tls::{RootCerts, TlsConfig, parse_pem};
 use crate::clock;
 use crate::config::Webhook;
 use crate::ledger::{int, text};
-use crate::store::{self, Place, Row, Store, StoreError, Value};
+use crate::store::{self, Place, Row, Store, StoreError};
 
-/// Devices looked at in one round: each gets one event a round, so that one with a backlog does not hold up the others.
-const DEVICES_MAX: usize = 100;
+/// Devices in one answer of the database. Each device gets one event a round, so that one with a backlog does not hold up the others.
+const PAGE: usize = 100;
 /// How often to look for new events when there were none.
 const IDLE: Duration = Duration::from_millis(500);
 const BACK_OFF: Duration = Duration::from_secs(1);
@@ -32,12 +33,14 @@ const ATTEMPTS_MAX: u32 = 5;
 /// For one event, from the name's look-up to the answer's last byte.
 const POST_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The devices' next events that are of a wanted type; a device's cursor is `hooked`.
-const NEXT: &str = "SELECT d.key, e.arrival, e.id, e.type, e.body FROM device d
+/// Each device's next event, whatever its type; a device's cursor is `hooked`.
+const NEXT: &str = "SELECT d.key, e.arrival, e.id, e.type FROM device d
     JOIN event e ON e.device_key = d.key AND e.arrival =
         (SELECT min(n.arrival) FROM event n WHERE n.device_key = d.key AND n.arrival > d.hooked)
-    ORDER BY e.arrival LIMIT $1";
-const PASSED: &str = "UPDATE device SET hooked = $1 WHERE key = $2 AND hooked < $1";
+    WHERE d.key > $1 ORDER BY d.key LIMIT $2";
+const BODY: &str = "SELECT body FROM event WHERE arrival = $1";
+const PASSED: &str = "UPDATE device SET hooked = $1, hook_ms = NULL, hook_why = NULL WHERE key = $2 AND hooked < $1";
+const NOT_TAKEN: &str = "UPDATE device SET hook_ms = $1, hook_why = $2 WHERE key = $3";
 const REFUSED: &str = "INSERT INTO unhooked (arrival, at_ms, why) VALUES ($1, $2, $3) ON CONFLICT (arrival) DO NOTHING";
 /// One receiver of several posts; `SQLite` has one receiver anyway.
 const LEASE: &str = "SELECT CASE WHEN pg_try_advisory_lock(7284301563) THEN 1::bigint ELSE 0::bigint END";
@@ -82,13 +85,21 @@ enum Posted {
     Refused(String),
 }
 
+/// How long a device waits.
+struct Pause {
+    until: Instant,
+    /// After the next failure.
+    next: Duration,
+}
+
 struct Hook<'a> {
     webhook: &'a Webhook,
     agent: Agent,
     secret: Option<Vec<u8>>,
     /// How often each event was refused, by its arrival: at most one event of each device, since the next one waits for it.
     refusals: BTreeMap<i64, u32>,
-    wait: Duration,
+    /// Devices whose last post was not accepted. At most as many as there are devices.
+    pauses: BTreeMap<i64, Pause>,
     /// The database answered a whole round.
     served: bool,
 }
@@ -109,7 +120,7 @@ impl<'a> Hook<'a> {
             agent: config.build().into(),
             secret,
             refusals: BTreeMap::new(),
-            wait: BACK_OFF,
+            pauses: BTreeMap::new(),
             served: false,
         })
     }
@@ -122,42 +133,63 @@ impl<'a> Hook<'a> {
             }
         }
         info!("webhook: posting to {}", self.webhook.url);
-        let limit = Value::Int(i64::try_from(DEVICES_MAX).unwrap_or(i64::MAX));
         loop {
-            let round = store.query(NEXT, std::slice::from_ref(&limit))?;
-            let found = !round.is_empty();
-            for row in &round {
-                self.pass(store, row)?;
-            }
+            let moved = self.round(store)?;
             self.served = true;
-            if !found {
+            if !moved {
                 std::thread::sleep(IDLE);
             }
         }
     }
 
-    /// Posts one event; its cursor moves when it is done with.
-    fn pass(&mut self, store: &mut dyn Store, row: &Row) -> Result<(), StoreError> {
+    /// One event of each device that need not wait. Whether any device is an event further.
+    fn round(&mut self, store: &mut dyn Store) -> Result<bool, StoreError> {
+        let limit = i64::try_from(PAGE).unwrap_or(i64::MAX);
+        let (mut above, mut moved) = (0, false);
+        loop {
+            let page = store.query(NEXT, &[above.into(), limit.into()])?;
+            for row in &page {
+                above = int(row, 0)?;
+                if self.pauses.get(&above).is_none_or(|pause| pause.until <= clock::now()) {
+                    moved |= self.pass(store, row)?;
+                }
+            }
+            if page.len() < PAGE {
+                return Ok(moved);
+            }
+        }
+    }
+
+    /// Posts one event; its device's cursor moves when it is done with. Whether it did.
+    fn pass(&mut self, store: &mut dyn Store, row: &Row) -> Result<bool, StoreError> {
         let (key, arrival, id, kind) = (int(row, 0)?, int(row, 1)?, text(row, 2)?, text(row, 3)?);
         let wanted = self.webhook.types.is_empty() || self.webhook.types.iter().any(|start| kind.starts_with(start));
-        let body = row.get(4).and_then(Value::bytes).unwrap_or_default();
-        let posted = if wanted { self.post(&id, body, clock::wall_ms() / 1_000) } else { Posted::Accepted };
+        let posted = if wanted {
+            let found = store.query(BODY, &[arrival.into()])?;
+            let body = found.first().and_then(|row| row.first()?.bytes()).unwrap_or_default();
+            self.post(&id, body, clock::wall_ms() / 1_000)
+        } else {
+            Posted::Accepted
+        };
         match posted {
-            Posted::Accepted => self.wait = BACK_OFF,
+            Posted::Accepted => {}
             Posted::Refused(why) if self.has_had_enough(arrival) => {
                 error!("webhook: {id} is refused for good: {why}");
                 store.execute(REFUSED, &[arrival.into(), clock::wall_ms().into(), why.as_str().into()])?;
             }
             Posted::Refused(why) | Posted::Later(why) => {
-                warn!("webhook: {id}: {why}; again in {:?}", self.wait);
-                std::thread::sleep(clock::jittered(self.wait));
-                self.wait = (self.wait * 2).min(BACK_OFF_MAX);
-                return Ok(());
+                let wait = self.pauses.get(&key).map_or(BACK_OFF, |pause| pause.next);
+                warn!("webhook: {id}: {why}; again in {wait:?} at most");
+                store.execute(NOT_TAKEN, &[clock::wall_ms().into(), why.as_str().into(), key.into()])?;
+                let pause = Pause { until: clock::now() + clock::jittered(wait), next: (wait * 2).min(BACK_OFF_MAX) };
+                self.pauses.insert(key, pause);
+                return Ok(false);
             }
         }
         store.execute(PASSED, &[arrival.into(), key.into()])?;
         self.refusals.remove(&arrival);
-        Ok(())
+        self.pauses.remove(&key);
+        Ok(true)
     }
 
     fn has_had_enough(&mut self, arrival: i64) -> bool {
@@ -174,11 +206,10 @@ impl<'a> Hook<'a> {
         }
         match request.send(body) {
             Ok(answer) if answer.status().is_success() => Posted::Accepted,
-            Ok(answer) if is_refusal(answer.status().as_u16()) => {
-                Posted::Refused(format!("answer {}", answer.status()))
-            }
-            Ok(answer) => Posted::Later(format!("answer {}", answer.status())),
-            Err(fault) => Posted::Later(fault.to_string()),
+            Ok(answer) if is_refusal(answer.status().as_u16()) => Posted::Refused(answer.status().to_string()),
+            Ok(answer) => Posted::Later(answer.status().to_string()),
+            // PostgreSQL takes no NUL in a text.
+            Err(fault) => Posted::Later(format!("none: {fault}").replace('\0', "")),
         }
     }
 }

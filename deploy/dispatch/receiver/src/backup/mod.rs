@@ -4,13 +4,15 @@
 //! are filled as any other: the trucks' `state` says what they had delivered, and what is missing below it is asked for by a signed
 //! `replay_from` after `commands.hole_patience_s`. What a truck no longer keeps is named lost by it.
 
+mod everything;
 mod server;
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 
+pub use everything::save_everything;
 use server::Server;
 
 use crate::store::{self, Place, Sqlite, Store as _, StoreError};
@@ -27,6 +29,8 @@ const SKIP_SQLITE: [&str; 2] = [
 ];
 const SKIP_POSTGRES: &str = "SELECT setval(pg_get_serial_sequence('event', 'arrival'),
     nextval(pg_get_serial_sequence('event', 'arrival')) + $1)";
+/// A copy lies in a folder of somebody's, perhaps on a share.
+const COPY_MODE: u32 = 0o600;
 /// As the service's own umask makes the database.
 const MODE: u32 = 0o640;
 
@@ -38,13 +42,22 @@ pub fn save(place: &Place, to: &Path) -> Result<String, StoreError> {
     if to.exists() {
         return Err(StoreError::Refused(format!("{} is there already: nothing is written over", to.display())));
     }
+    if !folder_of(to).is_dir() {
+        return Err(StoreError::Refused(format!(
+            "{}: the folder is not there: make or mount it first",
+            folder_of(to).display()
+        )));
+    }
     let partial = with_ending(to, ".partial");
     // A leaving of a run that was killed.
     let _ = fs::remove_file(&partial);
+    // It holds where every truck was. SQLite and pg_dump both fill an empty file that is there, and leave its mode.
+    let empty = OpenOptions::new().write(true).create_new(true).mode(COPY_MODE).open(&partial);
+    empty.map_err(|fault| failed(&partial, &fault))?;
     match place {
         Place::Sqlite(file) => {
             Sqlite::beside(file)?.copy_to(&partial)?;
-            whole(&partial)?;
+            whole(Sqlite::beside(&partial)?, &partial)?;
         }
         Place::Postgres { url, ca } => {
             let file = partial.to_string_lossy().into_owned();
@@ -79,12 +92,11 @@ pub fn bring_back(place: &Place, from: &Path) -> Result<String, StoreError> {
                 )));
             }
             let new = with_ending(file, ".new");
-            fs::copy(from, &new).map_err(|fault| failed(&new, &fault))?;
-            fs::set_permissions(&new, Permissions::from_mode(MODE)).map_err(|fault| failed(&new, &fault))?;
-            whole(&new)?;
-            skip_in_sqlite(&new)?;
-            give_to_the_folder(&new, file)?;
-            put(&new, file)?;
+            let placed = place_copy(from, &new, file);
+            if placed.is_err() {
+                forget(&new);
+            }
+            placed?;
         }
         Place::Postgres { url, ca } => {
             let file = from.to_string_lossy().into_owned();
@@ -102,8 +114,36 @@ pub fn bring_back(place: &Place, from: &Path) -> Result<String, StoreError> {
     Ok("restored; start the receiver: what trucks delivered since is asked for again".to_owned())
 }
 
-fn whole(copy: &Path) -> Result<(), StoreError> {
-    let found = Sqlite::beside(copy)?.integrity()?;
+fn place_copy(from: &Path, new: &Path, file: &Path) -> Result<(), StoreError> {
+    // A leaving of a run that was killed.
+    forget(new);
+    fs::copy(from, new).map_err(|fault| failed(new, &fault))?;
+    fs::set_permissions(new, Permissions::from_mode(MODE)).map_err(|fault| failed(new, &fault))?;
+    // What is wrong with it was wrong with the copy that was given, and that is the name that a person knows.
+    let given = |fault: StoreError| {
+        let told = |why: String| why.replace(&*new.to_string_lossy(), &from.to_string_lossy());
+        match fault {
+            StoreError::Failed(why) => StoreError::Failed(told(why)),
+            StoreError::Refused(why) => StoreError::Refused(told(why)),
+        }
+    };
+    Sqlite::of_backup(new).and_then(|copy| whole(copy, new)).map_err(given)?;
+    skip_in_sqlite(new)?;
+    give_to_the_folder(new, file)?;
+    put(new, file)
+}
+
+/// Removes a database that is not in use yet, and what `SQLite` keeps beside it.
+fn forget(file: &Path) {
+    for ending in ["", "-wal", "-shm"] {
+        // Most of them were never made.
+        let _ = fs::remove_file(with_ending(file, ending));
+    }
+}
+
+fn whole(mut opened: Sqlite, copy: &Path) -> Result<(), StoreError> {
+    let found = opened.integrity()?;
+    drop(opened);
     // Opening it made these; closing removes them unless the disk is full.
     let _ = [fs::remove_file(with_ending(copy, "-wal")), fs::remove_file(with_ending(copy, "-shm"))];
     if found != "ok" {

@@ -1,4 +1,4 @@
-//! `init`, `add-truck`, `remove-truck`: what a dispatcher has on disk.
+//! `init`, `add-truck`, `remove-truck`, `add-receiver`, `remove-receiver`: what a dispatcher has on disk.
 
 use std::path::PathBuf;
 
@@ -7,10 +7,12 @@ use gatestamp::version::released;
 use super::{Failure, exit, say};
 use crate::installation::{self, PORT, Plan, Truck};
 
+const RIGHTS_GONE: &str = "its rights are gone when the broker has read its ACL again: systemctl reload mosquitto";
+
 /// Arguments of `init`.
 #[derive(clap::Args)]
 pub(super) struct InitArguments {
-    /// A new folder, such as /etc/gatestamp-dispatch
+    /// A new folder: /var/lib/gatestamp-dispatch, where the service looks for it
     #[arg(value_name = "DIR")]
     dir: PathBuf,
     /// A name or IPv4 address under which trucks reach the broker; the first one is written into their configuration
@@ -35,12 +37,23 @@ pub(super) struct TruckArguments {
     truck: String,
 }
 
+/// Arguments of `add-receiver` and `remove-receiver`.
+#[derive(clap::Args)]
+pub(super) struct ReceiverArguments {
+    /// The folder that `init` made
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+    /// The receiver: 1 to 32 of A-Z a-z 0-9 - _, never used before
+    #[arg(value_name = "NAME")]
+    name: String,
+}
+
 pub(super) fn init(arguments: &InitArguments) -> Result<(), Failure> {
     let plan = Plan { dir: arguments.dir.clone(), hosts: arguments.hosts.clone(), port: arguments.port };
     installation::init(&plan, day()).map_err(failed)?;
     let dir = plan.dir.display();
     say(&format!(
-        "made {dir}. Next: give {dir}/broker to the broker's user, start Mosquitto with {dir}/broker/mosquitto.conf, start\n\
+        "made {dir}. Next: give {dir}/broker to the broker's user, let mosquitto.service read {dir}/broker/mosquitto.service.conf, start\n\
          `gatestamp-receiver run --config {dir}/receiver/receiver.toml`, then `gatestamp-receiver add-truck {dir} FLEET TRUCK`.\n\
          {dir}/ca/ca.key can make itself a truck: keep a copy where nobody else gets at it."
     ));
@@ -59,7 +72,23 @@ pub(super) fn add_truck(arguments: &TruckArguments) -> Result<(), Failure> {
 
 pub(super) fn remove_truck(arguments: &TruckArguments) -> Result<(), Failure> {
     installation::remove(&arguments.dir, &truck(arguments)?).map_err(failed)?;
-    say("its rights are gone when the broker has read its ACL again: systemctl reload mosquitto");
+    say(RIGHTS_GONE);
+    Ok(())
+}
+
+pub(super) fn add_receiver(arguments: &ReceiverArguments) -> Result<(), Failure> {
+    let place = installation::add_receiver(&arguments.dir, &arguments.name, day()).map_err(failed)?;
+    say(&format!(
+        "made {}: copy its files, and whatever else receiver.toml in it names, to the other computer.\n\
+         The broker reads its ACL again after: systemctl reload mosquitto",
+        place.display()
+    ));
+    Ok(())
+}
+
+pub(super) fn remove_receiver(arguments: &ReceiverArguments) -> Result<(), Failure> {
+    installation::remove_receiver(&arguments.dir, &arguments.name).map_err(failed)?;
+    say(RIGHTS_GONE);
     Ok(())
 }
 

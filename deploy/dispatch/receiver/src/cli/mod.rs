@@ -4,6 +4,7 @@ mod dispatcher;
 mod run;
 mod status;
 
+use std::io::{Write as _, stderr, stdout};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -67,25 +68,39 @@ enum Command {
     AddTruck(dispatcher::TruckArguments),
     /// Take a truck's rights at the broker away
     RemoveTruck(dispatcher::TruckArguments),
+    /// Make the folder of a further receiver over the same PostgreSQL, and give it its rights at the broker
+    AddReceiver(dispatcher::ReceiverArguments),
+    /// Take a further receiver's rights at the broker away
+    RemoveReceiver(dispatcher::ReceiverArguments),
     /// Show each truck: what is received, missing, lost, and when it was heard last
     Status(ConfigFile),
-    /// Write a copy of the database while the receiver runs
+    /// Write a copy of the database, or of everything, while the receiver runs
     Backup(BackupArguments),
     /// Put a copy in the place of a lost database
-    Restore(BackupArguments),
+    Restore(CopyArguments),
 }
 
 /// Arguments of commands that need the configuration and nothing else.
 #[derive(clap::Args)]
 struct ConfigFile {
-    /// The configuration, such as /etc/gatestamp-receiver/receiver.toml
+    /// The configuration: the service's is /var/lib/gatestamp-dispatch/receiver/receiver.toml
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
 }
 
-/// Arguments of `backup` and `restore`.
+/// Arguments of `backup`.
 #[derive(clap::Args)]
 struct BackupArguments {
+    #[command(flatten)]
+    copy: CopyArguments,
+    /// COPY is a new folder, with the database and everything else that `init` and `add-truck` made: certificates, keys, ACL
+    #[arg(long)]
+    everything: bool,
+}
+
+/// Arguments of `restore`, and the first ones of `backup`.
+#[derive(clap::Args)]
+struct CopyArguments {
     /// The receiver's configuration
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
@@ -103,9 +118,11 @@ pub fn main() -> ExitCode {
         Command::Init(arguments) => dispatcher::init(&arguments),
         Command::AddTruck(arguments) => dispatcher::add_truck(&arguments),
         Command::RemoveTruck(arguments) => dispatcher::remove_truck(&arguments),
+        Command::AddReceiver(arguments) => dispatcher::add_receiver(&arguments),
+        Command::RemoveReceiver(arguments) => dispatcher::remove_receiver(&arguments),
         Command::Status(arguments) => status::status(&arguments.config),
-        Command::Backup(arguments) => backup(&arguments, backup::save),
-        Command::Restore(arguments) => backup(&arguments, backup::bring_back),
+        Command::Backup(arguments) => save(&arguments),
+        Command::Restore(arguments) => restore(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -120,12 +137,18 @@ fn configuration(path: &Path) -> Result<Config, Failure> {
     config::read(path).map_err(|fault| Failure(exit::CONFIGURATION, fault.to_string()))
 }
 
-fn backup(
-    arguments: &BackupArguments,
-    work: impl Fn(&Place, &Path) -> Result<String, StoreError>,
-) -> Result<(), Failure> {
+fn save(arguments: &BackupArguments) -> Result<(), Failure> {
+    let CopyArguments { config: file, copy } = &arguments.copy;
+    let place = configuration(file)?.place;
+    let saved =
+        if arguments.everything { backup::save_everything(file, &place, copy) } else { backup::save(&place, copy) };
+    say(&saved?);
+    Ok(())
+}
+
+fn restore(arguments: &CopyArguments) -> Result<(), Failure> {
     let config = configuration(&arguments.config)?;
-    say(&work(&config.place, &arguments.copy)?);
+    say(&backup::bring_back(&config.place, &arguments.copy)?);
     Ok(())
 }
 
@@ -151,12 +174,13 @@ fn check(path: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-#[expect(clippy::print_stderr, reason = "what a person needs to know when a command fails")]
+/// What a person needs to know when a command fails.
 fn complain(why: &str) {
-    eprintln!("gatestamp-receiver: {why}");
+    // Nobody is left to be told.
+    let _ = writeln!(stderr(), "gatestamp-receiver: {why}");
 }
 
-#[expect(clippy::print_stdout, reason = "what a person asked for")]
+/// What a person asked for. `head` and `less` leave when they have seen enough: that is no fault, and `println!` would panic.
 fn say(what: &str) {
-    println!("{what}");
+    let _ = writeln!(stdout(), "{what}");
 }

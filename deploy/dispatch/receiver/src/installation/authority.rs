@@ -1,7 +1,7 @@
 //! Who vouches for the broker and for each truck? A certificate authority of the carrier's own, ECDSA P-256 throughout.
 //!
-//! A truck's right to speak follows from the ACL, not from its certificate: taking its folder away ends its rights, so certificates may
-//! live as long as a gateway does.
+//! A truck's right to speak follows from the ACL, not from its certificate: taking its folder away ends its rights, and its certificate's
+//! name is never given again, so certificates may live as long as a gateway does.
 
 use std::path::Path;
 

@@ -1,24 +1,18 @@
 //! What does a truck get, and what may it do at the broker?
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::message::{PREFIX, is_name};
 
+use super::acl::{self, folders};
 use super::authority::Authority;
-use super::files::{fault, folder, replace, secret, write};
+use super::files::{fault, folder, lock, read, secret, write};
+use super::settings::assign;
+use super::unaccounted;
 
 /// The truck's configuration, as the agent ships it.
 const SHIPPED: &str = include_str!("../../../../gatestamp.toml");
-/// Dispatch's name has no dot, so no truck can have it.
-const ACL_BEGIN: &str =
-    "# Who may do what at the broker. Written from the folders in trucks/: change those, not this file.
-
-user dispatch
-topic readwrite gatestamp/#
-";
-/// What a truck writes.
-const WRITES: [&str; 6] = ["events", "position", "state", "health", "checkpoint", "reply"];
 
 /// Fleet and truck, good for a topic and a certificate.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,15 +38,52 @@ impl Truck {
         Ok(Self { fleet: fleet.to_owned(), id: id.to_owned() })
     }
 
-    /// Its name in the certificate, in the ACL and as a folder. The dot stands in no name, so that no two trucks share one.
-    #[must_use]
-    pub fn user(&self) -> String {
-        format!("{}.{}", self.fleet, self.id)
+    /// The device id, as the agent makes it.
+    fn device(&self) -> String {
+        format!("{}-{}", self.fleet, self.id)
     }
 
-    fn of_folder(name: &str) -> Option<Self> {
-        let (fleet, id) = name.split_once('.')?;
-        Self::new(fleet, id).ok()
+    /// The beginning of its topics.
+    pub(super) fn topics(&self) -> String {
+        format!("{PREFIX}{}/{}", self.fleet, self.id)
+    }
+}
+
+/// A truck's bundle, one of those that it has had. Each has a name of its own at the broker, so that what was stolen with one bundle gets no
+/// rights back when the truck is given the next.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Bundle {
+    pub(super) truck: Truck,
+    /// From 1 on.
+    generation: u32,
+}
+
+impl Bundle {
+    /// Its name in the certificate, in the ACL and as a folder. The dot stands in no fleet and in no truck, so that no two bundles share one.
+    pub(super) fn user(&self) -> String {
+        match self.generation {
+            1 => format!("{}.{}", self.truck.fleet, self.truck.id),
+            later => format!("{}.{}.{later}", self.truck.fleet, self.truck.id),
+        }
+    }
+
+    /// The bundle in the folder of this name. In `removed/` the first one has its number too.
+    pub(super) fn of_folder(name: &str) -> Option<Self> {
+        let (fleet, rest) = name.split_once('.')?;
+        let (id, generation) = match rest.split_once('.') {
+            None => (rest, 1),
+            Some((id, number)) => {
+                let generation = number.parse().ok().filter(|n: &u32| *n >= 1 && n.to_string() == number)?;
+                (id, generation)
+            }
+        };
+        Some(Self { truck: Truck::new(fleet, id).ok()?, generation })
+    }
+
+    /// All in `place`, with their folders.
+    fn within(place: &Path) -> Result<Vec<(PathBuf, Self)>, String> {
+        let found = folders(place)?;
+        Ok(found.iter().filter_map(|name| Some((place.join(name), Self::of_folder(name)?))).collect())
     }
 }
 
@@ -60,24 +91,26 @@ impl Truck {
 ///
 /// # Errors
 /// In words: a truck that is there already, or what cannot be written.
-pub fn add(dir: &Path, truck: &Truck, day: (i32, u8, u8)) -> Result<std::path::PathBuf, String> {
-    let bundle = dir.join("trucks").join(truck.user());
-    if bundle.exists() {
+pub fn add(dir: &Path, truck: &Truck, day: (i32, u8, u8)) -> Result<PathBuf, String> {
+    let _alone = lock(dir)?;
+    let mine = |bundles: Vec<(PathBuf, Bundle)>| bundles.into_iter().filter(|(_, bundle)| bundle.truck == *truck);
+    if let Some((there, _)) = mine(Bundle::within(&dir.join("trucks"))?).next() {
         // A run that was killed between the bundle and the ACL is made good by the next.
-        write_acl(dir)?;
+        acl::write(dir)?;
         return Err(format!(
             "{} is there already: nothing is written over; to make a new one, remove the truck first",
-            bundle.display()
+            there.display()
         ));
     }
-    let read = |name: &str| {
-        let path = dir.join(name);
-        let text = fs::read_to_string(&path).map_err(|found| fault(&path, &found));
-        text.map(|text| text.trim().to_owned())
-    };
+    refuse_a_second_device(dir, truck)?;
+    unaccounted::refuse(dir)?;
+    let before = mine(Bundle::within(&dir.join("removed"))?).map(|(_, bundle)| bundle.generation).max();
+    let generation = before.unwrap_or(0).checked_add(1).ok_or("this truck has been removed too often")?;
+    let user = Bundle { truck: truck.clone(), generation }.user();
+    let bundle = dir.join("trucks").join(&user);
     let authority = Authority::open(&dir.join("ca"), day)?;
-    let issued = authority.client(&truck.user(), day)?;
-    let (url, key) = (read("trucks/broker-url")?, read("receiver/dispatch.pub")?);
+    let issued = authority.client(&user, day)?;
+    let (url, key) = (read(&dir.join("trucks/broker-url"))?, read(&dir.join("receiver/dispatch.pub"))?);
     let new = dir.join("trucks/.new");
     // A leaving of a run that was killed.
     let _ = fs::remove_dir_all(&new);
@@ -85,10 +118,25 @@ pub fn add(dir: &Path, truck: &Truck, day: (i32, u8, u8)) -> Result<std::path::P
     write(&new.join("ca.crt"), authority.certificate())?;
     write(&new.join("truck.crt"), &issued.certificate)?;
     secret(&new.join("truck.key"), &issued.key)?;
-    write(&new.join("gatestamp.toml"), &configuration(truck, &url, &key))?;
+    write(&new.join("gatestamp.toml"), &configuration(truck, url.trim(), key.trim()))?;
     fs::rename(&new, &bundle).map_err(|found| fault(&bundle, &found))?;
-    write_acl(dir)?;
+    acl::write(dir)?;
     Ok(bundle)
+}
+
+/// The dash that joins fleet and truck may stand in both: two trucks of one device id would send events with the same ids. Those that were
+/// removed count too, since their events stay.
+fn refuse_a_second_device(dir: &Path, truck: &Truck) -> Result<(), String> {
+    let mut all = Bundle::within(&dir.join("trucks"))?;
+    all.extend(Bundle::within(&dir.join("removed"))?);
+    let same = |other: &Truck| other != truck && other.device() == truck.device();
+    all.iter().find(|(_, bundle)| same(&bundle.truck)).map_or(Ok(()), |(there, _)| {
+        Err(format!(
+            "{} has the device id {} already, and events are told apart by it: take another name",
+            there.display(),
+            truck.device()
+        ))
+    })
 }
 
 /// Takes a truck's rights away. Its bundle goes to `removed/`; without an entry in the ACL its
@@ -97,36 +145,24 @@ pub fn add(dir: &Path, truck: &Truck, day: (i32, u8, u8)) -> Result<std::path::P
 /// # Errors
 /// In words.
 pub fn remove(dir: &Path, truck: &Truck) -> Result<(), String> {
-    let bundle = dir.join("trucks").join(truck.user());
-    if !bundle.exists() {
-        return Err(format!("{} is not there", bundle.display()));
+    let _alone = lock(dir)?;
+    let mut there = Bundle::within(&dir.join("trucks"))?;
+    there.retain(|(_, bundle)| bundle.truck == *truck);
+    if there.is_empty() {
+        return Err(format!(
+            "{} is not there",
+            dir.join("trucks").join(format!("{}.{}", truck.fleet, truck.id)).display()
+        ));
     }
     let removed = dir.join("removed");
     folder(&removed, 0o700)?;
-    let place = (1..).map(|n: u32| removed.join(format!("{}.{n}", truck.user()))).find(|place| !place.exists());
-    let place = place.ok_or_else(|| format!("{} is full", removed.display()))?;
-    fs::rename(&bundle, &place).map_err(|found| fault(&place, &found))?;
-    write_acl(dir)
-}
-
-/// The ACL follows from the folders in `trucks/`.
-pub(super) fn write_acl(dir: &Path) -> Result<(), String> {
-    let trucks = dir.join("trucks");
-    let entries = fs::read_dir(&trucks).map_err(|found| fault(&trucks, &found))?;
-    let folders = entries.flatten().filter(|entry| entry.path().is_dir());
-    let names = folders.filter_map(|entry| entry.file_name().into_string().ok());
-    let mut all: Vec<Truck> = names.filter_map(|name| Truck::of_folder(&name)).collect();
-    all.sort();
-    let mut text = ACL_BEGIN.to_owned();
-    for truck in &all {
-        let topics = format!("{PREFIX}{}/{}", truck.fleet, truck.id);
-        text.push_str(&format!("\nuser {}\n", truck.user()));
-        for leaf in WRITES {
-            text.push_str(&format!("topic write {topics}/{leaf}\n"));
-        }
-        text.push_str(&format!("topic read {topics}/down/#\n"));
+    for (place, bundle) in there {
+        let name = |n: u32| removed.join(format!("{}.{}.{n}", truck.fleet, truck.id));
+        let free = (bundle.generation..).map(name).find(|free| !free.exists());
+        let free = free.ok_or_else(|| format!("{} is full", removed.display()))?;
+        fs::rename(&place, &free).map_err(|found| fault(&place, &found))?;
     }
-    replace(&dir.join("broker/acl"), &text)
+    acl::write(dir)
 }
 
 /// The shipped configuration with this truck's values; every comment stays.
@@ -140,33 +176,7 @@ fn configuration(truck: &Truck, url: &str, key: &str) -> String {
         ("mqtt", "key", "\"truck.key\"".to_owned()),
         ("dispatch", "keys", format!("[\"{key}\"]")),
     ];
-    let mut text = String::new();
-    for section in SHIPPED.split_inclusive('\n').fold(Vec::<String>::new(), sections) {
-        let name = section.strip_prefix('[').and_then(|rest| rest.split_once(']')).map_or("", |(name, _)| name);
-        let mut wanted: Vec<_> = values.iter().filter(|(table, ..)| *table == name).collect();
-        for line in section.lines() {
-            let key = line.strip_prefix('#').unwrap_or(line).split_once(" = ").map(|(key, _)| key);
-            match wanted.iter().position(|(_, name, _)| Some(*name) == key) {
-                Some(at) => text.push_str(&assigned(wanted.remove(at))),
-                None => text.push_str(&format!("{line}\n")),
-            }
-        }
-        wanted.into_iter().for_each(|value| text.push_str(&assigned(value)));
-    }
-    text
-}
-
-fn assigned((_, name, value): &(&str, &str, String)) -> String {
-    format!("{name} = {value}\n")
-}
-
-/// Collects lines into sections, each from its heading on.
-fn sections(mut all: Vec<String>, line: &str) -> Vec<String> {
-    match all.last_mut() {
-        Some(last) if !line.starts_with('[') => last.push_str(line),
-        _ => all.push(line.to_owned()),
-    }
-    all
+    assign(SHIPPED, &values)
 }
 
 #[cfg(test)]
@@ -179,13 +189,25 @@ mod tests {
             assert!(Truck::new("acme", wrong).is_err(), "{wrong}");
             assert!(Truck::new(wrong, "t1").is_err(), "{wrong}");
         }
-        assert_eq!(Truck::new("acme", "t-1_B").map(|truck| truck.user()), Ok("acme.t-1_B".to_owned()));
+        assert_eq!(Truck::new("acme", "t-1_B").map(|truck| truck.topics()), Ok("gatestamp/v1/acme/t-1_B".to_owned()));
     }
 
     #[test]
     fn a_folder_that_names_no_truck_gets_no_rights() {
-        assert_eq!(Truck::of_folder(".new"), None);
-        assert_eq!(Truck::of_folder("broker-url"), None);
-        assert_eq!(Truck::of_folder("acme.t1").map(|truck| truck.user()), Some("acme.t1".to_owned()));
+        for wrong in [
+            ".new",
+            "broker-url",
+            "acme.t1.0",
+            "acme.t1.02",
+            "acme.t1.+2",
+            "acme.t1.2.3",
+            "acme.t1.",
+            "acme.t1.4294967296",
+        ] {
+            assert_eq!(Bundle::of_folder(wrong), None, "{wrong}");
+        }
+        for name in ["acme.t1", "acme.t1.2", "acme.t1.4294967295"] {
+            assert_eq!(Bundle::of_folder(name).map(|bundle| bundle.user()), Some(name.to_owned()));
+        }
     }
 }

@@ -4,8 +4,7 @@
 //! lost; and how far the device's history reaches without a hole. A copy changes nothing. The same id with other bytes is kept apart.
 //! Each device is locked by its own row, so that several receivers over one `PostgreSQL` never compute a `thru` from half of what is
 //! there. Trucks are always touched in the same order, and what was refused after all of them, so that receivers do not wait for each
-//! other in a circle. Where two devices of one truck report at once they still may: the server ends one of the two transactions, and the
-//! broker gives its batch again.
+//! other in a circle.
 
 mod ranges;
 mod statements;
@@ -22,13 +21,17 @@ use statements as sql;
 
 /// Rows read at once when a history is followed; the next ones are read when all of these went on without a hole.
 const STRIDE: usize = 1_000;
-/// Devices under one truck's name: gateways are exchanged now and then, and a truck must not fill the table with names.
-const DEVICES_MAX: i64 = 32;
 /// The longest wait between two requests for one hole is the first, doubled this often: 5 min becomes 85 min.
 const DOUBLINGS_MAX: i64 = 4;
 
-/// The newest body, and what it says that the broker has.
-type Notice<'a> = (&'a [u8], Option<i64>);
+/// The newest of a topic.
+#[derive(Default)]
+struct Notice<'a> {
+    body: &'a [u8],
+    complete_thru: Option<i64>,
+    /// It, or one before it in this batch, came from the truck itself.
+    heard: bool,
+}
 
 /// What one truck sent in a batch: events by device, notices by topic.
 #[derive(Default)]
@@ -135,8 +138,9 @@ impl Ledger {
                 Message::Event(event) => {
                     posts.entry(&event.truck).or_default().events.entry(&event.device).or_default().push(event);
                 }
-                Message::Notice { truck, leaf, complete_thru, body } => {
-                    posts.entry(truck).or_default().notices.insert(leaf, (body, *complete_thru));
+                Message::Notice { truck, leaf, complete_thru, heard, body } => {
+                    let newest = posts.entry(truck).or_default().notices.entry(leaf).or_default();
+                    *newest = Notice { body, complete_thru: *complete_thru, heard: newest.heard || *heard };
                 }
                 Message::Refused { topic, why, body } => refused.push((topic, why, body)),
             }
@@ -146,11 +150,11 @@ impl Ledger {
                 self.take_device(truck, device, &events, at_ms, &mut outcome)?;
             }
             // Devices before notices, in every receiver: one that noted first and one that kept events first would wait for each other.
-            for complete_thru in post.notices.values().filter_map(|(_, complete_thru)| *complete_thru) {
+            for complete_thru in post.notices.values().filter_map(|notice| notice.complete_thru) {
                 self.complete(truck, complete_thru, at_ms)?;
             }
-            for (leaf, (body, _)) in post.notices {
-                self.note(truck, leaf, body, at_ms)?;
+            for (leaf, notice) in &post.notices {
+                self.note(truck, leaf, notice, at_ms)?;
             }
         }
         outcome.refused += refused.len() as u64;
@@ -168,14 +172,7 @@ impl Ledger {
         at_ms: i64,
         outcome: &mut Outcome,
     ) -> Result<(), StoreError> {
-        let Some((key, thru)) = self.lock(truck, device, at_ms)? else {
-            for event in events {
-                let why = format!("the truck has {DEVICES_MAX} devices already");
-                self.refuse(truck.topic("events").as_bytes(), &why, &event.body, at_ms)?;
-            }
-            outcome.refused += events.len() as u64;
-            return Ok(());
-        };
+        let (key, thru) = self.lock(truck, device, at_ms)?;
         for event in events {
             self.keep(key, thru, event, at_ms, outcome)?;
         }
@@ -183,21 +180,16 @@ impl Ledger {
         self.follow(key, thru, at_ms)
     }
 
-    /// The device's row, made if it is new and locked until the end of the transaction; none when the truck has too many.
-    fn lock(&mut self, truck: &Truck, device: &str, at_ms: i64) -> Result<Option<(Key, i64)>, StoreError> {
+    /// The device's row, made if it is new and locked until the end of the transaction.
+    fn lock(&mut self, truck: &Truck, device: &str, at_ms: i64) -> Result<(Key, i64), StoreError> {
         let names = [Value::Int(at_ms), truck.fleet.as_str().into(), truck.id.as_str().into(), device.into()];
         if let Some(row) = self.store.query(sql::LOCK_DEVICE, &names)?.first() {
-            return Ok(Some((int(row, 0)?, int(row, 1)?)));
-        }
-        let [_, fleet, id, _] = &names;
-        let count = self.store.query(sql::COUNT_DEVICES, &[fleet.clone(), id.clone()])?;
-        if int(count.first().unwrap_or(&Row::new()), 0)? >= DEVICES_MAX {
-            return Ok(None);
+            return Ok((int(row, 0)?, int(row, 1)?));
         }
         self.store.execute(sql::NEW_DEVICE, &names)?;
         let rows = self.store.query(sql::LOCK_DEVICE, &names)?;
         let row = rows.first().ok_or_else(|| StoreError::Failed("a new device's row is not there".to_owned()))?;
-        Ok(Some((int(row, 0)?, int(row, 1)?)))
+        Ok((int(row, 0)?, int(row, 1)?))
     }
 
     fn keep(
@@ -306,8 +298,9 @@ impl Ledger {
         Ok(())
     }
 
-    fn note(&mut self, truck: &Truck, leaf: &str, body: &[u8], at_ms: i64) -> Result<(), StoreError> {
-        let row = [truck.fleet.as_str().into(), truck.id.as_str().into(), leaf.into(), at_ms.into(), body.into()];
+    fn note(&mut self, truck: &Truck, leaf: &str, notice: &Notice<'_>, at_ms: i64) -> Result<(), StoreError> {
+        let (fleet, id, heard_ms) = (truck.fleet.as_str(), truck.id.as_str(), notice.heard.then_some(at_ms));
+        let row = [fleet.into(), id.into(), leaf.into(), at_ms.into(), notice.body.into(), heard_ms.into()];
         self.store.execute(sql::NOTE, &row)?;
         Ok(())
     }
@@ -315,6 +308,21 @@ impl Ledger {
     fn refuse(&mut self, topic: &[u8], why: &str, body: &[u8], at_ms: i64) -> Result<(), StoreError> {
         self.store.execute(sql::REFUSE, &[at_ms.into(), topic.into(), why.into(), body.into()])?;
         self.store.execute(sql::FORGET_REFUSED, &[])?;
+        Ok(())
+    }
+
+    /// Notes that the receiver of this client id lives, since when it has its broker, and why it has none.
+    ///
+    /// # Errors
+    /// When the database says so.
+    pub fn seen(
+        &mut self,
+        client_id: &str,
+        at_ms: i64,
+        connected_ms: Option<i64>,
+        why: Option<&str>,
+    ) -> Result<(), StoreError> {
+        self.store.execute(sql::SEEN, &[client_id.into(), at_ms.into(), connected_ms.into(), why.into()])?;
         Ok(())
     }
 

@@ -3,7 +3,6 @@
 /// Locks a device's row for this transaction.
 pub(super) const LOCK_DEVICE: &str =
     "UPDATE device SET last_ms = $1 WHERE fleet = $2 AND truck = $3 AND device = $4 RETURNING key, thru";
-pub(super) const COUNT_DEVICES: &str = "SELECT count(*) FROM device WHERE fleet = $1 AND truck = $2";
 /// Another receiver may have made it between.
 pub(super) const NEW_DEVICE: &str = "INSERT INTO device (first_ms, last_ms, fleet, truck, device)
     VALUES ($1, $1, $2, $3, $4) ON CONFLICT (fleet, truck, device) DO NOTHING";
@@ -29,8 +28,12 @@ pub(super) const LOSSES_ABOVE: &str = "SELECT first, last FROM lost
 /// A hole that gets smaller is being filled: patience begins anew.
 pub(super) const MOVE_THRU: &str = "UPDATE device SET thru = $1, asked = 0,
     hole_ms = CASE WHEN complete_thru > $1 THEN CAST($2 AS BIGINT) ELSE NULL END WHERE key = $3 AND thru < $1";
-pub(super) const NOTE: &str = "INSERT INTO notice (fleet, truck, topic, received_ms, body) VALUES ($1, $2, $3, $4, $5)
-    ON CONFLICT (fleet, truck, topic) DO UPDATE SET received_ms = excluded.received_ms, body = excluded.body";
+pub(super) const NOTE: &str =
+    "INSERT INTO notice (fleet, truck, topic, received_ms, body, heard_ms) VALUES ($1, $2, $3, $4, $5, $6)
+    ON CONFLICT (fleet, truck, topic) DO UPDATE SET received_ms = excluded.received_ms, body = excluded.body,
+        heard_ms = COALESCE(excluded.heard_ms, notice.heard_ms)";
+pub(super) const SEEN: &str = "INSERT INTO receiver (client_id, seen_ms, connected_ms, why) VALUES ($1, $2, $3, $4)
+    ON CONFLICT (client_id) DO UPDATE SET seen_ms = excluded.seen_ms, connected_ms = excluded.connected_ms, why = excluded.why";
 /// A state names no device: it is of the one that reported last.
 pub(super) const COMPLETE_THRU: &str = "UPDATE device SET complete_thru = $1,
     hole_ms = CASE WHEN $1 <= thru THEN NULL WHEN hole_ms IS NULL THEN CAST($2 AS BIGINT) ELSE hole_ms END

@@ -6,7 +6,7 @@
 use super::StoreError;
 
 /// The version that this release writes.
-pub const VERSION: i64 = 1;
+pub const VERSION: i64 = 2;
 
 /// What a database has to say about itself, made before anything else.
 pub(super) const META: &str = "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)";
@@ -17,9 +17,11 @@ pub(super) const WRITE: &str = "INSERT INTO meta (name, value) VALUES ('schema',
     ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 
 /// The steps for one kind of database; the n-th leads to version n.
-pub(super) const SQLITE: [&str; 1] = [include_str!("../../schema/0001-sqlite.sql")];
+pub(super) const SQLITE: [&str; 2] =
+    [include_str!("../../schema/0001-sqlite.sql"), include_str!("../../schema/0002-sqlite.sql")];
 /// The same for the other.
-pub(super) const POSTGRES: [&str; 1] = [include_str!("../../schema/0001-postgres.sql")];
+pub(super) const POSTGRES: [&str; 2] =
+    [include_str!("../../schema/0001-postgres.sql"), include_str!("../../schema/0002-postgres.sql")];
 
 /// The steps that are missing, each with the version it leads to.
 ///
@@ -52,7 +54,7 @@ mod tests {
 
     #[test]
     fn both_databases_have_the_same_versions() {
-        assert_eq!((SQLITE.len(), POSTGRES.len()), (1, 1));
+        assert_eq!(SQLITE.len(), POSTGRES.len());
         assert_eq!(i64::try_from(SQLITE.len()), Ok(VERSION));
     }
 
@@ -60,8 +62,8 @@ mod tests {
     fn a_later_version_is_refused_by_name_and_an_older_one_is_brought_forward() {
         let later = missing(Some("9"), &SQLITE, "x.db").expect_err("refused").to_string();
         assert!(later.contains("version 9") && later.contains("x.db"), "{later}");
-        assert_eq!(missing(None, &SQLITE, "x").expect("accepted").len(), 1);
-        assert_eq!(missing(Some("1"), &SQLITE, "x").expect("accepted").len(), 0);
+        let steps = |found| missing(found, &SQLITE, "x").expect("accepted").len();
+        assert_eq!([steps(None), steps(Some("1")), steps(Some("2"))], [2, 1, 0]);
         assert!(missing(Some("one"), &SQLITE, "x").is_err());
     }
 }

@@ -1,6 +1,7 @@
 //! `SQLite`: the default, one file, one receiver.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -54,6 +55,19 @@ impl Sqlite {
         )))
     }
 
+    /// Opens a backup that nobody else has open, and brings it to this release's tables: an earlier release may have written it.
+    ///
+    /// # Errors
+    /// When it is no receiver's database, a later release wrote it, or `SQLite` says so.
+    pub fn of_backup(file: &Path) -> Result<Self, StoreError> {
+        let mut store = Self { database: connect(file, false)?, _lock: None };
+        if store.version()?.is_none() {
+            return Err(StoreError::Refused(format!("{} is no backup of a receiver's database", file.display())));
+        }
+        store.migrate(file)?;
+        Ok(store)
+    }
+
     /// Keeps every receiver away from the file, as long as what it gives back lives.
     ///
     /// # Errors
@@ -63,14 +77,17 @@ impl Sqlite {
         let name = path.display();
         // A full disk, or a mount that is not there yet, passes.
         let unusable = |fault: std::io::Error| {
-            StoreError::Failed(format!("{name}: {fault}: the receiver's user must be able to write there"))
+            let gone = fault.kind() == ErrorKind::NotFound;
+            let remedy =
+                if gone { "the folder is not there" } else { "the receiver's user must be able to write there" };
+            StoreError::Failed(format!("{name}: {fault}: {remedy}"))
         };
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(unusable)?;
         match lock.try_lock() {
             Ok(()) => Ok(lock),
             Err(TryLockError::WouldBlock) => Err(StoreError::Refused(format!(
-                "{}: another receiver has this database open. Over SQLite there is one receiver only; several share a fleet \
-                 over PostgreSQL (store = \"postgres\")",
+                "{}: another receiver has this database open. Over SQLite there is one receiver only: stop it first (systemctl \
+                 stop gatestamp-receiver). Several share a fleet over PostgreSQL ([store] kind = \"postgres\")",
                 file.display()
             ))),
             Err(TryLockError::Error(fault)) => Err(unusable(fault)),
@@ -88,7 +105,7 @@ impl Sqlite {
     /// Writes a copy of everything that is committed at this moment, while others go on.
     ///
     /// # Errors
-    /// When the copy cannot be written, or is there already.
+    /// When the copy cannot be written, or is there already and not empty.
     pub fn copy_to(&mut self, copy: &Path) -> Result<(), StoreError> {
         let name = copy.to_str().ok_or_else(|| StoreError::Refused("the copy's name is not UTF-8".to_owned()))?;
         self.database.execute("VACUUM INTO ?1", [name]).map_err(failed)?;

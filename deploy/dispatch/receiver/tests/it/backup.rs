@@ -1,7 +1,7 @@
 //! Is a backup whole, and does what came after it come back?
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, chown};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -62,6 +62,7 @@ fn dispatch_restored_from_backup(database: &Database, dir: &Path) {
     assert!(await_condition(PATIENCE, || truck.thru() >= TOTAL / 3), "{}", receiver.log());
     let copy = dir.join("copy");
     call("backup", &config, &copy).expect("a backup beside a running receiver");
+    assert_eq!(fs::metadata(&copy).expect("there").permissions().mode() & 0o777, 0o600);
     assert!(call("backup", &config, &copy).expect_err("twice").contains("is there already"));
     assert!(call("restore", &config, &copy).is_err(), "over a database that is there");
     assert!(await_condition(PATIENCE, || truck.thru() == TOTAL), "{}", receiver.log());
@@ -125,7 +126,8 @@ fn what_is_restored_belongs_to_the_service_and_not_under_a_running_receiver() {
     call("backup", &config, &copy).expect("a backup");
     lose(&database);
     let why = call("restore", &config, &copy).expect_err("beside a receiver that still has the lost file open");
-    assert!(why.contains("another receiver") && !file.exists(), "{why}");
+    assert!(why.contains("systemctl stop gatestamp-receiver") && !file.exists(), "{why}");
+    assert!(why.contains("[store] kind = \"postgres\""), "{why}");
     drop(running);
     fs::remove_file(format!("{}.lock", file.display())).expect("a new disk");
     // As on a dispatcher's computer, where root restores and the service is somebody else. Only root can be asked to.
@@ -136,4 +138,44 @@ fn what_is_restored_belongs_to_the_service_and_not_under_a_running_receiver() {
     for entry in fs::read_dir(&home).expect("read").flatten() {
         assert_eq!(entry.metadata().expect("there").uid(), owner, "{}", entry.path().display());
     }
+}
+
+#[test]
+fn a_fault_names_what_was_given_and_leaves_nothing_behind() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let home = dir.path().join("home");
+    fs::create_dir(&home).expect("made");
+    let database = Database::sqlite(&home);
+    let config = configure(dir.path(), "receiver", 1, &database.place(), "");
+    let junk = dir.path().join("junk");
+    let others = dir.path().join("somebody-elses.db");
+    rusqlite::Connection::open(&others).and_then(|made| made.execute_batch("CREATE TABLE t (x)")).expect("a database");
+    for bytes in [&b"no database at all"[..], b"", &fs::read(&others).expect("read")] {
+        fs::write(&junk, bytes).expect("written");
+        let why = call("restore", &config, &junk).expect_err("no backup");
+        assert!(why.contains(&junk.display().to_string()) && !why.contains(".new"), "{why}");
+        let left: Vec<_> = fs::read_dir(&home).expect("read").flatten().map(|entry| entry.file_name()).collect();
+        assert_eq!(left, ["dispatch.db.lock"]);
+    }
+    drop(store::open(&database.place()).expect("made"));
+    let why = call("backup", &config, &dir.path().join("gone/copy")).expect_err("there is no such folder");
+    assert!(why.contains("gone: the folder is not there"), "{why}");
+    fs::remove_dir_all(&home).expect("removed");
+    let why = call("restore", &config, &others).expect_err("there is no such folder");
+    assert!(why.contains("the folder is not there"), "{why}");
+}
+
+#[test]
+fn a_backup_of_the_first_release_is_restored() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let database = Database::sqlite(dir.path());
+    let config = configure(dir.path(), "receiver", 1, &database.place(), "");
+    let copy = dir.path().join("copy");
+    let first = format!(
+        "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL); INSERT INTO meta VALUES ('schema', '1'); {}",
+        include_str!("../../schema/0001-sqlite.sql")
+    );
+    rusqlite::Connection::open(&copy).and_then(|made| made.execute_batch(&first)).expect("made");
+    call("restore", &config, &copy).expect("restored");
+    assert!(store::beside(&database.place()).is_ok());
 }

@@ -112,5 +112,5 @@ fn nothing_is_missing_or_doubled_in_postgres_whatever_is_killed() {
 #[test]
 fn two_receivers_share_a_fleet_over_one_postgres_and_may_both_be_killed() {
     let dir = tempfile::tempdir().expect("a temporary folder");
-    survives(Database::postgres(dir.path()), dir.path(), &["r1", "r2"], "group = \"dispatch\"");
+    survives(Database::postgres(dir.path()), dir.path(), &["r1", "r2"], "group = \"0123456789abcdef\"");
 }

@@ -1,9 +1,12 @@
 //! The receiver from outside: the real binary, a real Mosquitto, and both real databases.
 
 mod backup;
+mod everything;
 mod installation;
 mod kills;
+mod paths;
 mod rig;
 mod session;
+mod status;
 mod store;
 mod webhook;

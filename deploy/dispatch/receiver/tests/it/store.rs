@@ -131,8 +131,8 @@ fn a_truck_cannot_fill_the_table_with_names() {
             let other = text.replace("\"acme-t1-1\"", &format!("\"gateway{n}-1\""));
             ledger.take(&[message(other.as_bytes())], T0).expect("taken");
         }
-        assert_eq!(ask(place, "SELECT count(*) FROM device"), [[Value::Int(32)]]);
-        assert_eq!(ask(place, "SELECT count(*) FROM refused"), [[Value::Int(8)]]);
+        assert_eq!(ask(place, "SELECT count(*) FROM device"), [[Value::Int(0)]]);
+        assert_eq!(ask(place, "SELECT count(*) FROM refused"), [[Value::Int(40)]]);
     });
 }
 
@@ -322,4 +322,34 @@ fn of_a_long_range_that_is_declared_lost_only_what_is_not_there_is_a_loss() {
         assert_eq!(losses, [[Value::Int(10), Value::Int(10)], [Value::Int(2_401), Value::Int(2_401)]]);
         assert_eq!(acked(ledger), (3_001, vec![]));
     });
+}
+
+/// What a dispatcher has who installs this release over the first one.
+#[test]
+fn a_database_of_the_first_release_is_brought_forward_with_what_is_in_it() {
+    const META: &str =
+        "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL); INSERT INTO meta VALUES ('schema', '1');";
+    const HELD: &str =
+        "INSERT INTO device (fleet, truck, device, first_ms, last_ms, thru) VALUES ('acme', 't1', 'acme-t1', 0, 0, 7);
+        INSERT INTO notice (fleet, truck, topic, received_ms, body) VALUES ('acme', 't1', 'state', 0, 'x')";
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    for database in [Database::sqlite(dir.path()), Database::postgres(dir.path())] {
+        let place = database.place();
+        match &place {
+            Place::Sqlite(file) => {
+                let first =
+                    format!("{META}{}{}", include_str!("../../schema/0001-sqlite.sql"), HELD.replace("'x'", "x'78'"));
+                rusqlite::Connection::open(file).and_then(|made| made.execute_batch(&first)).expect("made");
+            }
+            Place::Postgres { url, .. } => {
+                let first = format!("{META}{}{HELD}", include_str!("../../schema/0001-postgres.sql"));
+                let mut client = ::postgres::Client::connect(url, ::postgres::NoTls).expect("connects");
+                client.batch_execute(&first).expect("made");
+            }
+        }
+        let mut ledger = open(&place);
+        assert_eq!(acked(&mut ledger), (7, vec![]));
+        assert_eq!(ask(&place, "SELECT body, heard_ms FROM notice"), [[Value::Bytes(b"x".to_vec()), Value::Null]]);
+        ledger.seen("receiver", 1, None, None).expect("the new table is there");
+    }
 }

@@ -1,6 +1,6 @@
 //! Does somebody else's system get every event, in order, whatever it answers?
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
@@ -52,7 +52,7 @@ fn listen(listener: TcpListener, accepted: &Accepted) {
     }
 }
 
-fn request(stream: &TcpStream) -> Option<(BTreeMap<String, String>, Vec<u8>)> {
+pub(crate) fn request(stream: &TcpStream) -> Option<(BTreeMap<String, String>, Vec<u8>)> {
     let mut reader = BufReader::new(stream);
     let mut headers = BTreeMap::new();
     loop {
@@ -117,6 +117,37 @@ fn each_event_is_posted_in_order_across_refusals_and_kills_from_sqlite() {
 fn each_event_is_posted_in_order_across_refusals_and_kills_from_postgres() {
     let dir = tempfile::tempdir().expect("a temporary folder");
     delivers(&Database::postgres(dir.path()), dir.path());
+}
+
+/// More of them than one answer of the database names.
+#[test]
+fn what_is_not_taken_of_some_trucks_holds_up_no_other() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let port = listener.local_addr().expect("bound").port();
+    let posted = Arc::new(Mutex::new(BTreeSet::new()));
+    let shared = Arc::clone(&posted);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let Some((headers, _)) = request(&stream) else { continue };
+            let id = headers.get("x-gatestamp-id").expect("an id");
+            let status = if id == "acme-good-1" { "204 No Content" } else { "500 Internal Server Error" };
+            shared.lock().expect("no panic").insert(id.clone());
+            let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            let _ = (&stream).write_all(answer.as_bytes());
+        }
+    });
+    let place = Database::sqlite(dir.path()).place();
+    let first = |truck: &str| read(event::topic(truck, "events").as_bytes(), &event::arrival(truck, 1));
+    let bad: Vec<_> = (0..101).map(|n| first(&format!("bad{n}"))).collect();
+    Ledger::new(store::open(&place).expect("opens")).take(&bad, 0).expect("taken");
+    let more = format!("[webhook]\nurl = \"http://127.0.0.1:{port}/hook\"");
+    let receiver = start(&configure(dir.path(), "receiver", 1, &place, &more));
+    let all = || posted.lock().expect("no panic").len() == bad.len();
+    assert!(await_condition(PATIENCE, all), "{}", receiver.log());
+    Ledger::new(store::beside(&place).expect("opens")).take(&[first("good")], 0).expect("taken");
+    let good = || posted.lock().expect("no panic").contains("acme-good-1");
+    assert!(await_condition(Duration::from_secs(2), good), "{}", receiver.log());
 }
 
 fn check(config: &Path) -> Result<(), String> {

@@ -1,0 +1,119 @@
+//! What brings a whole lost computer back? The database's copy, and beside it the folder that `init` made, as it is.
+//!
+//! ```text
+//!  COPY/database        as `backup` writes it without this
+//!  COPY/installation/   ca, broker, receiver, receivers, trucks, removed
+//! ```
+//!
+//! All of it or nothing: with `ca/` alone the next `add-truck` would write an ACL without the other trucks.
+
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use super::{failed, folder_of, put, save, sync, with_ending};
+use crate::installation::{self, FOLDERS};
+use crate::store::{Place, StoreError};
+
+/// What the broker remembers. It is written while we read, and trucks and receivers say everything again.
+const BROKERS_MEMORY: &str = "broker/data";
+/// The copy has every key in it.
+const MODE: u32 = 0o700;
+
+/// Writes database and installation into a new folder, while receiver and broker run; says what to do with it.
+///
+/// # Errors
+/// When `config` is in no folder that `init` made, the copy is there already or lies in that folder, or something cannot be copied.
+pub fn save_everything(config: &Path, place: &Place, to: &Path) -> Result<String, StoreError> {
+    let dir = around(config)?;
+    if to.exists() {
+        return Err(StoreError::Refused(format!("{} is there already: nothing is written over", to.display())));
+    }
+    let target = folder_of(to);
+    let target = target.canonicalize().map_err(|fault| failed(target, &fault))?;
+    if target.starts_with(&dir) {
+        return Err(StoreError::Refused(format!(
+            "{} would die with {}: name another disk",
+            to.display(),
+            dir.display()
+        )));
+    }
+    let partial = with_ending(to, ".partial");
+    // A leaving of a run that was killed.
+    let _ = fs::remove_dir_all(&partial);
+    let made = DirBuilder::new().mode(MODE).create(&partial);
+    made.map_err(|fault| failed(&partial, &fault))?;
+    let written = fill(&dir, place, &partial).and_then(|()| put(&partial, to));
+    if written.is_err() {
+        // Half a copy of all keys helps nobody.
+        let _ = fs::remove_dir_all(&partial);
+    }
+    written?;
+    Ok(format!(
+        "{} holds the database and all of {}. Keep it where nobody else gets at it: whoever has it can make himself a truck and \
+         command yours",
+        to.display(),
+        dir.display()
+    ))
+}
+
+/// The folder that `init` made around the configuration.
+fn around(config: &Path) -> Result<PathBuf, StoreError> {
+    let found = config.canonicalize().map_err(|fault| failed(config, &fault))?;
+    let dir = found.parent().and_then(Path::parent).filter(|dir| {
+        let there = |name: &&str| dir.join(name).is_dir();
+        ["ca", "broker", "trucks"].iter().all(there)
+    });
+    let refused = || {
+        StoreError::Refused(format!(
+            "{} is not receiver/receiver.toml in a folder that `gatestamp-receiver init` made, with ca, broker and trucks beside \
+             receiver: leave --everything out, and copy what you have made yourself",
+            config.display()
+        ))
+    };
+    dir.map(Path::to_owned).ok_or_else(refused)
+}
+
+fn fill(dir: &Path, place: &Place, to: &Path) -> Result<(), StoreError> {
+    save(place, &to.join("database"))?;
+    let copy = to.join("installation");
+    fs::create_dir(&copy).map_err(|fault| failed(&copy, &fault))?;
+    let database = match place {
+        Place::Sqlite(file) => file.canonicalize().ok(),
+        Place::Postgres { .. } => None,
+    };
+    // The database has just been copied, and what SQLite keeps beside it changes under our hands.
+    let left_out = |path: &Path| {
+        let beside = |file: &PathBuf| path.to_string_lossy().starts_with(&*file.to_string_lossy());
+        database.as_ref().is_some_and(beside) || path.parent() == Some(&dir.join(BROKERS_MEMORY))
+    };
+    // Whoever adds a truck waits: its bundle without its entry in the ACL would be a truck without rights.
+    let _alone = installation::alone(dir).map_err(StoreError::Failed)?;
+    for name in FOLDERS.iter().filter(|name| dir.join(name).is_dir()) {
+        tree(&dir.join(name), &copy.join(name), &left_out)?;
+    }
+    sync(&copy)?;
+    sync(to)
+}
+
+/// Copies a folder and what is in it, with their modes. A link is copied as what it points to.
+fn tree(from: &Path, to: &Path, left_out: &impl Fn(&Path) -> bool) -> Result<(), StoreError> {
+    let in_from = |fault: std::io::Error| failed(from, &fault);
+    let mode = fs::metadata(from).map_err(in_from)?.permissions().mode();
+    DirBuilder::new().mode(mode & 0o777).create(to).map_err(|fault| failed(to, &fault))?;
+    for entry in fs::read_dir(from).map_err(in_from)? {
+        let entry = entry.map_err(in_from)?;
+        let (path, copy) = (entry.path(), to.join(entry.file_name()));
+        if left_out(&path) {
+            continue;
+        }
+        let kind = fs::metadata(&path).map_err(|fault| failed(&path, &fault))?;
+        if kind.is_dir() {
+            tree(&path, &copy, left_out)?;
+        } else if kind.is_file() {
+            fs::copy(&path, &copy).map_err(|fault| failed(&path, &fault))?;
+            sync(&copy)?;
+        }
+    }
+    sync(to)
+}

@@ -1,0 +1,52 @@
+//! Would an ACL that is written anew take the rights of somebody who was not removed?
+//!
+//! It follows from the folders that are there. Where they were not brought back after a loss, a new ACL would have the new truck in it
+//! and lock out the whole fleet, without a word and with the next reload of the broker.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use super::DISPATCH;
+use super::files::fault;
+
+/// Where a user of the ACL has his folder.
+const PLACES: [&str; 2] = ["trucks", "receivers"];
+
+/// Refuses when the ACL that is there gives rights to users who have neither a folder nor one in `removed/`.
+///
+/// # Errors
+/// In words, with their names and what to do.
+pub(super) fn refuse(dir: &Path) -> Result<(), String> {
+    let acl = dir.join("broker/acl");
+    let text = match fs::read_to_string(&acl) {
+        Err(found) if found.kind() == ErrorKind::NotFound => return Ok(()),
+        text => text.map_err(|found| fault(&acl, &found))?,
+    };
+    let removed = removed(&dir.join("removed"))?;
+    let was_removed = |user: &str| {
+        removed.iter().any(|name| name.strip_prefix(user).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
+    };
+    let is_there = |user: &str| user == DISPATCH || PLACES.iter().any(|place| dir.join(place).join(user).is_dir());
+    let users = text.lines().filter_map(|line| line.strip_prefix("user "));
+    let gone: Vec<&str> = users.filter(|user| !is_there(user) && !was_removed(user)).collect();
+    if gone.is_empty() {
+        return Ok(());
+    }
+    let (acl, dir) = (acl.display(), dir.display());
+    Err(format!(
+        "{acl} gives rights to {}, but {dir} has no folder of that name and nobody removed it. Nothing is changed: a new ACL would lock \
+         them out. Bring {dir}/trucks back from the backup; one that is to go: mkdir {dir}/trucks/NAME, then remove-truck",
+        gone.join(", ")
+    ))
+}
+
+fn removed(place: &Path) -> Result<Vec<String>, String> {
+    let entries = match fs::read_dir(place) {
+        Err(found) if found.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(|found| fault(place, &found))?,
+    };
+    entries
+        .map(|entry| Ok(entry.map_err(|found| fault(place, &found))?.file_name().to_string_lossy().into_owned()))
+        .collect()
+}
