@@ -88,7 +88,7 @@ enum Posted {
 /// How long a device waits.
 struct Pause {
     until: Instant,
-    /// After the next failure.
+    /// After the next answer that is none about the event.
     next: Duration,
 }
 
@@ -177,12 +177,22 @@ impl<'a> Hook<'a> {
                 error!("webhook: {id} is refused for good: {why}");
                 store.execute(REFUSED, &[arrival.into(), clock::wall_ms().into(), why.as_str().into()])?;
             }
-            Posted::Refused(why) | Posted::Later(why) => {
+            Posted::Refused(why) => {
+                // Who judges an event is there: what has grown while he was away begins anew.
+                let doublings = self.refusals.get(&arrival).map_or(0, |count| count.saturating_sub(1));
+                self.pause(key, BACK_OFF * 2_u32.saturating_pow(doublings), BACK_OFF, &format!("{id}: {why}"));
+                return Ok(false);
+            }
+            Posted::Later(why) => {
                 let wait = self.pauses.get(&key).map_or(BACK_OFF, |pause| pause.next);
+<<<<<<< ours
                 warn!("webhook: {id}: {why}; again in {wait:?} at most");
                 store.execute(NOT_TAKEN, &[clock::wall_ms().into(), why.as_str().into(), key.into()])?;
                 let pause = Pause { until: clock::now() + clock::jittered(wait), next: (wait * 2).min(BACK_OFF_MAX) };
                 self.pauses.insert(key, pause);
+=======
+                self.pause(key, wait, (wait * 2).min(BACK_OFF_MAX), &format!("{id}: {why}"));
+>>>>>>> theirs
                 return Ok(false);
             }
         }
@@ -190,6 +200,11 @@ impl<'a> Hook<'a> {
         self.refusals.remove(&arrival);
         self.pauses.remove(&key);
         Ok(true)
+    }
+
+    fn pause(&mut self, key: i64, wait: Duration, next: Duration, why: &str) {
+        warn!("webhook: {why}; again in {wait:?} at most");
+        self.pauses.insert(key, Pause { until: clock::now() + clock::jittered(wait), next });
     }
 
     fn has_had_enough(&mut self, arrival: i64) -> bool {
