@@ -1,5 +1,6 @@
 //! `gatestamp check`: is this configuration good?
 
+use super::say::print;
 use super::{Failure, configuration, facilities_of};
 use crate::besttime::TimeBase;
 use crate::config::TlsFiles;
@@ -30,8 +31,7 @@ pub(super) fn check(arguments: &Arguments) -> Result<(), Failure> {
     match (config, facilities, tls) {
         (Ok(config), Ok(facilities), Ok(tls)) => {
             let told = facilities.unwrap_or_default();
-            say(&format!("ok: {}, {told}{}", config.truck.device(), tls.unwrap_or_default()));
-            Ok(())
+            print([format!("ok: {}, {told}{}", config.truck.device(), tls.unwrap_or_default())])
         }
         (config, facilities, tls) => {
             let faults = [config.err(), facilities.err(), tls.err()].into_iter().flatten().flatten();
@@ -68,9 +68,4 @@ fn examined(path: &Path) -> Result<String, Vec<Fault>> {
         told.push_str(&format!("\n{name}: {them}; gatestamp facilities lint {name} tells them"));
     }
     Ok(told)
-}
-
-#[allow(clippy::print_stdout, reason = "the command's answer")]
-fn say(text: &str) {
-    println!("{text}");
 }

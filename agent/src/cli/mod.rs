@@ -4,6 +4,7 @@ mod check;
 mod facilities;
 mod replay;
 mod run;
+mod say;
 mod status;
 
 use crate::config::{self, Config};
@@ -77,15 +78,10 @@ pub fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure(code, why)) => {
-            complain(&why);
+            say::note(&why);
             ExitCode::from(code)
         }
     }
-}
-
-#[allow(clippy::print_stderr, reason = "what a person needs to know when a command fails")]
-fn complain(why: &str) {
-    eprintln!("gatestamp: {why}");
 }
 
 /// Reads and validates the configuration; relative paths in it are relative to its own folder.

@@ -2,6 +2,7 @@
 
 mod coverage;
 
+use super::say::note;
 use super::{Failure, configuration, exit};
 use crate::config::{FloorChoice, Truck};
 use crate::engine::{Boot, Effect, Effects, Engine, Input, Notices, State};
@@ -328,9 +329,4 @@ fn fix_line(fix: &GnssFix) -> FixLine {
         sats: fix.sats,
         hdop: fix.hdop.map(centimetres),
     }
-}
-
-#[allow(clippy::print_stderr, reason = "a remark beside the result")]
-fn note(text: &str) {
-    eprintln!("gatestamp: {text}");
 }

@@ -1,5 +1,6 @@
 //! `gatestamp status`: how is the daemon of this gateway?
 
+use super::say::print;
 use super::{Failure, configuration, exit};
 use crate::io::clock::wall_clock;
 use crate::io::journal::Journal;
@@ -44,7 +45,7 @@ pub(super) fn status(arguments: &Arguments) -> Result<(), Failure> {
     if let (Some(_), Some(object)) = (&stale, health.as_object_mut()) {
         object.insert("status".to_owned(), "stale".into());
     }
-    say(&if arguments.json { health.to_string() } else { describe(&health) });
+    print([if arguments.json { health.to_string() } else { describe(&health) }])?;
     match stale {
         None => Ok(()),
         Some(minutes) => Err(unavailable(format!(
@@ -138,9 +139,4 @@ fn describe(health: &Value) -> String {
 
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-#[allow(clippy::print_stdout, reason = "the command's answer")]
-fn say(text: &str) {
-    println!("{text}");
 }
