@@ -18,6 +18,8 @@ pub use link::{Dispatch, Mqtt, Profile, TlsFiles};
 
 /// Longest name of a fleet or truck: both stand in MQTT topics and event ids.
 const NAME_MAX: usize = 32;
+/// What the shipped configuration has in the place of both names: two trucks of one name would overwrite each other at dispatch.
+const UNNAMED: &str = "change-me";
 /// Where the receiver is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
@@ -184,6 +186,11 @@ fn truck(table: &mut Table<'_>) -> Option<Truck> {
         let text = table.text(key, None)?;
         let good = (1..=NAME_MAX).contains(&text.len())
             && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        if text == UNNAMED {
+            let remedy = "write the truck's own: fleet and id are in every event, and stay for good";
+            table.fault(key, format!("`{key}` is still \"{UNNAMED}\""), remedy);
+            return None;
+        }
         if !good {
             let what = format!("`{key}` = \"{text}\" cannot stand in an MQTT topic");
             table.fault(key, what, "use 1 to 32 of the characters A-Z a-z 0-9 - _");
@@ -224,6 +231,13 @@ mod tests {
         let serial = Source::Serial { device: "/dev/gnss".into(), baud: None };
         assert_eq!(config.source, serial);
         assert!(config.dispatch.acks && config.mqtt.is_none());
+    }
+
+    #[test]
+    fn a_truck_that_nobody_named_is_refused() {
+        let told = whats("[truck]\nfleet = \"change-me\"\nid = \"change-me\"\n");
+        assert_eq!(told.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [2, 3], "{told:?}");
+        assert!(told[1].1.contains("`id` is still \"change-me\""), "{told:?}");
     }
 
     #[test]

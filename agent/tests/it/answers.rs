@@ -41,3 +41,46 @@ fn whoever_reads_may_leave_before_the_end() {
         );
     }
 }
+
+#[test]
+fn check_says_what_the_daemon_will_do() {
+    let (bench, config) = configured(&format!("{TRUCK}[gnss]\ndevice = \"COM3\"\n"));
+    let told = || said(&ask(&["check", "--config", path(&config)]));
+    let [com3, state] = ["COM3", "state"].map(|name| bench.file(name));
+    for line in [
+        "ok: f-t, 1 facilities with 1 fences".to_owned(),
+        format!("receiver: serial {}, speed auto (not there now, and no port is named like this", com3.display()),
+        "broker: none, events are kept".to_owned(),
+        format!("state: {}, not there yet, it will be made", state.display()),
+    ] {
+        assert!(told().lines().any(|said| said.starts_with(&line)), "{line} is not in\n{}", told());
+    }
+    assert!(!state.exists(), "to ask makes nothing");
+    fs::create_dir(&state).unwrap();
+    bench.written("COM3", "");
+    assert!(told().contains("this is no port") && told().contains("state, writable"), "{}", told());
+    assert_eq!(fs::read_dir(&state).unwrap().count(), 0);
+    bench.written(
+        "g.toml",
+        &format!("{TRUCK}[gnss]\ndevice = \"/dev/null\"\nbaud = 4800\n[mqtt]\nurl = \"mqtt://b\"\n"),
+    );
+    assert!(told().contains("receiver: serial /dev/null, speed 4800 (there)"), "{}", told());
+    assert!(told().contains("broker: b:1883 in the clear; an event is owed until dispatch"), "{}", told());
+}
+
+#[test]
+fn check_refuses_what_the_daemon_could_not_do() {
+    let cases = [
+        ("[truck]\nfleet = \"change-me\"\nid = \"t\"\n", "`fleet` is still \"change-me\""),
+        ("[truck]\nfleet = \"f\"\nid = \"t\"\n[gnss]\nsource = \"recording\"\n", "no receiver to listen to"),
+        ("[truck]\nfleet = \"f\"\nid = \"t\"\n[state]\ndir = \"g.toml\"\n", "g.toml is a file"),
+        ("[truck]\nfleet = \"f\"\nid = \"t\"\n[state]\ndir = \"g.toml/below\"\n", "g.toml is a file"),
+        ("[truck]\nfleet = \"f\"\nid = \"t\"\n[state]\ndir = \"/dev/fd/gatestamp\"\n", "the state directory cannot be"),
+    ];
+    for (text, what) in cases {
+        let (_bench, config) = configured(text);
+        let refused = ask(&["check", "--config", path(&config)]);
+        assert_eq!(refused.status.code(), Some(78), "{text}: {}", said(&refused));
+        assert!(said(&refused).contains(what) && said(&refused).contains("remedy: "), "{what}: {}", said(&refused));
+    }
+}
