@@ -36,6 +36,13 @@ pub fn survey(text: &str) -> (Plan, Vec<Finding>) {
         let remedy = "leave out the facilities that this truck never visits";
         return (Plan::default(), vec![error(None, None, None, Trouble::new("too-many", None, what, remedy))]);
     }
+    if features.is_empty() {
+        let remedy = "draw at least one facility; to be without a certain one, leave it out of those that are good";
+        return (
+            Plan::default(),
+            vec![error(None, None, None, Trouble::new("empty", None, "no facilities in it", remedy))],
+        );
+    }
     let mut reading = Reading::default();
     for (line, raw) in features {
         reading.feature(line, raw);
