@@ -141,8 +141,12 @@ struct Daemon {
     health_at: Option<Mono>,
     published_at: Option<Mono>,
     publish_every: Span,
-    /// The receiver's state has changed since.
+    /// The receiver's state, the link's or a pause has changed since health was written.
     news: bool,
+    /// The receiver's state that the log has.
+    logged: &'static str,
+    /// Why nothing is sent, as the log has it.
+    paused: Option<Refusal>,
     last_input: Mono,
     reserve: Reserve,
     /// There are losses since then that no event names yet.
@@ -195,6 +199,8 @@ impl Daemon {
                 Profile::Frugal => HEALTH_PUBLISHED_EVERY_FRUGAL,
             },
             news: false,
+            logged: "starting",
+            paused: None,
             last_input: now,
             reserve: Reserve::new(&config.state_dir),
             unnamed_since: None,
@@ -296,6 +302,7 @@ impl Daemon {
                 }
                 if self.warned.is_none_or(|(kind, then)| kind != trouble.kind || at - then >= WARN_EVERY) {
                     self.warned = Some((trouble.kind, at));
+                    self.logged = trouble.kind.word();
                     tracing::warn!(why = trouble.why, remedy = trouble.kind.remedy(), "no receiver");
                 }
                 self.view.trouble = Some(trouble);
@@ -335,13 +342,14 @@ impl Daemon {
                 let why = "no fix since the start: certificates are judged at its time";
                 let remedy = Some("give the antenna a view of the sky; without a fix it connects after five minutes");
                 if self.parts.link.set("waiting_for_time", Some(why.to_owned()), remedy, now) {
+                    self.news = true;
                     tracing::info!(why, "not connecting yet");
                 }
             }
             LinkEvent::Connected(note) => {
                 tracing::info!(note, "connected to the broker");
                 let remedy = note.is_some().then_some("gatestamp check names each fault and its remedy");
-                self.parts.link.set("connected", note, remedy, now);
+                self.news |= self.parts.link.set("connected", note, remedy, now);
             }
             LinkEvent::Engine(Link::Received { device, thru, have }) => self.acknowledged(device, thru, have),
             LinkEvent::Engine(Link::Refused(sequence, why)) => {
@@ -361,6 +369,7 @@ impl Daemon {
             LinkEvent::Gone(why) => {
                 let remedy = Some("check mqtt.url, the network and the broker; connecting goes on by itself");
                 if self.parts.link.set("gone", Some(why.clone()), remedy, now) {
+                    self.news = true;
                     tracing::warn!(why, "no broker");
                 }
                 self.engine_link(Link::Down);
@@ -484,6 +493,7 @@ impl Daemon {
         self.reserve.tend(at);
         self.name_losses(known);
         self.engine_link(Link::Tick);
+        self.paused();
         let now = wall_clock();
         let told = diagnose(&self.view, self.engine.coverage().cause());
         let receiver = self.parts.receiver(told, now);
@@ -491,8 +501,9 @@ impl Daemon {
         let changed = self.parts.disk(self.keeper.trouble(), now);
         let wait = if self.news { NEWS_EVERY } else { HEALTH_EVERY };
         if changed || self.health_at.is_none_or(|then| at - then >= wait) {
-            if std::mem::take(&mut self.news) {
-                let Part { state, why, remedy, .. } = &self.parts.receiver;
+            self.news = false;
+            let Part { state, why, remedy, .. } = &self.parts.receiver;
+            if std::mem::replace(&mut self.logged, *state) != *state {
                 tracing::info!(state, why, remedy, "receiver");
             }
             self.health_at = Some(at);
@@ -500,6 +511,17 @@ impl Daemon {
         }
         if changed || self.published_at.is_none_or(|then| at - then >= self.publish_every) {
             self.publish_health();
+        }
+    }
+
+    /// Somebody has to know that events stay here, once for each reason.
+    fn paused(&mut self) {
+        let why = self.engine.outbox().pause().map(|pause| pause.why);
+        if std::mem::replace(&mut self.paused, why) != why {
+            self.news = true;
+            if let Some(why) = why {
+                tracing::warn!(why = why.words(), remedy = why.remedy(), "nothing is sent");
+            }
         }
     }
 
