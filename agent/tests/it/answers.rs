@@ -84,3 +84,20 @@ fn check_refuses_what_the_daemon_could_not_do() {
         assert!(said(&refused).contains(what) && said(&refused).contains("remedy: "), "{what}: {}", said(&refused));
     }
 }
+
+#[test]
+fn a_stopped_daemon_does_not_look_healthy() {
+    let (bench, config) = configured(TRUCK);
+    let asked = || ask(&["status", "--config", path(&config)]);
+    assert!(
+        asked().status.code() == Some(69) && said(&asked()).contains("systemctl start gatestamp"),
+        "{}",
+        said(&asked())
+    );
+    let lock = running(&bench, r#"{"device": "f-t"}"#);
+    assert!(asked().status.success() && said(&asked()).starts_with("f-t is online as of 2"), "{}", said(&asked()));
+    drop(lock);
+    assert_eq!(asked().status.code(), Some(69));
+    assert!(said(&asked()).starts_with("f-t is stopped; what follows is as of 2"), "{}", said(&asked()));
+    assert!(said(&asked()).contains("the daemon is stopped\n    remedy: "), "{}", said(&asked()));
+}
