@@ -5,6 +5,7 @@
 
 mod gnss;
 mod link;
+mod syntax;
 mod table;
 
 use crate::fault::{Fault, line_of};
@@ -18,6 +19,8 @@ pub use link::{Dispatch, Mqtt, Profile, TlsFiles};
 
 /// Longest name of a fleet or truck: both stand in MQTT topics and event ids.
 const NAME_MAX: usize = 32;
+/// As much of a line as a fault shows.
+const SHOWN_MAX: usize = 80;
 /// What the shipped configuration has in the place of both names: two trucks of one name would overwrite each other at dispatch.
 const UNNAMED: &str = "change-me";
 /// Where the receiver is.
@@ -136,8 +139,11 @@ pub struct Config {
 pub fn read(file: &str, text: &str) -> Result<Config, Vec<Fault>> {
     let parsed = toml::de::DeTable::parse(text).map_err(|error| {
         let line = error.span().map(|span| line_of(text, span.start));
-        let what = format!("not TOML: {}", error.message());
-        vec![Fault { file: file.to_owned(), line, what, remedy: "see toml.io for the syntax".to_owned() }]
+        let shown = line.and_then(|line| text.lines().nth(line - 1)).unwrap_or_default().trim();
+        let remedy = syntax::remedy(error.message(), shown).to_owned();
+        let shown: String = shown.chars().take(SHOWN_MAX).collect();
+        let what = format!("not TOML: {}, in: {shown}", error.message());
+        vec![Fault { file: file.to_owned(), line, what, remedy }]
     })?;
     let mut top = Table::top(file, text, parsed.into_inner());
     let config = sections(&mut top);
@@ -246,6 +252,14 @@ mod tests {
         let told = whats(text);
         let lines: Vec<_> = told.iter().map(|(line, _)| *line).collect();
         assert_eq!(lines, [1, 2, 3, 5, 6, 8, 9], "{told:#?}");
+    }
+
+    #[test]
+    fn an_unknown_section_names_the_sections_and_an_unknown_key_the_keys() {
+        let remedy =
+            |text: &str| read("g.toml", &format!("{GOOD}{text}")).expect_err("must be refused")[0].remedy.clone();
+        assert!(remedy("[broker]\n").ends_with("simulation, truck, gnss, facilities, state, mqtt, dispatch, log"));
+        assert!(remedy("[log]\nlvel = 1\n").ends_with("[log] has level"));
     }
 
     #[test]
