@@ -57,11 +57,11 @@ enum Command {
     Run(run::Arguments),
     /// Derive events, fixes or coverage again from a recording
     Replay(replay::Arguments),
-    /// Validate configuration and facilities; tells all faults at once
+    /// Validate configuration and facilities: all faults at once, or what the daemon will do
     Check(check::Arguments),
     /// Compile, lint and show facility files
     Facilities(facilities::Arguments),
-    /// Show how the daemon of this gateway is
+    /// Show how the daemon of this gateway is; 69 where it is stopped, or says nothing any more
     Status(status::Arguments),
 }
 

@@ -1,6 +1,6 @@
 //! What `check` and `status` answer, through the real binary: what is said, to whom, and with which exit code.
 
-use crate::facilities::{Bench, ask, collection, path, said, yard};
+use crate::facilities::{Bench, ask, collection, path, said, started, yard};
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -100,4 +100,15 @@ fn a_stopped_daemon_does_not_look_healthy() {
     assert_eq!(asked().status.code(), Some(69));
     assert!(said(&asked()).starts_with("f-t is stopped; what follows is as of 2"), "{}", said(&asked()));
     assert!(said(&asked()).contains("the daemon is stopped\n    remedy: "), "{}", said(&asked()));
+}
+
+#[test]
+fn a_receiver_that_is_not_there_is_logged_once() {
+    let (bench, _) = configured(TRUCK);
+    let (mut daemon, _, health) = started(&bench);
+    daemon.kill().unwrap();
+    daemon.wait().unwrap();
+    let log = fs::read_to_string(bench.file("log")).unwrap();
+    assert_eq!(health["receiver"]["state"], "unplugged", "{health}");
+    assert_eq!(log.lines().filter(|line| line.contains("receiver")).count(), 1, "{log}");
 }

@@ -260,7 +260,7 @@ fn a_state_directory_without_room_does_not_keep_good_facilities_from_use() {
 }
 
 /// Starts the daemon, and gives it back with its health once it has told that.
-fn started(bench: &Bench) -> (std::process::Child, PathBuf, serde_json::Value) {
+pub(crate) fn started(bench: &Bench) -> (std::process::Child, PathBuf, serde_json::Value) {
     let config = "[truck]\nfleet = \"f\"\nid = \"t\"\n[gnss]\ndevice = \"nothing\"\n[state]\ndir = \"state\"\n";
     let config = bench.written("g.toml", config);
     let log = fs::File::create(bench.file("log")).unwrap();
