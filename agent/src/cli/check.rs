@@ -1,5 +1,9 @@
-//! `gatestamp check`: is this configuration good?
+//! `gatestamp check`: is this configuration good, and what will the daemon do with it?
 
+mod outlook;
+
+use super::run::cannot_listen;
+use super::say::print;
 use super::{Failure, configuration, facilities_of};
 use crate::besttime::TimeBase;
 use crate::config::TlsFiles;
@@ -27,14 +31,21 @@ pub(super) fn check(arguments: &Arguments) -> Result<(), Failure> {
     let path = config.as_ref().ok().map(|c| c.facilities.clone()).or_else(|| facilities_of(&arguments.config));
     let facilities = path.as_deref().map(examined).transpose();
     let tls = config.as_ref().ok().and_then(|c| c.mqtt.as_ref()?.tls.as_ref()).map(certificates).transpose();
-    match (config, facilities, tls) {
-        (Ok(config), Ok(facilities), Ok(tls)) => {
+    let state = config.as_ref().ok().map(|c| outlook::state(&c.state_dir)).transpose();
+    let cannot_listen = config.as_ref().ok().and_then(|c| cannot_listen(&arguments.config, c));
+    match (config, facilities, tls, state, cannot_listen) {
+        (Ok(config), Ok(facilities), Ok(tls), Ok(state), None) => {
             let told = facilities.unwrap_or_default();
-            say(&format!("ok: {}, {told}{}", config.truck.device(), tls.unwrap_or_default()));
-            Ok(())
+            let ok = format!("ok: {}, {told}{}", config.truck.device(), tls.unwrap_or_default());
+            print(
+                [Some(ok), Some(outlook::receiver(&config.source)), Some(outlook::broker(&config)), state]
+                    .into_iter()
+                    .flatten(),
+            )
         }
-        (config, facilities, tls) => {
+        (config, facilities, tls, state, cannot_listen) => {
             let faults = [config.err(), facilities.err(), tls.err()].into_iter().flatten().flatten();
+            let faults = faults.chain(state.err()).chain(cannot_listen);
             Err(Failure::faults(&faults.collect::<Vec<_>>()))
         }
     }
@@ -68,9 +79,4 @@ fn examined(path: &Path) -> Result<String, Vec<Fault>> {
         told.push_str(&format!("\n{name}: {them}; gatestamp facilities lint {name} tells them"));
     }
     Ok(told)
-}
-
-#[allow(clippy::print_stdout, reason = "the command's answer")]
-fn say(text: &str) {
-    println!("{text}");
 }

@@ -7,7 +7,6 @@ mod show;
 use super::{Failure, exit};
 use crate::io::facilities::{self, FacilityFile};
 use clap::{Args, Subcommand};
-use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 #[derive(Args)]
@@ -42,22 +41,5 @@ fn drawn(path: &Path, why: &str) -> Result<String, Failure> {
             let what = format!("{}: an atlas is compiled already, {why}", path.display());
             Err(Failure(exit::USAGE, format!("{what}\n    remedy: name the GeoJSON file that it was made of")))
         }
-    }
-}
-
-/// Prints lines; whoever reads may stop reading.
-fn print<T: AsRef<str>>(lines: impl IntoIterator<Item = T>) -> Result<(), Failure> {
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    // Names come from a file: they must not steer the terminal.
-    let plain = |c: char| if c.is_control() && c != '\n' { '?' } else { c };
-    let written = lines.into_iter().try_for_each(|line| {
-        let line: String = line.as_ref().chars().map(plain).collect();
-        writeln!(out, "{}", line.trim_end_matches('\n'))
-    });
-    match written.and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure(exit::IO, format!("writing failed: {error}\n    remedy: name another place for the output")))
-        }
-        _ => Ok(()),
     }
 }

@@ -4,6 +4,7 @@ mod check;
 mod facilities;
 mod replay;
 mod run;
+mod say;
 mod status;
 
 use crate::config::{self, Config};
@@ -56,11 +57,11 @@ enum Command {
     Run(run::Arguments),
     /// Derive events, fixes or coverage again from a recording
     Replay(replay::Arguments),
-    /// Validate configuration and facilities; tells all faults at once
+    /// Validate configuration and facilities: all faults at once, or what the daemon will do
     Check(check::Arguments),
     /// Compile, lint and show facility files
     Facilities(facilities::Arguments),
-    /// Show how the daemon of this gateway is
+    /// Show how the daemon of this gateway is; 69 where it is stopped, or says nothing any more
     Status(status::Arguments),
 }
 
@@ -77,15 +78,10 @@ pub fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure(code, why)) => {
-            complain(&why);
+            say::note(&why);
             ExitCode::from(code)
         }
     }
-}
-
-#[allow(clippy::print_stderr, reason = "what a person needs to know when a command fails")]
-fn complain(why: &str) {
-    eprintln!("gatestamp: {why}");
 }
 
 /// Reads and validates the configuration; relative paths in it are relative to its own folder.

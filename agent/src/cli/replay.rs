@@ -2,6 +2,7 @@
 
 mod coverage;
 
+use super::say::note;
 use super::{Failure, configuration, exit};
 use crate::config::{FloorChoice, Truck};
 use crate::engine::{Boot, Effect, Effects, Engine, Input, Notices, State};
@@ -305,7 +306,14 @@ impl Replay {
     fn judge(&self) -> Result<(), Failure> {
         let counts = self.engine.state().counts();
         let undated = counts.rejected.contains_key(&Rejected::NoDate);
-        if counts.fixes == 0 || undated {
+        if counts.sentences == 0 {
+            // No failure: receivers speak other languages too, and a truck's first hour may be silent.
+            note(&format!(
+                "no NMEA in it: not one sentence with a good checksum in {} bytes\n    remedy: name what a receiver sent, or the folder \
+                 `recording` of a state directory",
+                counts.bytes
+            ));
+        } else if counts.fixes == 0 || undated {
             let rejected: Vec<String> = counts.rejected.iter().map(|(why, n)| format!("{} {n}", why.word())).collect();
             let not_used = if rejected.is_empty() { "nothing".to_owned() } else { rejected.join(", ") };
             note(&format!(
@@ -338,9 +346,4 @@ fn fix_line(fix: &GnssFix) -> FixLine {
         sats: fix.sats,
         hdop: fix.hdop.map(centimetres),
     }
-}
-
-#[allow(clippy::print_stderr, reason = "a remark beside the result")]
-fn note(text: &str) {
-    eprintln!("gatestamp: {text}");
 }

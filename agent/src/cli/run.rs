@@ -1,10 +1,11 @@
 //! `gatestamp run`: the daemon.
 
 use super::{Failure, configuration, exit};
-use crate::config::Source;
+use crate::config::{Config, Source};
+use crate::fault::Fault;
 use crate::io::run::RunError;
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Set for a process that was started again: once is enough.
 const STARTED_AGAIN: &str = "GATESTAMP_STARTED_AGAIN";
@@ -25,12 +26,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
         let why = "--time-scale would falsify every stamp of a real truck\n    remedy: set `simulation = true` in the configuration of a simulated one";
         return Err(Failure(exit::CONFIGURATION, why.to_owned()));
     }
-    if let Source::Recording(file) = &config.source
-        && (file.is_none() || !config.simulation)
-    {
-        let why = "gnss.source = \"recording\" has no receiver to listen to\n    remedy: use `gatestamp replay`, or set gnss.source = \"serial\"; \
-                   a simulated truck (`simulation = true`) plays the file that gnss.device names";
-        return Err(Failure(exit::CONFIGURATION, why.to_owned()));
+    if let Some(fault) = cannot_listen(&arguments.config, &config) {
+        return Err(Failure::faults(&[fault]));
     }
     tracing_subscriber::fmt()
         .with_max_level(config.log_level)
@@ -60,6 +57,19 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), Failure> {
             | RunError::Io(_) => exit::IO,
         };
         Failure(code, error.to_string())
+    })
+}
+
+/// Why a configuration that is good for `replay` is not good for a truck.
+pub(super) fn cannot_listen(file: &Path, config: &Config) -> Option<Fault> {
+    let Source::Recording(recording) = &config.source else { return None };
+    (recording.is_none() || !config.simulation).then(|| Fault {
+        file: file.display().to_string(),
+        line: None,
+        what: "gnss.source = \"recording\" has no receiver to listen to".to_owned(),
+        remedy: "use `gatestamp replay`, or set gnss.source = \"serial\"; a simulated truck (`simulation = true`) plays the file \
+                 that gnss.device names"
+            .to_owned(),
     })
 }
 

@@ -1,12 +1,16 @@
 //! `gatestamp status`: how is the daemon of this gateway?
 
+use super::say::print;
 use super::{Failure, configuration, exit};
 use crate::io::clock::wall_clock;
 use crate::io::journal::Journal;
 use crate::io::run::HEALTH_EVERY;
+use crate::time::rfc3339;
 use clap::Args;
+use geofence::UnixMillis;
 use serde_json::Value;
-use std::path::PathBuf;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -22,15 +26,24 @@ pub(super) fn status(arguments: &Arguments) -> Result<(), Failure> {
     let config = configuration(&arguments.config).map_err(|faults| Failure::faults(&faults))?;
     let path = config.state_dir.join("health.json");
     let unavailable = |why: String| Failure(exit::UNAVAILABLE, why);
-    let text = std::fs::read_to_string(&path).map_err(|error| {
-        unavailable(format!("{}: {error}\n    remedy: start the daemon (systemctl start gatestamp)", path.display()))
-    })?;
+    let text = std::fs::read_to_string(&path).map_err(|error| unavailable(unread(&path, &error)))?;
     let mut health: Value =
         serde_json::from_str(&text).map_err(|error| unavailable(format!("{}: {error}", path.display())))?;
     let running = is_running(&config.state_dir);
+    let written = written(&path);
+    let age_s = written.map(|written| (wall_clock() - written).0.max(0) / 1_000);
+    let is_stale = age_s.is_some_and(|age_s| age_s > 3 * HEALTH_EVERY.0 / 1_000);
     if let Some(object) = health.as_object_mut() {
-        let status = if running { "online" } else { "stopped" };
+        let status = if !running {
+            "stopped"
+        } else if is_stale {
+            "stale"
+        } else {
+            "online"
+        };
         object.insert("status".to_owned(), status.into());
+        object.insert("as_of".to_owned(), written.map(rfc3339).into());
+        object.insert("age_s".to_owned(), age_s.into());
     }
     if let Ok(journal) = Journal::open_for_reading(&config.state_dir.join("journal.db")) {
         let (highest, thru) = (journal.highest().unwrap_or(0), journal.thru().unwrap_or(0));
@@ -40,149 +53,248 @@ pub(super) fn status(arguments: &Arguments) -> Result<(), Failure> {
             delivery.insert("owed".to_owned(), highest.saturating_sub(thru).into());
         }
     }
-    let stale = if running { stale_since(&path) } else { None };
-    if let (Some(_), Some(object)) = (&stale, health.as_object_mut()) {
-        object.insert("status".to_owned(), "stale".into());
+    print([if arguments.json { health.to_string() } else { describe(&health) }])?;
+    if !running {
+        let remedy = "start it (systemctl start gatestamp), or see why it ended (journalctl -u gatestamp)";
+        return Err(unavailable(format!("the daemon is stopped\n    remedy: {remedy}")));
     }
-    say(&if arguments.json { health.to_string() } else { describe(&health) });
-    match stale {
-        None => Ok(()),
-        Some(minutes) => Err(unavailable(format!(
-            "the daemon runs, but has not written {} for {minutes} min: what stands above is that old\n    remedy: make room \
+    if is_stale {
+        return Err(unavailable(format!(
+            "the daemon runs, but has not written {} for {}: what stands above is that old\n    remedy: make room \
              on the disk (df {}), then look at the daemon's log (journalctl -u gatestamp)",
             path.display(),
+            age(age_s.unwrap_or(0)),
             config.state_dir.display(),
-        ))),
+        )));
     }
+    Ok(())
 }
 
-/// Minutes since the daemon wrote its health, if that is longer than it ever waits.
-fn stale_since(path: &std::path::Path) -> Option<i64> {
+/// Why there is no health to read, and who can do something about it.
+fn unread(path: &Path, error: &io::Error) -> String {
+    let remedy = if error.kind() == ErrorKind::PermissionDenied {
+        "the state is the service's own: run this as root or as gatestamp (sudo -u gatestamp gatestamp status)"
+    } else {
+        "start the daemon (systemctl start gatestamp), or see why it ended (journalctl -u gatestamp)"
+    };
+    format!("{}: {error}\n    remedy: {remedy}", path.display())
+}
+
+/// When the daemon wrote its health.
+fn written(path: &Path) -> Option<UnixMillis> {
     let modified = std::fs::metadata(path).and_then(|meta| meta.modified()).ok()?;
     let written = modified.duration_since(std::time::UNIX_EPOCH).ok()?.as_millis();
-    let age_ms = wall_clock().0.saturating_sub(i64::try_from(written).ok()?);
-    (age_ms > 3 * HEALTH_EVERY.0).then_some(age_ms / 60_000)
+    i64::try_from(written).ok().map(UnixMillis)
 }
 
 /// The daemon holds the lock as long as it lives.
-fn is_running(state_dir: &std::path::Path) -> bool {
+fn is_running(state_dir: &Path) -> bool {
     let Ok(file) = std::fs::File::open(state_dir.join("lock")) else { return false };
     rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_err()
 }
 
+/// How long ago, in the unit that a person would use.
+fn age(seconds: i64) -> String {
+    match seconds {
+        ..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
+/// What the health message says at `pointer`; what it does not say, or does not know yet, is nothing.
+struct Health<'a>(&'a Value);
+
+impl Health<'_> {
+    fn known(&self, pointer: &str) -> Option<String> {
+        match self.0.pointer(pointer)? {
+            Value::Null => None,
+            Value::String(text) => Some(text.clone()),
+            other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => Some(other.to_string()),
+        }
+    }
+
+    fn word(&self, pointer: &str) -> String {
+        self.known(pointer).unwrap_or_else(|| "-".to_owned())
+    }
+
+    fn number(&self, pointer: &str) -> Option<i64> {
+        self.0.pointer(pointer).and_then(Value::as_i64)
+    }
+}
+
+/// Beside the heads of the lines above.
+fn beside(what: &str) -> String {
+    format!("            {what}")
+}
+
 fn describe(health: &Value) -> String {
-    let word = |pointer: &str| health.pointer(pointer).map_or_else(|| "-".to_owned(), plain);
+    let health = Health(health);
+    let word = |pointer: &str| health.word(pointer);
+    let status = if word("/status") == "stopped" { "stopped; what follows is".to_owned() } else { word("/status") };
+    let age = health.number("/age_s").map(|seconds| format!(" ({} ago)", age(seconds))).unwrap_or_default();
     let mut lines = vec![format!(
-        "{} is {} (version {}, {})",
+        "{} is {status} as of {}{age}; version {}, {}",
         word("/device"),
-        word("/status"),
+        word("/as_of"),
         word("/version"),
         word("/boot_id")
     )];
     for part in ["receiver", "link", "journal", "recording", "facilities"] {
-        let at = |field: &str| word(&format!("/{part}/{field}"));
-        lines.push(format!("{part:>10}  {} since {}", at("state"), at("since")));
-        if health.pointer(&format!("/{part}/why")).is_some() {
-            lines.push(format!("            {}\n            remedy: {}", at("why"), at("remedy")));
-        }
+        lines.push(format!(
+            "{part:>10}  {} since {}",
+            word(&format!("/{part}/state")),
+            word(&format!("/{part}/since"))
+        ));
+        lines.extend(health.known(&format!("/{part}/why")).map(|why| beside(&why)));
+        lines.extend(health.known(&format!("/{part}/remedy")).map(|remedy| beside(&format!("remedy: {remedy}"))));
     }
-    if health.pointer("/line_speed").is_some_and(Value::is_number) {
-        lines.push(format!("     speed  {} bit/s, found by listening", word("/line_speed")));
+    if let Some(speed) = health.number("/line_speed") {
+        lines.push(format!("     speed  {speed} bit/s, found by listening"));
     }
-    lines.extend(health.pointer("/receiver_setup").map(setup));
-    lines.push(format!("  coverage  {} since {}", word("/coverage/cause"), word("/coverage/since")));
-    if let Some(seconds) = health.pointer("/coverage/seconds").and_then(Value::as_object) {
+    lines.extend(setup(&health));
+    let since = health.known("/coverage/since").map(|since| format!(" since {since}")).unwrap_or_default();
+    lines.push(format!("  coverage  {}{since}", word("/coverage/cause")));
+    if let (Some(percent), Some(seconds)) =
+        (health.known("/coverage/availability_pct"), health.0.pointer("/coverage/seconds").and_then(Value::as_object))
+    {
         let told: Vec<String> = seconds.iter().map(|(cause, seconds)| format!("{cause} {seconds} s")).collect();
-        lines.push(format!("            {} % available: {}", word("/coverage/availability_pct"), told.join(", ")));
+        lines.push(beside(&format!("{percent} % available: {}", told.join(", "))));
     }
-    lines.push(format!("  last fix  {}", word("/last_fix")));
-    if health.pointer("/clock/bound_ms").is_some_and(Value::is_number) {
-        lines.push(format!(
-            "     clock  the receiver's, within {} ms; the system's differs by {} ms",
-            word("/clock/bound_ms"),
-            word("/clock/offset_ms")
-        ));
+    let fix = health.known("/last_fix").unwrap_or_else(|| "none since the start".to_owned());
+    lines.push(format!("  last fix  {fix}"));
+    if let Some(bound) = health.number("/clock/bound_ms") {
+        let offset = health.number("/clock/offset_ms").map(|ms| format!("; the system's differs by {ms} ms"));
+        lines.push(format!("     clock  the receiver's, within {bound} ms{}", offset.unwrap_or_default()));
     }
-    lines.push(format!(
-        "    events  {} made, {} with dispatch, {} owed (acknowledged by {})",
-        word("/delivery/sequence"),
-        word("/delivery/received_thru"),
-        word("/delivery/owed"),
-        word("/delivery/acknowledged_by"),
-    ));
-    if health.pointer("/delivery/paused").is_some() {
-        lines.push(format!("            not sent at the moment: {}", word("/delivery/paused")));
-    }
-    if let Some(unsendable) = health.pointer("/delivery/unsendable") {
-        lines
-            .push(format!("            cannot be sent; device.lost will name them (count, first, last): {unsendable}"));
-    }
-    let ignored = word("/delivery/ignored_acks");
-    if ignored != "0" && ignored != "-" {
-        lines.push(format!(
-            "            {ignored} acknowledgements ignored: for another device, or above what this journal ever held\n            \
-             remedy: see what writes to down/ack; only dispatch's receiver may"
-        ));
-    }
-    lines.extend(traffic(health));
-    lines.push(format!(
-        "      gnss  {} bytes, {} sentences, {} fixes",
-        word("/gnss/bytes"),
-        word("/gnss/sentences"),
-        word("/gnss/fixes")
-    ));
-    if let Some(rejected) = health.pointer("/gnss/rejected").and_then(Value::as_object) {
-        let told: Vec<String> = rejected.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
-        lines.push(format!("  not used  {}", if told.is_empty() { "nothing".to_owned() } else { told.join(", ") }));
-    }
+    lines.extend(delivery(&health));
+    lines.extend(traffic(&health));
+    lines.extend(received(&health));
     lines.join("\n")
 }
 
 /// What configuring the receiver came to.
-fn setup(setup: &Value) -> String {
+fn setup(health: &Health<'_>) -> Option<String> {
+    let setup = health.0.pointer("/receiver_setup")?;
     if setup.get("u_blox").and_then(Value::as_bool) != Some(true) {
-        return "    set up  as it is: it does not answer as a u-blox receiver does".to_owned();
+        return Some("    set up  as it is: it does not answer as a u-blox receiver does".to_owned());
     }
     let wishes = setup.get("wishes").and_then(Value::as_object);
-    let told: Vec<String> =
-        wishes.into_iter().flatten().map(|(wish, answer)| format!("{wish} {}", plain(answer))).collect();
-    let protocol = setup.get("protocol").map_or_else(|| "unknown".to_owned(), plain);
-    format!("    set up  u-blox, protocol {protocol}: {}", told.join(", "))
+    let told: Vec<String> = wishes
+        .into_iter()
+        .flatten()
+        .map(|(wish, answer)| format!("{wish} {}", answer.as_str().unwrap_or("?")))
+        .collect();
+    let protocol = health.known("/receiver_setup/protocol").unwrap_or_else(|| "unknown".to_owned());
+    Some(format!("    set up  u-blox, protocol {protocol}: {}", told.join(", ")))
 }
 
 /// The month's bytes, and what is not sent so that they last.
-fn traffic(health: &Value) -> Vec<String> {
-    let Some(traffic) = health.get("traffic") else { return Vec::new() };
-    let word = |key: &str| traffic.get(key).map_or_else(|| "-".to_owned(), plain);
-    let number = |key: &str| traffic.get(key).and_then(Value::as_f64).unwrap_or(0.0);
-    let (spent, budget) = (number("spent") / 1e6, number("budget") / 1e6);
-    let mut lines = vec![format!("   traffic  {spent:.2} MB of {budget:.0} MB in {}", word("month"))];
+fn traffic(health: &Health<'_>) -> Vec<String> {
+    let Some(traffic) = health.0.get("traffic") else { return Vec::new() };
+    let megabytes = |value: Option<&Value>| value.and_then(Value::as_f64).unwrap_or(0.0) / 1e6;
+    let (spent, budget) = (megabytes(traffic.get("spent")), megabytes(traffic.get("budget")));
+    let mut lines = vec![format!("   traffic  {spent:.2} MB of {budget:.0} MB in {}", health.word("/traffic/month"))];
     if let Some(classes) = traffic.get("by_class").and_then(Value::as_object) {
-        let told: Vec<String> = classes
-            .iter()
-            .map(|(class, bytes)| format!("{class} {:.2}", bytes.as_f64().unwrap_or(0.0) / 1e6))
-            .collect();
-        lines.push(format!("            {}", told.join(", ")));
+        let told: Vec<String> =
+            classes.iter().map(|(class, bytes)| format!("{class} {:.2}", megabytes(Some(bytes)))).collect();
+        lines.push(beside(&told.join(", ")));
     }
-    let given_up = match word("given_up").as_str() {
+    let given_up = match health.word("/traffic/given_up").as_str() {
         "positions" => "positions",
         "health" => "positions and health",
         "resends" => "positions, health and what dispatch did not acknowledge",
         _ => return lines,
     };
-    lines.push(format!(
-        "            {given_up}: not sent since {}, so that events can be sent until the month ends\n            \
-         remedy: a larger plan and mqtt.monthly_mb, or wait for the next month",
-        word("since")
-    ));
+    let since = health.word("/traffic/since");
+    lines.push(beside(&format!("{given_up}: not sent since {since}, so that events can be sent until the month ends")));
+    lines.push(beside("remedy: a larger plan and mqtt.monthly_mb, or wait for the next month"));
     lines
 }
 
-fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+/// How the events do.
+fn delivery(health: &Health<'_>) -> Vec<String> {
+    let word = |key: &str| health.word(&format!("/delivery/{key}"));
+    let mut lines = vec![format!(
+        "    events  {} made, {} with dispatch, {} owed (acknowledged by {})",
+        word("sequence"),
+        word("received_thru"),
+        word("owed"),
+        word("acknowledged_by"),
+    )];
+    // Why nothing was sent does not matter any more once nothing is owed.
+    if let Some(why) = health.known("/delivery/paused").filter(|_| health.number("/delivery/owed") != Some(0)) {
+        let until = health.known("/delivery/paused_until").and_then(|time| Some(time.get(11..16)?.to_owned()));
+        let again = until.map(|minute| format!("; tried again at {minute} UTC")).unwrap_or_default();
+        lines.push(beside(&format!("not sent at the moment: {why}{again}")));
+        lines.extend(health.known("/delivery/paused_remedy").map(|remedy| beside(&format!("remedy: {remedy}"))));
+    }
+    if let Some(unsendable) = health.known("/delivery/unsendable") {
+        let what = "cannot be sent; device.lost will name them (count, first, last)";
+        lines.push(beside(&format!("{what}: {unsendable}")));
+    }
+    if let Some(ignored) = health.number("/delivery/ignored_acks").filter(|count| *count > 0) {
+        lines.push(beside(&format!(
+            "{ignored} acknowledgements ignored: for another device, or above what this journal ever held"
+        )));
+        lines.push(beside("remedy: see what writes to down/ack; only dispatch's receiver may"));
+    }
+    lines
 }
 
-#[allow(clippy::print_stdout, reason = "the command's answer")]
-fn say(text: &str) {
-    println!("{text}");
+/// What came from the receiver.
+fn received(health: &Health<'_>) -> Vec<String> {
+    let word = |key: &str| health.word(&format!("/gnss/{key}"));
+    let mut lines =
+        vec![format!("      gnss  {} bytes, {} sentences, {} fixes", word("bytes"), word("sentences"), word("fixes"))];
+    if let Some(rejected) = health.0.pointer("/gnss/rejected").and_then(Value::as_object) {
+        let told: Vec<String> = rejected.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
+        lines.push(format!("  not used  {}", if told.is_empty() { "nothing".to_owned() } else { told.join(", ") }));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_not_known_yet_is_left_out_or_said_in_words() {
+        let told = describe(&json!({
+            "device": "f-t", "status": "online", "as_of": "2026-11-22T14:36:01.000Z", "age_s": 12, "version": "1", "boot_id": "b",
+            "last_fix": null, "line_speed": null, "clock": {"source": "none", "bound_ms": null, "offset_ms": null},
+            "link": {"state": "not_configured", "since": "S", "remedy": "set mqtt.url"},
+            "coverage": {"cause": "acquiring", "since": null, "availability_pct": null, "seconds": {}},
+        }));
+        assert!(told.starts_with("f-t is online as of 2026-11-22T14:36:01.000Z (12 s ago); version 1, b\n"), "{told}");
+        assert!(told.contains("\n  coverage  acquiring\n  last fix  none since the start\n"), "{told}");
+        assert!(told.contains("\n      link  not_configured since S\n            remedy: set mqtt.url\n"), "{told}");
+        assert!(!told.contains("null") && !told.contains("clock") && !told.contains("speed"), "{told}");
+    }
+
+    #[test]
+    fn a_pause_is_told_while_something_is_owed() {
+        let told = |owed: u64| {
+            let delivery = json!({"owed": owed, "paused": "nobody listens", "paused_remedy": "start it", "paused_until": "2026-11-22T14:36:01.000Z"});
+            describe(&json!({"delivery": delivery}))
+        };
+        let line = "not sent at the moment: nobody listens; tried again at 14:36 UTC\n            remedy: start it\n";
+        assert!(told(1).contains(line), "{}", told(1));
+        assert!(!told(0).contains("nobody listens"), "{}", told(0));
+    }
+
+    #[test]
+    fn an_age_has_the_unit_that_a_person_would_use() {
+        assert_eq!([0, 119, 120, 7_200, 172_800].map(age), ["0 s", "119 s", "2 min", "2 h", "2 days"]);
+    }
+
+    #[test]
+    fn who_may_not_read_the_state_is_not_told_to_start_the_daemon() {
+        let told = |kind: ErrorKind| unread(Path::new("/s/health.json"), &kind.into());
+        assert!(told(ErrorKind::PermissionDenied).contains("sudo -u gatestamp gatestamp status"));
+        assert!(told(ErrorKind::NotFound).contains("systemctl start gatestamp"));
+        assert!(!told(ErrorKind::PermissionDenied).contains("systemctl"));
+    }
 }

@@ -37,7 +37,16 @@ pub(super) fn gnss(table: &mut Table<'_>) -> (Option<Source>, FloorChoice) {
 /// `Some(None)` is "auto".
 fn baud(table: &mut Table<'_>) -> Option<Option<u32>> {
     if table.is_text("baud") {
-        return table.choice("baud", "auto", &["auto"]).map(|_| None);
+        let text = table.text("baud", None)?;
+        if text == "auto" {
+            return Some(None);
+        }
+        let number = text.parse().ok().filter(|number| BAUDS.contains(number));
+        let number =
+            number.map_or_else(|| "the receiver's speed, such as 9600,".to_owned(), |number: u32| number.to_string());
+        let remedy = format!("write {number} without quotes, or \"auto\"");
+        table.fault("baud", format!("`baud` = \"{text}\" is not known"), &remedy);
+        return None;
     }
     let number = table.optional_number("baud", 4_800, 921_600)?;
     let Some(number) = number else { return Some(None) };
@@ -122,6 +131,17 @@ mod tests {
         assert_eq!(configured("configure = false\n"), Ok(false));
         assert!(source("configure = \"ublox\"\n").is_err_and(|what| what.contains("configure")));
         assert!(source("source = \"gpsd\"\nconfigure = false\n").is_ok(), "there it changes nothing");
+    }
+
+    #[test]
+    fn a_speed_in_quotes_is_told_to_stand_without() {
+        let remedy = |baud: &str| {
+            let text = format!("[truck]\nfleet = \"a\"\nid = \"t\"\n[gnss]\nbaud = {baud}\n");
+            read("g.toml", &text).expect_err("must be refused")[0].remedy.clone()
+        };
+        assert_eq!(remedy("\"9600\""), "write 9600 without quotes, or \"auto\"");
+        assert_eq!(remedy("\"fast\""), "write the receiver's speed, such as 9600, without quotes, or \"auto\"");
+        assert_eq!(remedy("9600.0"), "write a whole number");
     }
 
     #[test]

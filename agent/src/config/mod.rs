@@ -5,6 +5,7 @@
 
 mod gnss;
 mod link;
+mod syntax;
 mod table;
 
 use crate::fault::{Fault, line_of};
@@ -18,6 +19,10 @@ pub use link::{Dispatch, Mqtt, Profile, TlsFiles};
 
 /// Longest name of a fleet or truck: both stand in MQTT topics and event ids.
 const NAME_MAX: usize = 32;
+/// As much of a line as a fault shows.
+const SHOWN_MAX: usize = 80;
+/// What the shipped configuration has in the place of both names: two trucks of one name would overwrite each other at dispatch.
+const UNNAMED: &str = "change-me";
 /// Where the receiver is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
@@ -138,8 +143,11 @@ pub struct Config {
 pub fn read(file: &str, text: &str) -> Result<Config, Vec<Fault>> {
     let parsed = toml::de::DeTable::parse(text).map_err(|error| {
         let line = error.span().map(|span| line_of(text, span.start));
-        let what = format!("not TOML: {}", error.message());
-        vec![Fault { file: file.to_owned(), line, what, remedy: "see toml.io for the syntax".to_owned() }]
+        let shown = line.and_then(|line| text.lines().nth(line - 1)).unwrap_or_default().trim();
+        let remedy = syntax::remedy(error.message(), shown).to_owned();
+        let shown: String = shown.chars().take(SHOWN_MAX).collect();
+        let what = format!("not TOML: {}, in: {shown}", error.message());
+        vec![Fault { file: file.to_owned(), line, what, remedy }]
     })?;
     let mut top = Table::top(file, text, parsed.into_inner());
     let config = sections(&mut top);
@@ -190,6 +198,11 @@ fn truck(table: &mut Table<'_>) -> Option<Truck> {
         let text = table.text(key, None)?;
         let good = (1..=NAME_MAX).contains(&text.len())
             && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        if text == UNNAMED {
+            let remedy = "write the truck's own: fleet and id are in every event, and stay for good";
+            table.fault(key, format!("`{key}` is still \"{UNNAMED}\""), remedy);
+            return None;
+        }
         if !good {
             let what = format!("`{key}` = \"{text}\" cannot stand in an MQTT topic");
             table.fault(key, what, "use 1 to 32 of the characters A-Z a-z 0-9 - _");
@@ -259,11 +272,26 @@ mod tests {
     }
 
     #[test]
+    fn a_truck_that_nobody_named_is_refused() {
+        let told = whats("[truck]\nfleet = \"change-me\"\nid = \"change-me\"\n");
+        assert_eq!(told.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [2, 3], "{told:?}");
+        assert!(told[1].1.contains("`id` is still \"change-me\""), "{told:?}");
+    }
+
+    #[test]
     fn all_faults_are_told_at_once_each_with_its_line() {
         let text = "simulatoin = true\n[truck]\nfleet = \"a/b\"\n[gnss]\nbaud = 300\ndevise = \"x\"\n[mqtt]\nurl = \"http://x\"\n[stat]\n";
         let told = whats(text);
         let lines: Vec<_> = told.iter().map(|(line, _)| *line).collect();
         assert_eq!(lines, [1, 2, 3, 5, 6, 8, 9], "{told:#?}");
+    }
+
+    #[test]
+    fn an_unknown_section_names_the_sections_and_an_unknown_key_the_keys() {
+        let remedy =
+            |text: &str| read("g.toml", &format!("{GOOD}{text}")).expect_err("must be refused")[0].remedy.clone();
+        assert!(remedy("[broker]\n").ends_with("simulation, truck, gnss, facilities, state, mqtt, dispatch, log"));
+        assert!(remedy("[log]\nlvel = 1\n").ends_with("[log] has level"));
     }
 
     #[test]

@@ -15,13 +15,15 @@ pub(super) struct Table<'a> {
     entries: DeTable<'a>,
     /// Where values stood that were taken: faults about what they mean point there.
     taken: Vec<(&'static str, usize)>,
+    /// Keys and sections that were asked for, there or not: all that there are.
+    asked: Vec<&'static str>,
     faults: Vec<Fault>,
 }
 
 impl<'a> Table<'a> {
     /// The top level.
     pub(super) fn top(file: &'a str, text: &'a str, entries: DeTable<'a>) -> Self {
-        Self { file, text, name: "", at: 0, entries, taken: Vec::new(), faults: Vec::new() }
+        Self { file, text, name: "", at: 0, entries, taken: Vec::new(), asked: Vec::new(), faults: Vec::new() }
     }
 
     /// All faults, unknown keys included, in the order of the file.
@@ -43,8 +45,8 @@ impl<'a> Table<'a> {
                 }
             },
         };
-        let mut table =
-            Table { file: self.file, text: self.text, name, at, entries, taken: Vec::new(), faults: Vec::new() };
+        self.asked.push(name);
+        let mut table = Table { name, at, ..Table::top(self.file, self.text, entries) };
         let read = read(&mut table);
         table.refuse_unknown();
         self.faults.append(&mut table.faults);
@@ -104,7 +106,10 @@ impl<'a> Table<'a> {
         let Some((at, value)) = self.take(key) else { return Some(None) };
         let number = value.as_integer().and_then(|i| i64::from_str_radix(i.as_str(), i.radix()).ok());
         let Some(number) = number else {
-            self.wrong_type(key, at, "a whole number", "write it without quotes");
+            let is_fraction = value.as_float().is_some();
+            let remedy =
+                if is_fraction { "write a whole number" } else { "write the number alone, without quotes or a unit" };
+            self.wrong_type(key, at, "a whole number", remedy);
             return None;
         };
         let good = u64::try_from(number).ok().filter(|n| (min..=max).contains(n));
@@ -123,7 +128,7 @@ impl<'a> Table<'a> {
     pub(super) fn boolean(&mut self, key: &'static str, default: bool) -> bool {
         let Some((at, value)) = self.take(key) else { return default };
         value.as_bool().unwrap_or_else(|| {
-            self.wrong_type(key, at, "true or false", "write it without quotes");
+            self.wrong_type(key, at, "true or false", "write true or false, without quotes");
             default
         })
     }
@@ -140,6 +145,7 @@ impl<'a> Table<'a> {
     }
 
     fn take(&mut self, key: &'static str) -> Option<(usize, DeValue<'a>)> {
+        self.asked.push(key);
         let value = self.entries.remove(key)?;
         let at = value.span().start;
         self.taken.push((key, at));
@@ -152,15 +158,21 @@ impl<'a> Table<'a> {
     }
 
     fn refuse_unknown(&mut self) {
-        let unknown: Vec<(usize, String)> =
-            self.entries.keys().map(|key: &Spanned<_>| (key.span().start, key.get_ref().to_string())).collect();
-        for (at, key) in unknown {
-            let what = self.named(&format!("`{key}` is not a key of this release"));
-            self.push(
-                Some(at),
-                what,
-                "remove it, or correct its spelling (deploy/gatestamp.toml has all keys)".to_owned(),
-            );
+        let unknown: Vec<(usize, String, &str)> = self
+            .entries
+            .iter()
+            .map(|(key, value): (&Spanned<_>, _)| {
+                let what = if value.get_ref().is_table() { "section" } else { "key" };
+                (key.span().start, key.get_ref().to_string(), what)
+            })
+            .collect();
+        let there_are = match self.name {
+            "" => format!("there are {}", self.asked.join(", ")),
+            name => format!("[{name}] has {}", self.asked.join(", ")),
+        };
+        for (at, key, what) in unknown {
+            let what = self.named(&format!("`{key}` is not a {what} of this release"));
+            self.push(Some(at), what, format!("remove it, or correct its spelling: {there_are}"));
         }
     }
 

@@ -21,6 +21,17 @@ struct Collection<'a> {
     kind: std::borrow::Cow<'a, str>,
     #[serde(borrow)]
     features: Vec<&'a RawValue>,
+    /// Of GeoJSON before RFC 7946.
+    #[serde(default)]
+    crs: JsonValue,
+}
+
+/// The features of a collection.
+pub(super) struct Features<'a> {
+    /// The text of each, with its line.
+    pub(super) located: Vec<(usize, &'a str)>,
+    /// The coordinate reference system that the collection names, where it is not RFC 7946's.
+    crs: Option<String>,
 }
 
 /// Reads the text of a facility file: what is good in it, and every error. With any error the file must not be used: a truck
@@ -31,31 +42,42 @@ pub fn survey(text: &str) -> (Plan, Vec<Finding>) {
         Ok(features) => features,
         Err(finding) => return (Plan::default(), vec![*finding]),
     };
+    let Features { located: features, crs } = features;
     if features.len() > FENCES_MAX {
         let what = format!("{} features; at most {FENCES_MAX} are kept", features.len());
         let remedy = "leave out the facilities that this truck never visits";
         return (Plan::default(), vec![error(None, None, None, Trouble::new("too-many", None, what, remedy))]);
     }
-    let mut reading = Reading::default();
+    if features.is_empty() {
+        let remedy = "draw at least one facility; to be without a certain one, leave it out of those that are good";
+        return (
+            Plan::default(),
+            vec![error(None, None, None, Trouble::new("empty", None, "no facilities in it", remedy))],
+        );
+    }
+    let mut reading = Reading { crs, ..Reading::default() };
     for (line, raw) in features {
         reading.feature(line, raw);
     }
     reading.finish()
 }
 
-/// The texts of the features of a collection, each with its line.
-pub(super) fn features(text: &str) -> Result<Vec<(usize, &str)>, Box<Finding>> {
+/// Reads the collection; its features are still text.
+pub(super) fn features(text: &str) -> Result<Features<'_>, Box<Finding>> {
     // Windows programs begin a text with a byte order mark; JSON knows none.
     let text = text.trim_start_matches('\u{feff}');
     let refused =
         |line, what: String, remedy| Box::new(error(line, None, None, Trouble::new("geojson", None, what, remedy)));
-    let collection: Collection<'_> = serde_json::from_str(text).map_err(|error| {
-        let what = format!("not a GeoJSON FeatureCollection: {error}");
-        refused(Some(error.line().max(1)), what, "export the features as one FeatureCollection (RFC 7946)")
-    })?;
+    let collection = serde_json::from_str(text).map_err(|error| match something_else(text) {
+        Some((what, remedy)) => refused(Some(1), what, remedy),
+        None => {
+            let what = format!("not a GeoJSON FeatureCollection: {error}");
+            refused(Some(error.line().max(1)), what, "export the features as one FeatureCollection (RFC 7946)")
+        }
+    });
+    let collection: Collection<'_> = collection?;
     if collection.kind != "FeatureCollection" {
-        let what = format!("the top level is a {}, not a FeatureCollection", shortened(&collection.kind));
-        let remedy = "wrap the features in {\"type\":\"FeatureCollection\",\"features\":[..]}";
+        let (what, remedy) = another_kind(&collection.kind);
         return Err(refused(Some(1), what, remedy));
     }
     let (mut line, mut counted) = (1, 0);
@@ -66,7 +88,45 @@ pub(super) fn features(text: &str) -> Result<Vec<(usize, &str)>, Box<Finding>> {
         counted = offset;
         (line, raw.get())
     });
-    Ok(located.collect())
+    Ok(Features { located: located.collect(), crs: foreign(&collection.crs) })
+}
+
+/// The name of a coordinate reference system other than longitude and latitude in WGS 84.
+fn foreign(crs: &JsonValue) -> Option<String> {
+    let name = crs.pointer("/properties/name").map_or(crs, |name| name);
+    let name = name.as_str().map_or_else(|| name.to_string(), str::to_owned);
+    (!crs.is_null() && !name.ends_with("CRS84") && !name.ends_with(":4326")).then(|| shortened(&name))
+}
+
+/// What a text that is no FeatureCollection is, as far as its beginning tells, and what to do with it.
+fn something_else(text: &str) -> Option<(String, &'static str)> {
+    #[derive(Deserialize)]
+    struct Top {
+        #[serde(rename = "type")]
+        kind: String,
+    }
+    match text.trim_start().bytes().next() {
+        None => Some(("the file is empty".to_owned(), "copy or export it again")),
+        Some(b'<') => {
+            let what = "this is XML, such as KML or GPX, not GeoJSON".to_owned();
+            Some((what, "export it as GeoJSON, or convert it: ogr2ogr -f GeoJSON facilities.geojson FILE"))
+        }
+        Some(_) => {
+            let top: Top = serde_json::from_str(text).ok()?;
+            (top.kind != "FeatureCollection").then(|| another_kind(&top.kind))
+        }
+    }
+}
+
+fn another_kind(kind: &str) -> (String, &'static str) {
+    let remedy = match kind {
+        "Point" | "MultiPoint" | "LineString" | "MultiLineString" | "Polygon" | "MultiPolygon"
+        | "GeometryCollection" => {
+            "make a Feature of it, with its id, name and tz in `properties`, and put that into a FeatureCollection"
+        }
+        _ => "wrap the features in {\"type\":\"FeatureCollection\",\"features\":[..]}",
+    };
+    (format!("the top level is a {}, not a FeatureCollection", shortened(kind)), remedy)
 }
 
 fn error(line: Option<usize>, facility: Option<String>, feature: Option<String>, trouble: Trouble) -> Finding {
@@ -83,7 +143,7 @@ fn error(line: Option<usize>, facility: Option<String>, feature: Option<String>,
 }
 
 /// As much of somebody's text as a message can carry.
-fn shortened(text: &str) -> String {
+pub(super) fn shortened(text: &str) -> String {
     if text.len() <= 60 { text.to_owned() } else { text.chars().take(60).chain("..".chars()).collect() }
 }
 
@@ -95,6 +155,7 @@ struct Reading {
     /// Ids of features that were refused.
     refused: BTreeSet<String>,
     findings: Vec<Finding>,
+    crs: Option<String>,
 }
 
 /// A feature that is good in itself.
@@ -145,7 +206,7 @@ impl Reading {
 
     fn finish(mut self) -> (Plan, Vec<Finding>) {
         let mut index = BTreeMap::new();
-        let mut plan = Plan::default();
+        let mut plan = Plan { crs: self.crs, ..Plan::default() };
         for site in self.sites {
             index.insert(site.id.clone(), plan.sites.len());
             let (id, line, zone, drawing) = (site.id.clone(), site.line, site.zone, site.drawing);
@@ -351,6 +412,29 @@ mod tests {
         for text in ["", "[]", "{\"type\":\"Feature\"}", "nonsense", "{\"type\":\"FeatureCollection\",\"features\":7}"]
         {
             assert!(crate::facility::read("f", text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_radius_that_is_none_is_shown() {
+        for radius in ["\"150 m\"", "-5", "0"] {
+            let feature = r#"{"type":"Feature","properties":{"id":"a","radius_m":R},"geometry":{"type":"Point","coordinates":[13,52]}}"#;
+            assert!(faults(&feature.replace('R', radius))[0].1.contains(&format!("not {radius}")), "{radius}");
+        }
+    }
+
+    #[test]
+    fn what_the_file_is_instead_is_told_before_what_it_lacks() {
+        for (text, what, remedy) in [
+            (" \n", "is empty", "again"),
+            ("<?xml version=\"1.0\"?><kml/>", "XML", "ogr2ogr"),
+            (r#"{"type":"Feature","properties":{},"geometry":null}"#, "top level is a Feature,", "wrap the features"),
+            (r#"{"type":"Polygon","coordinates":[]}"#, "top level is a Polygon,", "make a Feature of it"),
+            (r#"{"type":"FeatureCollection"}"#, "missing field `features`", "export"),
+            (r#"{"type":"FeatureCollection","features":[]}"#, "no facilities", "at least one"),
+        ] {
+            let fault = &crate::facility::read("f", text).expect_err("must be refused")[0];
+            assert!(fault.what.contains(what) && fault.remedy.contains(remedy), "{fault:?}");
         }
     }
 

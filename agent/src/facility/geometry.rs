@@ -4,6 +4,7 @@
 //! be named; what several rings do to each other is judged by `geo`.
 
 use super::finding::Place;
+use super::geojson::shortened;
 use super::outline::{CIRCLE_E7, Extent, Outline, pairs};
 use ::geojson::{GeometryValue, JsonValue};
 use geo::Validation;
@@ -75,13 +76,15 @@ fn circle(coordinates: &[f64], radius: Option<&JsonValue>) -> Result<Drawing, Tr
     let centre = position(coordinates, None)?;
     let radius_m = radius.and_then(JsonValue::as_f64).filter(|r| *r >= 1.0 && *r <= RADIUS_MAX_M);
     let radius_m = radius_m.ok_or_else(|| {
-        let what = format!("a Point needs `radius_m` between 1 and {RADIUS_MAX_M}");
-        Trouble::new(
-            "radius",
-            Some(Place::at(centre)),
-            what,
-            "add the property `radius_m` in metres, or draw a Polygon",
-        )
+        let wanted = format!("a Point needs `radius_m` between 1 and {RADIUS_MAX_M}");
+        let (what, remedy) = match radius {
+            None | Some(JsonValue::Null) => (wanted, "add the property `radius_m` in metres, or draw a Polygon"),
+            Some(found) => {
+                let found = shortened(&found.to_string());
+                (format!("{wanted}, not {found}"), "write the metres as a number alone, without quotes and unit")
+            }
+        };
+        Trouble::new("radius", Some(Place::at(centre)), what, remedy)
     })?;
     Ok(Drawing { outline: Outline::Circle { centre, radius_m }, polygon_ends: Vec::new() })
 }

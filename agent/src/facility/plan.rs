@@ -11,6 +11,8 @@ pub struct Plan {
     pub(super) sites: Vec<Site>,
     /// The site of facility n is fence n; zones follow, in the order of the file.
     pub(super) fences: Vec<Fence>,
+    /// The coordinate reference system that the file names, where it is not longitude and latitude in WGS 84.
+    pub(super) crs: Option<String>,
 }
 
 /// A facility.

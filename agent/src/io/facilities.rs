@@ -16,8 +16,16 @@ pub fn text(path: &Path, what: &str) -> Result<String, Vec<Fault>> {
 }
 
 fn as_text(path: &Path, bytes: Vec<u8>, what: &str) -> Result<String, Vec<Fault>> {
-    String::from_utf8(bytes)
-        .map_err(|error| fault(path, format!("{what} is no text: {error}"), "save it as UTF-8 text".to_owned()))
+    String::from_utf8(bytes).map_err(|error| {
+        let good = error.utf8_error().valid_up_to();
+        let text = error.as_bytes();
+        let is_wide = text.starts_with(&[0xff, 0xfe]) || text.starts_with(&[0xfe, 0xff]);
+        let seems = if is_wide { "UTF-16" } else { "Latin-1, or is no text" };
+        let before = text.get(..good).unwrap_or_default();
+        let line = Some(1 + before.iter().filter(|&&byte| byte == b'\n').count());
+        let what = format!("{what} is not UTF-8: it seems saved as {seems}");
+        vec![Fault { file: name(path), line, what, remedy: "save it as UTF-8 text".to_owned() }]
+    })
 }
 
 fn name(path: &Path) -> String {
@@ -96,4 +104,16 @@ pub fn read_compiled(path: &Path) -> Result<Vec<u8>, Vec<Fault>> {
 pub fn load(path: &Path) -> Result<Facilities, Vec<Fault>> {
     let bytes = read_compiled(path)?;
     Facilities::open(bytes).map_err(|error| vec![error.fault(&name(path))])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_utf_8_names_its_line_and_what_it_seems_to_be() {
+        let told = |bytes: &[u8]| as_text(Path::new("f"), bytes.to_vec(), "the file").unwrap_err()[0].to_string();
+        assert!(told(b"one\ntwo\nM\xfcnchen\n").starts_with("f:3: the file is not UTF-8: it seems saved as Latin-1"));
+        assert!(told(b"\xff\xfe{\0").starts_with("f:1: the file is not UTF-8: it seems saved as UTF-16"));
+    }
 }

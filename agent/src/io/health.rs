@@ -1,6 +1,7 @@
 //! What `health` and `gatestamp status` say: every part of the gateway, since when it is as it is, and what to do.
 
 use super::atlas::InUse;
+use super::clock::wall_clock;
 use super::diagnosis::Diagnosis;
 use super::keeper::Trouble;
 use crate::budget::Spending;
@@ -68,6 +69,12 @@ pub struct Delivery {
     /// Why nothing is sent, although the broker is there and something is owed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub paused: Option<&'static str>,
+    /// What to do about that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paused_remedy: Option<&'static str>,
+    /// When it is tried again; system clock, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paused_until: Option<String>,
     /// Events that can never be sent: how many are known, the first and the last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unsendable: Option<(u64, u64, u64)>,
@@ -251,6 +258,7 @@ impl Parts {
         traffic: Option<Spending>,
     ) -> Vec<u8> {
         let outbox = engine.outbox();
+        let pause = outbox.pause().filter(|_| outbox.owed() > 0);
         let health = Health {
             status: "online",
             device,
@@ -275,7 +283,9 @@ impl Parts {
                 received_thru: outbox.thru(),
                 owed: outbox.owed(),
                 ignored_acks: outbox.ignored_acks(),
-                paused: outbox.pause().map(|pause| pause.why.words()),
+                paused: pause.map(|pause| pause.why.words()),
+                paused_remedy: pause.map(|pause| pause.why.remedy()),
+                paused_until: pause.map(|pause| rfc3339(wall_clock() + (pause.until - at))),
                 unsendable: outbox.quarantined(),
                 link,
             },

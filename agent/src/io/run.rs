@@ -4,6 +4,7 @@ mod budget;
 mod failure;
 mod losses;
 mod privacy;
+mod sending;
 
 use super::atlas::{InUse, take_over};
 use super::blackbox::Blackbox;
@@ -20,10 +21,10 @@ use super::resume::{Resumed, open_journal, resume};
 use super::source::{self, Kind, Source, SourceEvent};
 use super::systemd;
 use crate::besttime::TimeBase;
-use crate::budget::{Class, GivenUp};
+use crate::budget::GivenUp;
 use crate::config::{Config, Profile};
 use crate::engine::{Boot, Effect, Engine, Input, Link, Notices, State};
-use crate::event::{is_about_a_visit, named_by};
+use crate::event::named_by;
 use crate::gnss::SourceState;
 use crate::gnss::hunt::Finding;
 use crate::outbox::{Outbox, Refusal};
@@ -144,8 +145,12 @@ struct Daemon {
     health_at: Option<Mono>,
     published_at: Option<Mono>,
     publish_every: Span,
-    /// The receiver's state has changed since.
+    /// The receiver's state, the link's or a pause has changed since health was written.
     news: bool,
+    /// The receiver's state that the log has.
+    logged: &'static str,
+    /// Why nothing is sent, as the log has it.
+    paused: Option<Refusal>,
     last_input: Mono,
     reserve: Reserve,
     switch: Switch,
@@ -205,6 +210,8 @@ impl Daemon {
                 Profile::Frugal => HEALTH_PUBLISHED_EVERY_FRUGAL,
             },
             news: false,
+            logged: "starting",
+            paused: None,
             last_input: now,
             reserve: Reserve::new(&config.state_dir),
             switch: Switch::new(config.privacy_switch.clone()),
@@ -310,6 +317,7 @@ impl Daemon {
                 }
                 if self.warned.is_none_or(|(kind, then)| kind != trouble.kind || at - then >= WARN_EVERY) {
                     self.warned = Some((trouble.kind, at));
+                    self.logged = trouble.kind.word();
                     tracing::warn!(why = trouble.why, remedy = trouble.kind.remedy(), "no receiver");
                 }
                 self.view.trouble = Some(trouble);
@@ -358,13 +366,14 @@ impl Daemon {
                 let why = "no fix since the start: certificates are judged at its time";
                 let remedy = Some("give the antenna a view of the sky; without a fix it connects after five minutes");
                 if self.parts.link.set("waiting_for_time", Some(why.to_owned()), remedy, now) {
+                    self.news = true;
                     tracing::info!(why, "not connecting yet");
                 }
             }
             LinkEvent::Connected(note) => {
                 tracing::info!(note, "connected to the broker");
                 let remedy = note.is_some().then_some("gatestamp check names each fault and its remedy");
-                self.parts.link.set("connected", note, remedy, now);
+                self.news |= self.parts.link.set("connected", note, remedy, now);
             }
             LinkEvent::Engine(Link::Received { device, thru, have }) => self.acknowledged(device, thru, have),
             LinkEvent::Engine(Link::Refused(sequence, why)) => {
@@ -384,6 +393,7 @@ impl Daemon {
             LinkEvent::Gone(why) => {
                 let remedy = Some("check mqtt.url, the network and the broker; connecting goes on by itself");
                 if self.parts.link.set("gone", Some(why.clone()), remedy, now) {
+                    self.news = true;
                     tracing::warn!(why, "no broker");
                 }
                 self.engine_link(Link::Down);
@@ -455,51 +465,6 @@ impl Daemon {
         }
     }
 
-    fn send(&mut self, at: Mono, range: std::ops::RangeInclusive<u64>) {
-        let read = self.keeper.journal().bodies(&range).and_then(|read| Ok((read, self.keeper.journal().highest()?)));
-        let (bodies, highest) = read.unwrap_or_else(|error| {
-            tracing::error!(%error, "events cannot be read from the journal");
-            self.keeper.read_failed(&error);
-            (Vec::new(), 0)
-        });
-        if self.keeper.journal().base() != self.engine.state().base() {
-            // The disk has not taken the new numbers yet: what stands there under these is another event.
-            return range.for_each(|sequence| self.engine.outbox_mut().refused(at, sequence, Refusal::Local));
-        }
-        if let Err(error) = self.keeper.journal().told(*range.end()) {
-            tracing::warn!(%error, "it cannot be noted that events were sent; they wait until it can");
-            return range.for_each(|sequence| self.engine.outbox_mut().refused(at, sequence, Refusal::Local));
-        }
-        let mut missing = range;
-        for (sequence, body) in bodies {
-            (*missing.start()..sequence).for_each(|absent| self.absent(at, absent, highest));
-            missing = sequence + 1..=*missing.end();
-            let class = match (self.engine.outbox().is_resent(sequence), is_about_a_visit(&body)) {
-                (true, _) => Class::Resends,
-                (false, true) => Class::Visits,
-                (false, false) => Class::Events,
-            };
-            self.hand_over(Outgoing::Event(sequence, body, class));
-        }
-        missing.for_each(|absent| self.absent(at, absent, highest));
-    }
-
-    /// Not in the journal yet: held while the disk refuses it, and not sent before it is durable. Or never again, where later
-    /// ones are: to wait for it would stop everything behind it.
-    fn absent(&mut self, at: Mono, sequence: u64, highest: u64) {
-        let refusal = if sequence < highest { Refusal::Unsendable } else { Refusal::Local };
-        self.engine.outbox_mut().refused(at, sequence, refusal);
-    }
-
-    fn hand_over(&mut self, outgoing: Outgoing) {
-        let Some(to_link) = &self.to_link else { return };
-        if let Err(full) = to_link.try_send(outgoing)
-            && let Outgoing::Event(sequence, ..) = full.into_inner()
-        {
-            self.engine.outbox_mut().refused(self.clock.now(), sequence, Refusal::Local);
-        }
-    }
-
     /// What is due by time, whatever else goes on: word of silence, the next segment, the outbox's timer, health. After a slow commit
     /// bytes of before now may wait: then it was not silent.
     fn tend(&mut self, silent: bool) {
@@ -518,6 +483,7 @@ impl Daemon {
         self.name_losses(known);
         self.tend_acceptance();
         self.engine_link(Link::Tick);
+        self.paused();
         let spares_health = self.tend_budget(at) >= Some(GivenUp::Health);
         let now = wall_clock();
         let told = diagnose(&self.view, self.engine.coverage().cause());
@@ -526,8 +492,9 @@ impl Daemon {
         let changed = self.parts.disk(self.keeper.trouble(), now);
         let wait = if self.news { NEWS_EVERY } else { HEALTH_EVERY };
         if changed || self.health_at.is_none_or(|then| at - then >= wait) {
-            if std::mem::take(&mut self.news) {
-                let Part { state, why, remedy, .. } = &self.parts.receiver;
+            self.news = false;
+            let Part { state, why, remedy, .. } = &self.parts.receiver;
+            if std::mem::replace(&mut self.logged, *state) != *state {
                 tracing::info!(state, why, remedy, "receiver");
             }
             self.health_at = Some(at);

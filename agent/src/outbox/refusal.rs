@@ -3,8 +3,10 @@
 use crate::time::Mono;
 use geofence::Span;
 
-/// Who may not write will not be let in a minute later: somebody has to change the broker's list.
-const DENIED: Span = Span::seconds(600);
+/// Somebody has to change the broker's list. While the truck is being set up that somebody waits beside it; later nobody may come for
+/// days: the first wait, which doubles up to the maximum.
+const DENIED: Span = Span::seconds(60);
+const DENIED_MAX: Span = Span::seconds(600);
 /// Of our own making: the disk refuses the journal, or the client's queue is full.
 pub(super) const LOCAL: Span = Span::seconds(10);
 /// The broker is full, or nobody listens behind it; doubles up to the maximum.
@@ -42,6 +44,20 @@ impl Refusal {
             Self::Unsendable => "an event is longer than the broker takes",
         }
     }
+
+    /// What to do.
+    #[must_use]
+    pub const fn remedy(self) -> &'static str {
+        match self {
+            Self::Local => "wait; if it lasts, see what `journal` says",
+            Self::NobodyListens => "on dispatch's computer: systemctl start gatestamp-receiver",
+            Self::Denied => {
+                "on dispatch's computer: gatestamp-receiver add-truck for this fleet and truck, then systemctl reload mosquitto"
+            }
+            Self::Quota => "on dispatch's computer: make room on the broker's disk, and see its log",
+            Self::Unsendable => "raise the broker's limit for a packet (max_packet_size)",
+        }
+    }
 }
 
 /// Nothing is sent until then.
@@ -62,13 +78,14 @@ impl Pause {
         if let Some(pause) = before.filter(|pause| pause.why == why && at < pause.until) {
             return pause;
         }
+        let doubled = |first: Span, max: Span| {
+            let again = before.filter(|pause| pause.why == why).map(|pause| pause.span.0 * 2);
+            Span(again.unwrap_or(first.0).min(max.0))
+        };
         let span = match why {
-            Refusal::Denied => DENIED,
+            Refusal::Denied => doubled(DENIED, DENIED_MAX),
             Refusal::Local | Refusal::Unsendable => LOCAL,
-            Refusal::NobodyListens | Refusal::Quota => {
-                let doubled = before.filter(|pause| pause.why == why).map(|pause| pause.span.0 * 2);
-                Span(doubled.unwrap_or(LATER.0).min(LATER_MAX.0))
-            }
+            Refusal::NobodyListens | Refusal::Quota => doubled(LATER, LATER_MAX),
         };
         Self { until: at.plus(span), why, span }
     }

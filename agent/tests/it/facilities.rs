@@ -171,7 +171,8 @@ fn the_first_start_needs_good_facilities_and_a_later_one_keeps_the_last_good_one
     bench.written("f.geojson", &collection(&[yard()]));
     let first = take_over(&source, &bench.state()).unwrap();
     assert!(first.refused.is_empty() && first.not_kept.is_none());
-    let bads = [collection(&[yard(), polygon(r#"{"id":"bow"}"#, BOW_TIE)]), String::new(), "\u{0}".repeat(1000)];
+    let bow_tie = collection(&[yard(), polygon(r#"{"id":"bow"}"#, BOW_TIE)]);
+    let bads = [bow_tie, collection(&[]), String::new(), "\u{0}".repeat(1000)];
     for bad in bads {
         bench.written("f.geojson", &bad);
         let kept = take_over(&source, &bench.state()).unwrap();
@@ -259,7 +260,7 @@ fn a_state_directory_without_room_does_not_keep_good_facilities_from_use() {
 }
 
 /// Starts the daemon, and gives it back with its health once it has told that.
-fn started(bench: &Bench) -> (std::process::Child, PathBuf, serde_json::Value) {
+pub(crate) fn started(bench: &Bench) -> (std::process::Child, PathBuf, serde_json::Value) {
     let config = "[truck]\nfleet = \"f\"\nid = \"t\"\n[gnss]\ndevice = \"nothing\"\n[state]\ndir = \"state\"\n";
     let config = bench.written("g.toml", config);
     let log = fs::File::create(bench.file("log")).unwrap();

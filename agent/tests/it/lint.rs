@@ -217,3 +217,15 @@ fn as_many_on_one_spot_are_told_in_bounds() {
     let (code, found) = findings(&collection(&(0..1_500).map(one).collect::<Vec<_>>()), &[]);
     assert!(code == Some(0) && found.len() > 1_000 && found.len() < 1_500 * 9, "{}", found.len());
 }
+
+#[test]
+fn coordinates_of_another_reference_system_are_warned_of() {
+    let of = |name: &str| {
+        let crs = format!(r#"{{"crs":{{"type":"name","properties":{{"name":"{name}"}}}},"#);
+        findings(&collection(&[yard()]).replacen('{', &crs, 1), &[])
+    };
+    assert_eq!(of("urn:ogc:def:crs:EPSG::25833"), (Some(0), vec![("crs".to_owned(), String::new())]));
+    for ours in ["urn:ogc:def:crs:OGC:1.3:CRS84", "EPSG:4326", "urn:ogc:def:crs:EPSG::4326"] {
+        assert_eq!(of(ours), (Some(0), Vec::new()), "{ours}");
+    }
+}

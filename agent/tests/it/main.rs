@@ -1,6 +1,7 @@
 //! The agent's pieces together, without processes: engine, recording and journal on real files.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails here has found what it looks for")]
 
+mod answers;
 mod clock;
 mod drive;
 mod engine;

@@ -58,3 +58,11 @@ fn days_between_two_files_are_known_by_their_dates_and_no_fix_is_held() {
     let fixes = ask(&[&arguments[..], &["fixes"]].concat()).stdout;
     assert_eq!(String::from_utf8(fixes).unwrap().lines().count(), 600);
 }
+
+#[test]
+fn a_file_that_is_no_recording_is_named_as_such() {
+    let bench = Bench::new();
+    let letter = bench.written("letter.txt", "Dear driver,\n$we are sorry*00\n");
+    let told = said(&ask(&["replay", path(&letter)]));
+    assert!(told.contains("no NMEA in it") && told.contains("remedy: "), "{told}");
+}

@@ -1,6 +1,7 @@
 //! `gatestamp facilities compile`: a facility file to an atlas, whole or not at all.
 
-use super::{drawn, print};
+use super::drawn;
+use crate::cli::say::print;
 use crate::cli::{Failure, exit};
 use crate::facility::lint::lint;
 use crate::facility::{Facilities, compiled, survey};

@@ -1,6 +1,7 @@
 //! `gatestamp facilities lint`: every error and every warning of a facility file at once.
 
-use super::{drawn, print};
+use super::drawn;
+use crate::cli::say::print;
 use crate::cli::{Failure, exit};
 use crate::facility::lint::{ROAD_BORDER_M, RoadFile, beside, lint as warnings, sort};
 use crate::facility::{Finding, Severity, compile, survey};

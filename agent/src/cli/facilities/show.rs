@@ -1,6 +1,6 @@
 //! `gatestamp facilities show`: the facilities of a file as a table, a drawing, or seen from a position.
 
-use super::print;
+use crate::cli::say::print;
 use crate::cli::{Failure, exit};
 use crate::facility::{Facilities, show, survey, svg};
 use crate::io::facilities::{self, FacilityFile};

@@ -61,7 +61,7 @@ impl RoadFile {
     /// Why the text is no such collection.
     pub fn read(text: &str) -> Result<Self, Box<Finding>> {
         let mut file = Self::default();
-        for (line, raw) in features(text)? {
+        for (line, raw) in features(text)?.located {
             let before = file.roads.len();
             if let Ok(feature) = serde_json::from_str::<Feature>(raw) {
                 file.add(line, feature);

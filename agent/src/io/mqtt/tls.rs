@@ -133,9 +133,11 @@ fn content(path: &Path) -> Result<(Vec<u8>, u32), Fault> {
         Ok((bytes, mode))
     };
     let (bytes, mode) = read().map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => {
-            fault(path, "there is no such file".to_owned(), "put it there, or correct [mqtt] ca, cert and key")
-        }
+        io::ErrorKind::NotFound => fault(
+            path,
+            "there is no such file".to_owned(),
+            "put it there, or correct `ca`, `cert` and `key` in the configuration",
+        ),
         io::ErrorKind::PermissionDenied => {
             fault(path, "the file may not be read".to_owned(), "let it belong to the user gatestamp (chown, chmod 600)")
         }
@@ -255,7 +257,7 @@ pub fn in_words(error: &rustls::Error, host: &str, time: BestTime) -> String {
     let now = format!("it is {} ({})", rfc3339(time.utc), time.source.name());
     match error {
         Error::InvalidCertificate(bad) => match bad {
-            Bad::UnknownIssuer => "the broker's certificate is not from the CA that [mqtt] ca names".to_owned(),
+            Bad::UnknownIssuer => "the broker's certificate is not from the CA that `ca` names".to_owned(),
             Bad::ExpiredContext { not_after, .. } => {
                 format!("the broker's certificate expired on {}, and {now}", rfc3339(utc(*not_after)))
             }
@@ -263,7 +265,7 @@ pub fn in_words(error: &rustls::Error, host: &str, time: BestTime) -> String {
                 format!("the broker's certificate is valid from {} on, and {now}", rfc3339(utc(*not_before)))
             }
             Bad::NotValidForNameContext { .. } | Bad::NotValidForName => {
-                format!("the broker's certificate is not for {host}, as [mqtt] url names it")
+                format!("the broker's certificate is not for {host}, as `url` names it")
             }
             other => format!("the broker's certificate is not good: {other}"),
         },

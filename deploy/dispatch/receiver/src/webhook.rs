@@ -180,19 +180,13 @@ impl<'a> Hook<'a> {
             Posted::Refused(why) => {
                 // Who judges an event is there: what has grown while he was away begins anew.
                 let doublings = self.refusals.get(&arrival).map_or(0, |count| count.saturating_sub(1));
-                self.pause(key, BACK_OFF * 2_u32.saturating_pow(doublings), BACK_OFF, &format!("{id}: {why}"));
+                let wait = BACK_OFF.saturating_mul(2_u32.saturating_pow(doublings));
+                self.pause(store, key, (wait, BACK_OFF), &id, &why)?;
                 return Ok(false);
             }
             Posted::Later(why) => {
                 let wait = self.pauses.get(&key).map_or(BACK_OFF, |pause| pause.next);
-<<<<<<< ours
-                warn!("webhook: {id}: {why}; again in {wait:?} at most");
-                store.execute(NOT_TAKEN, &[clock::wall_ms().into(), why.as_str().into(), key.into()])?;
-                let pause = Pause { until: clock::now() + clock::jittered(wait), next: (wait * 2).min(BACK_OFF_MAX) };
-                self.pauses.insert(key, pause);
-=======
-                self.pause(key, wait, (wait * 2).min(BACK_OFF_MAX), &format!("{id}: {why}"));
->>>>>>> theirs
+                self.pause(store, key, (wait, (wait * 2).min(BACK_OFF_MAX)), &id, &why)?;
                 return Ok(false);
             }
         }
@@ -202,9 +196,19 @@ impl<'a> Hook<'a> {
         Ok(true)
     }
 
-    fn pause(&mut self, key: i64, wait: Duration, next: Duration, why: &str) {
-        warn!("webhook: {why}; again in {wait:?} at most");
+    /// The device waits: so long, and after another answer that is none about its event the second of the two.
+    fn pause(
+        &mut self,
+        store: &mut dyn Store,
+        key: i64,
+        (wait, next): (Duration, Duration),
+        id: &str,
+        why: &str,
+    ) -> Result<(), StoreError> {
+        warn!("webhook: {id}: {why}; again in {wait:?} at most");
+        store.execute(NOT_TAKEN, &[clock::wall_ms().into(), why.into(), key.into()])?;
         self.pauses.insert(key, Pause { until: clock::now() + clock::jittered(wait), next });
+        Ok(())
     }
 
     fn has_had_enough(&mut self, arrival: i64) -> bool {

@@ -138,3 +138,13 @@ fn ack_above_journal_hides_no_event() {
 fn device_swapped_in_truck_meets_an_acknowledgement_that_is_not_its_own() {
     hides_no_event(96, "demo-truck-8", 1);
 }
+
+#[test]
+fn nobody_behind_the_broker_is_told_with_the_remedy_and_the_next_attempt() {
+    let rig = Garage::open(Shift::errands(97, 1), SCALE).drive_without_dispatch();
+    says(&rig, "/delivery/paused", &["nobody is subscribed"]);
+    says(&rig, "/delivery/paused_remedy", &["systemctl start gatestamp-receiver"]);
+    says(&rig, "/delivery/paused_until", &["T", "Z"]);
+    let log = fs::read_to_string(rig.installation.log()).unwrap_or_default();
+    assert_eq!(log.matches("nothing is sent").count(), 1, "{log}");
+}
