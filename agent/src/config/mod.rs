@@ -290,7 +290,9 @@ mod tests {
     fn an_unknown_section_names_the_sections_and_an_unknown_key_the_keys() {
         let remedy =
             |text: &str| read("g.toml", &format!("{GOOD}{text}")).expect_err("must be refused")[0].remedy.clone();
-        assert!(remedy("[broker]\n").ends_with("simulation, truck, gnss, facilities, state, mqtt, dispatch, log"));
+        assert!(
+            remedy("[broker]\n").ends_with("simulation, truck, gnss, facilities, state, mqtt, dispatch, privacy, log")
+        );
         assert!(remedy("[log]\nlvel = 1\n").ends_with("[log] has level"));
     }
 

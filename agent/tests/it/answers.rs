@@ -49,7 +49,10 @@ fn check_says_what_the_daemon_will_do() {
     let [com3, state] = ["COM3", "state"].map(|name| bench.file(name));
     for line in [
         "ok: f-t, 1 facilities with 1 fences".to_owned(),
-        format!("receiver: serial {}, speed auto, set up if it is a u-blox (not there now, and no port is named like this", com3.display()),
+        format!(
+            "receiver: serial {}, speed auto, set up if it is a u-blox (not there now, and no port is named like this",
+            com3.display()
+        ),
         "broker: none, events are kept".to_owned(),
         format!("state: {}, not there yet, it will be made", state.display()),
     ] {

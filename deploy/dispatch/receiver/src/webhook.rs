@@ -178,15 +178,16 @@ impl<'a> Hook<'a> {
                 store.execute(REFUSED, &[arrival.into(), clock::wall_ms().into(), why.as_str().into()])?;
             }
             Posted::Refused(why) => {
+                not_taken(store, key, &why)?;
                 // Who judges an event is there: what has grown while he was away begins anew.
                 let doublings = self.refusals.get(&arrival).map_or(0, |count| count.saturating_sub(1));
-                let wait = BACK_OFF.saturating_mul(2_u32.saturating_pow(doublings));
-                self.pause(store, key, (wait, BACK_OFF), &id, &why)?;
+                self.pause(key, BACK_OFF * 2_u32.saturating_pow(doublings), BACK_OFF, &format!("{id}: {why}"));
                 return Ok(false);
             }
             Posted::Later(why) => {
+                not_taken(store, key, &why)?;
                 let wait = self.pauses.get(&key).map_or(BACK_OFF, |pause| pause.next);
-                self.pause(store, key, (wait, (wait * 2).min(BACK_OFF_MAX)), &id, &why)?;
+                self.pause(key, wait, (wait * 2).min(BACK_OFF_MAX), &format!("{id}: {why}"));
                 return Ok(false);
             }
         }
@@ -196,19 +197,9 @@ impl<'a> Hook<'a> {
         Ok(true)
     }
 
-    /// The device waits: so long, and after another answer that is none about its event the second of the two.
-    fn pause(
-        &mut self,
-        store: &mut dyn Store,
-        key: i64,
-        (wait, next): (Duration, Duration),
-        id: &str,
-        why: &str,
-    ) -> Result<(), StoreError> {
-        warn!("webhook: {id}: {why}; again in {wait:?} at most");
-        store.execute(NOT_TAKEN, &[clock::wall_ms().into(), why.into(), key.into()])?;
+    fn pause(&mut self, key: i64, wait: Duration, next: Duration, why: &str) {
+        warn!("webhook: {why}; again in {wait:?} at most");
         self.pauses.insert(key, Pause { until: clock::now() + clock::jittered(wait), next });
-        Ok(())
     }
 
     fn has_had_enough(&mut self, arrival: i64) -> bool {
@@ -231,6 +222,12 @@ impl<'a> Hook<'a> {
             Err(fault) => Posted::Later(format!("none: {fault}").replace('\0', "")),
         }
     }
+}
+
+/// Notes for `status` what the other side said to this device's next event.
+fn not_taken(store: &mut dyn Store, key: i64, why: &str) -> Result<(), StoreError> {
+    store.execute(NOT_TAKEN, &[clock::wall_ms().into(), why.into(), key.into()])?;
+    Ok(())
 }
 
 /// Answers that speak about this event and would be the same tomorrow. Missing rights (401, 403), a wrong address (404, 405) and

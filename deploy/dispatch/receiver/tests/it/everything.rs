@@ -92,8 +92,11 @@ fn a_copy_has_all_of_a_truck_that_is_being_added_or_nothing() {
         command.args(["backup", "--config", &config, "--everything"]).arg(&copy);
     })
     .expect("it starts");
-    let begun = dir.path().join("copy.partial/installation");
-    assert!(await_condition(PATIENCE, || begun.exists()), "it does not wait");
+    let pid = format!(" {} ", backup.pid().expect("it runs"));
+    // The kernel marks who waits for a lock with an arrow.
+    let waits = |line: &str| line.contains("->") && line.contains(&pid);
+    let told = || fs::read_to_string("/proc/locks").unwrap_or_default();
+    assert!(await_condition(PATIENCE, || told().lines().any(waits)), "it does not wait");
     fs::create_dir(format!("{place}/trucks/acme.t3")).expect("made");
     drop(adding);
     assert!(await_condition(PATIENCE, || backup.ended().is_some_and(|end| end.success())));
