@@ -59,7 +59,7 @@ pub struct Target<'a> {
 
 /// Bytes of all connections together. As they go through the socket, with TLS; and, estimated beside them, the headers of TCP and IP:
 /// the kernel tells its count of segments only through `TCP_INFO`, which no safe interface here has. Each read and write counts as
-/// segments of [`SEGMENT`] bytes, each of them with an acknowledgement of its own, so the estimate is on the dear side: where
+/// segments of `SEGMENT` bytes, each of them with an acknowledgement of its own, so the estimate is on the dear side: where
 /// an answer carries the acknowledgement, there is one segment less.
 #[derive(Debug, Default)]
 pub struct Traffic {
