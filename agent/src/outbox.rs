@@ -15,8 +15,9 @@
 mod history;
 mod numbering;
 mod refusal;
+mod unsent;
 
-use crate::event::{LOSS_RANGES_MAX, SEQUENCE_END};
+use crate::event::SEQUENCE_END;
 use crate::ranges::Ranges;
 use crate::time::Mono;
 use geofence::Span;
@@ -42,8 +43,8 @@ const FRESH_MAX: usize = 225;
 const BACKLOG_SHARE: u8 = 4;
 /// Ranges above `thru` that dispatch may say it has; what it does not say is only sent again.
 const HAVE_MAX: usize = 16;
-/// Runs of events that can never be sent and are not named as lost yet. What is beyond is tried again, and found again.
-const QUARANTINED_MAX: usize = 64;
+/// Runs of events that cannot be sent and are not named as lost yet. What is beyond is tried again, and found again.
+const NOT_SENT_MAX: usize = 64;
 /// Runs of events that the broker took; they end where a fresh one overtook, or the broker was silent. What is beyond is sent
 /// again. 16 kB.
 const WITH_BROKER_MAX: usize = 1_024;
@@ -93,6 +94,13 @@ pub struct Outbox {
     heard: bool,
     /// Nothing is sent a second time while the month's bytes run out, but for what dispatch asks for itself.
     sparing: bool,
+    /// This broker does not take it; tried again with each connection.
+    not_taken: Ranges,
+    /// Since when there is any, whatever was tried.
+    not_taken_since: Option<Mono>,
+    /// Not taken by an earlier connection, and tried again since.
+    retried: Ranges,
+    retried_at: Option<Mono>,
     /// Can never be sent, and is to be named as lost.
     quarantined: Ranges,
     /// Cannot be sent, and is not named: it names others itself.
@@ -145,6 +153,10 @@ impl Outbox {
             resent: Ranges::default(),
             heard: false,
             sparing: false,
+            not_taken: Ranges::default(),
+            not_taken_since: None,
+            retried: Ranges::default(),
+            retried_at: None,
             quarantined: Ranges::default(),
             shelved: Ranges::default(),
             lost: Ranges::default(),
@@ -197,21 +209,6 @@ impl Outbox {
         self.ignored_acks
     }
 
-    /// Events that can never be sent: how many are known, the first and the last.
-    #[must_use]
-    pub fn quarantined(&self) -> Option<(u64, u64, u64)> {
-        let all: Ranges = self.quarantined.iter().chain(self.shelved.iter()).collect();
-        all.span().map(|(first, last)| (all.count(), first, last))
-    }
-
-    /// Events that can never be sent, and are to be named as lost: as many as one event names.
-    #[must_use]
-    pub fn unnamed(&self) -> Ranges {
-        let mut ranges = self.quarantined.clone();
-        ranges.keep_lowest(LOSS_RANGES_MAX);
-        ranges
-    }
-
     /// What this journal knows of dispatch.
     #[must_use]
     pub fn history(&self) -> History {
@@ -227,8 +224,8 @@ impl Outbox {
     /// Everything up to here is with the broker.
     #[must_use]
     pub fn complete_thru(&self) -> u64 {
-        let waiting =
-            self.on_the_way.keys().chain(&self.held).fold(self.next, |lowest, &sequence| lowest.min(sequence));
+        let refused = self.not_taken.span().map_or(self.next, |(first, _)| self.next.min(first));
+        let waiting = self.on_the_way.keys().chain(&self.held).fold(refused, |lowest, &sequence| lowest.min(sequence));
         waiting.saturating_sub(1).max(self.thru)
     }
 
@@ -241,23 +238,9 @@ impl Outbox {
         }
     }
 
-    /// These are named as lost: they are not sent any more, and `thru` may pass them.
-    pub fn lost(&mut self, ranges: &Ranges) {
-        for (first, last) in ranges.iter() {
-            self.quarantined.remove(first, last);
-            self.lost.insert(first.max(self.thru + 1), last);
-        }
-        self.move_by_the_brokers_word();
-    }
-
-    /// It can never be sent, and is not named as lost either: it names others, and each name would need another.
-    pub fn shelve(&mut self, sequence: u64) {
-        self.quarantined.remove(sequence, sequence);
-        self.shelved.insert(sequence, sequence);
-    }
-
     /// A connection, with a clean session: what was on the way may be lost.
     pub fn link_up(&mut self, at: Mono, receive_max: u16) {
+        self.retry(at);
         self.window = Some(receive_max.clamp(1, WINDOW_MAX));
         self.nothing_on_the_way();
         self.next = self.thru + 1;
@@ -283,6 +266,9 @@ impl Outbox {
             return;
         }
         (self.probing, self.pause) = (false, None);
+        if self.retried.contains(sequence) {
+            (self.retried, self.not_taken_since) = (Ranges::default(), None);
+        }
         if sequence > self.thru {
             self.with_broker.insert(sequence, sequence);
             self.with_broker.keep_lowest(WITH_BROKER_MAX);
@@ -293,14 +279,20 @@ impl Outbox {
     /// The broker did not take it, or it could not be handed over: hold it, and try again when the reason may be gone.
     pub fn refused(&mut self, at: Mono, sequence: u64, refusal: Refusal) {
         self.arrived(sequence);
-        if self.lost.contains(sequence) || (refusal == Refusal::Unsendable && sequence <= self.thru) {
+        let for_good = matches!(refusal, Refusal::NotTaken | Refusal::Unsendable);
+        if self.lost.contains(sequence) || (for_good && sequence <= self.thru) {
             return;
         }
-        if refusal == Refusal::Unsendable && self.quarantined.runs() < QUARANTINED_MAX {
+        if refusal == Refusal::NotTaken && self.not_taken.runs() < NOT_SENT_MAX {
+            self.not_taken_since.get_or_insert(at);
+            self.not_taken.insert(sequence, sequence);
+            return;
+        }
+        if refusal == Refusal::Unsendable && self.quarantined.runs() < NOT_SENT_MAX {
             self.quarantined.insert(sequence, sequence);
             return;
         }
-        if matches!(refusal, Refusal::Local | Refusal::Unsendable) {
+        if for_good || refusal == Refusal::Local {
             // Others may go on: what the journal took before still can be sent.
             self.held.insert(sequence);
             self.held_until.get_or_insert(at.plus(refusal::LOCAL));
@@ -504,7 +496,7 @@ impl Outbox {
     fn passed_thru(&self, sequence: u64) -> Option<u64> {
         let alone = self.on_the_way.contains_key(&sequence) || self.held.contains(&sequence);
         let known = self.have.iter().find(|(first, last)| (*first..=*last).contains(&sequence)).map(|(_, last)| *last);
-        [&self.with_broker, &self.lost, &self.quarantined, &self.shelved]
+        [&self.with_broker, &self.lost, &self.not_taken, &self.quarantined, &self.shelved]
             .into_iter()
             .filter_map(|ranges| ranges.end_of_run(sequence))
             .chain(known)
@@ -541,8 +533,8 @@ impl Outbox {
     fn moved_to(&mut self, thru: u64) {
         self.thru = thru;
         self.next = self.next.max(thru + 1);
-        let runs = [&mut self.with_broker, &mut self.resent, &mut self.lost, &mut self.quarantined, &mut self.shelved];
-        for ranges in runs {
+        let Self { with_broker, resent, lost, not_taken, retried, quarantined, shelved, .. } = self;
+        for ranges in [with_broker, resent, lost, not_taken, retried, quarantined, shelved] {
             ranges.forget_thru(thru);
         }
         let still = self.on_the_way.split_off(&(thru + 1));

@@ -34,6 +34,16 @@ pub fn read(state: &Path) -> rusqlite::Result<Journal> {
     Ok(Journal { integrity, events })
 }
 
+/// Takes an event out of the journal of an agent that does not run, as damage would. How many it was.
+///
+/// # Errors
+/// As `SQLite` has them.
+pub fn forget(state: &Path, sequence: u64) -> rusqlite::Result<usize> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let database = Connection::open_with_flags(state.join("journal.db"), flags)?;
+    database.execute("DELETE FROM event WHERE sequence = ?1", [sequence.cast_signed()])
+}
+
 /// The highest sequence in the journal of an agent that may be running; 0 when there is none yet.
 #[must_use]
 pub fn highest(state: &Path) -> u64 {

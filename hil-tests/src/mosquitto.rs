@@ -53,6 +53,19 @@ impl Mosquitto {
         Self::configured(dir, |_| format!("max_packet_size {packet_bytes}\n"))
     }
 
+    /// Kills it; what starts again takes packets of any length.
+    ///
+    /// # Errors
+    /// As [`Mosquitto::start`].
+    pub fn widen(&mut self) -> io::Result<()> {
+        self.kill();
+        let text = std::fs::read_to_string(&self.config)?;
+        let kept: String =
+            text.lines().filter(|line| !line.starts_with("max_packet_size")).flat_map(|line| [line, "\n"]).collect();
+        std::fs::write(&self.config, kept)?;
+        self.restart()
+    }
+
     fn configured(dir: &Path, secured: impl FnOnce(u16) -> String) -> io::Result<Self> {
         let free = || io::Result::Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port());
         let (port, secured_port) = (free()?, free()?);

@@ -378,7 +378,9 @@ impl Daemon {
             LinkEvent::Engine(Link::Received { device, thru, have }) => self.acknowledged(device, thru, have),
             LinkEvent::Engine(Link::Refused(sequence, why)) => {
                 self.engine_link(Link::Refused(sequence, why));
-                if why == Refusal::Unsendable && self.keeper.journal().is_loss(sequence).unwrap_or(false) {
+                if matches!(why, Refusal::NotTaken | Refusal::Unsendable)
+                    && self.keeper.journal().is_loss(sequence).unwrap_or(false)
+                {
                     self.engine.outbox_mut().shelve(sequence);
                 }
             }

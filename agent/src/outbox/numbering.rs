@@ -37,7 +37,8 @@ impl Outbox {
         self.have.clear();
         self.held.clear();
         self.held_until = None;
-        for ranges in [&mut self.quarantined, &mut self.shelved, &mut self.lost] {
+        let Self { not_taken, retried, quarantined, shelved, lost, .. } = self;
+        for ranges in [not_taken, retried, quarantined, shelved, lost] {
             *ranges = ranges.shifted(by);
         }
         self.again_at = None;

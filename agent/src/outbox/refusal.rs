@@ -24,7 +24,10 @@ pub enum Refusal {
     Denied,
     /// The broker has no room, or another fault of its own (0x97, 0x80, 0x83).
     Quota,
-    /// It is longer than the broker takes, or the broker will never take its contents (0x95, 0x99).
+    /// This broker does not take it: it is longer than the limit that it announced, or it refuses the contents (0x95, 0x99). Another one
+    /// may, or the same one once somebody has mended it.
+    NotTaken,
+    /// It can never be sent: the journal does not have it, or it is longer than any event may be.
     Unsendable,
 }
 
@@ -41,7 +44,8 @@ impl Refusal {
                 "the broker does not let this truck publish its events (not authorized): see its access control list"
             }
             Self::Quota => "the broker has no room for events, or a fault of its own: see its disk and its log",
-            Self::Unsendable => "an event is longer than the broker takes",
+            Self::NotTaken => "an event is longer than the broker takes",
+            Self::Unsendable => "an event can never be sent",
         }
     }
 
@@ -55,7 +59,8 @@ impl Refusal {
                 "on dispatch's computer: gatestamp-receiver add-truck for this fleet and truck, then systemctl reload mosquitto"
             }
             Self::Quota => "on dispatch's computer: make room on the broker's disk, and see its log",
-            Self::Unsendable => "raise the broker's limit for a packet (max_packet_size)",
+            Self::NotTaken => "raise the broker's limit for a packet (max_packet_size)",
+            Self::Unsendable => "see what `journal` says",
         }
     }
 }
@@ -84,7 +89,7 @@ impl Pause {
         };
         let span = match why {
             Refusal::Denied => doubled(DENIED, DENIED_MAX),
-            Refusal::Local | Refusal::Unsendable => LOCAL,
+            Refusal::Local | Refusal::NotTaken | Refusal::Unsendable => LOCAL,
             Refusal::NobodyListens | Refusal::Quota => doubled(LATER, LATER_MAX),
         };
         Self { until: at.plus(span), why, span }

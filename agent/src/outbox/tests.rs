@@ -1,8 +1,10 @@
 //! The cursor against brokers and dispatchers of every kind.
 
 mod history;
+mod unsent;
 
 use super::*;
+use crate::event::LOSS_RANGES_MAX;
 
 fn seconds(s: u64) -> Mono {
     Mono(s * 1_000)
@@ -244,7 +246,7 @@ fn what_can_never_be_sent_holds_up_nobody() {
         outbox.delivered(sequence);
     }
     assert_eq!((outbox.thru(), outbox.pause()), (1, None), "it is not named yet");
-    outbox.lost(&outbox.unnamed());
+    outbox.lost(&outbox.unnamed(seconds(0)));
     assert_eq!((outbox.owed(), outbox.pause(), outbox.quarantined()), (0, None, None));
     let mut outbox = linked(4);
     outbox.poll(seconds(0));
@@ -398,11 +400,11 @@ fn a_loss_is_named_once_and_a_name_is_not_named() {
     outbox.poll(seconds(0));
     [3, 4, 9].into_iter().for_each(|sequence| outbox.refused(seconds(0), sequence, Refusal::Unsendable));
     outbox.shelve(9);
-    let named = outbox.unnamed();
+    let named = outbox.unnamed(seconds(0));
     assert_eq!(named.iter().collect::<Vec<_>>(), [(3, 4)]);
     outbox.lost(&named);
     outbox.refused(seconds(0), 4, Refusal::Unsendable);
-    assert!(outbox.unnamed().is_empty());
+    assert!(outbox.unnamed(seconds(0)).is_empty());
     assert_eq!(outbox.quarantined(), Some((1, 9, 9)));
     // Also after a restart, which reads the names from the journal.
     let mut outbox = Outbox::new(true, 0, 1, 9).without(&named);
@@ -426,9 +428,9 @@ fn quarantine_is_bounded_and_what_is_beyond_is_tried_again() {
         }
     }
     assert_eq!((outbox.quarantined(), tries), (Some((64, 2, 128)), 1_000));
-    assert_eq!(outbox.unnamed().runs(), LOSS_RANGES_MAX);
-    outbox.lost(&outbox.unnamed());
-    assert_eq!(outbox.unnamed().span(), Some((34, 64)));
+    assert_eq!(outbox.unnamed(seconds(0)).runs(), LOSS_RANGES_MAX);
+    outbox.lost(&outbox.unnamed(seconds(0)));
+    assert_eq!(outbox.unnamed(seconds(0)).span(), Some((34, 64)));
     assert_eq!(outbox.poll(seconds(10)), Some(130..=130));
 }
 

@@ -258,7 +258,7 @@ impl Session {
                 limit = self.packet_max,
                 "longer than the broker takes, and not sent"
             );
-            return refused(Refusal::Unsendable);
+            return refused(if packet > PACKET_MAX { Refusal::Unsendable } else { Refusal::NotTaken });
         }
         if !self.connected {
             return refused(Refusal::Local);
@@ -391,7 +391,7 @@ fn refusal(reason: PubAckReason) -> Refusal {
     match reason {
         PubAckReason::NoMatchingSubscribers => Refusal::NobodyListens,
         PubAckReason::NotAuthorized | PubAckReason::TopicNameInvalid => Refusal::Denied,
-        PubAckReason::PayloadFormatInvalid => Refusal::Unsendable,
+        PubAckReason::PayloadFormatInvalid => Refusal::NotTaken,
         PubAckReason::Success
         | PubAckReason::QuotaExceeded
         | PubAckReason::PacketIdentifierInUse

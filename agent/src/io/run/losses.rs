@@ -30,7 +30,7 @@ impl Daemon {
         if !self.engine.state().may_lose() {
             return;
         }
-        let unnamed = Loss::of(&self.engine.outbox().unnamed(), LossCause::Unsendable);
+        let unnamed = Loss::of(&self.engine.outbox().unnamed(at), LossCause::Unsendable);
         match unnamed {
             None => self.unnamed_since = None,
             Some(loss) if at - *self.unnamed_since.get_or_insert(at) >= GATHER => {

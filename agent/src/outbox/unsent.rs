@@ -1,0 +1,64 @@
+//! What cannot be sent: until another broker takes it, until an event names it as lost, or never.
+
+use super::{NOT_SENT_MAX, Outbox};
+use crate::event::LOSS_RANGES_MAX;
+use crate::ranges::Ranges;
+use crate::time::Mono;
+use geofence::Span;
+
+/// What the broker does not take is named as lost after this: a limit is mended within days, and a name lets dispatch, and the quota,
+/// forget the event. It holds up nothing else.
+const NOT_TAKEN_MAX: Span = Span::seconds(7 * 86_400);
+/// It is tried again with a new connection, so often at most: a broker that says no to each costs what sending costs.
+const RETRY_EVERY: Span = Span::seconds(3_600);
+
+impl Outbox {
+    /// A new connection: what the broker did not take may be taken now.
+    pub(super) fn retry(&mut self, at: Mono) {
+        let is_any = !self.not_taken.is_empty() || !self.shelved.is_empty();
+        if !is_any || self.retried_at.is_some_and(|then| at - then < RETRY_EVERY) {
+            return;
+        }
+        self.retried_at = Some(at);
+        self.shelved = Ranges::default();
+        for (first, last) in std::mem::take(&mut self.not_taken).iter() {
+            self.retried.insert(first, last);
+        }
+        self.retried.keep_lowest(NOT_SENT_MAX);
+    }
+
+    /// Events that cannot be sent, to this broker or to any: how many are known, the first and the last.
+    #[must_use]
+    pub fn quarantined(&self) -> Option<(u64, u64, u64)> {
+        let all: Ranges = self.quarantined.iter().chain(self.not_taken.iter()).chain(self.shelved.iter()).collect();
+        all.span().map(|(first, last)| (all.count(), first, last))
+    }
+
+    /// Events that can never be sent, and are to be named as lost: as many as one event names.
+    #[must_use]
+    pub fn unnamed(&self, at: Mono) -> Ranges {
+        let mut ranges = self.quarantined.clone();
+        if self.not_taken_since.is_some_and(|since| at - since >= NOT_TAKEN_MAX) {
+            self.not_taken.iter().for_each(|(first, last)| ranges.insert(first, last));
+        }
+        ranges.keep_lowest(LOSS_RANGES_MAX);
+        ranges
+    }
+
+    /// These are named as lost: they are not sent any more, and `thru` may pass them.
+    pub fn lost(&mut self, ranges: &Ranges) {
+        for (first, last) in ranges.iter() {
+            self.quarantined.remove(first, last);
+            self.not_taken.remove(first, last);
+            self.lost.insert(first.max(self.thru + 1), last);
+        }
+        self.move_by_the_brokers_word();
+    }
+
+    /// It can never be sent, and is not named as lost either: it names others, and each name would need another.
+    pub fn shelve(&mut self, sequence: u64) {
+        self.quarantined.remove(sequence, sequence);
+        self.not_taken.remove(sequence, sequence);
+        self.shelved.insert(sequence, sequence);
+    }
+}
