@@ -43,6 +43,11 @@ impl Truck {
         format!("{}-{}", self.fleet, self.id)
     }
 
+    /// Its names, as the commands take them.
+    pub(super) fn words(&self) -> String {
+        format!("{} {}", self.fleet, self.id)
+    }
+
     /// The beginning of its topics.
     pub(super) fn topics(&self) -> String {
         format!("{PREFIX}{}/{}", self.fleet, self.id)
@@ -143,14 +148,18 @@ fn refuse_a_second_device(dir: &Path, truck: &Truck) -> Result<(), String> {
 /// certificate may publish and read nowhere.
 ///
 /// # Errors
-/// In words.
+/// In words. Nothing has moved then, or the same command again ends what this one began.
 pub fn remove(dir: &Path, truck: &Truck) -> Result<(), String> {
     let _alone = lock(dir)?;
+    // A bundle that went to `removed/` before the ACL is refused would keep its rights.
+    unaccounted::refuse(dir)?;
     let mut there = Bundle::within(&dir.join("trucks"))?;
     there.retain(|(_, bundle)| bundle.truck == *truck);
     if there.is_empty() {
+        // A run that was killed between the bundle and the ACL is made good by the next.
+        acl::write(dir)?;
         return Err(format!(
-            "{} is not there",
+            "{} is not there; the ACL gives it no rights",
             dir.join("trucks").join(format!("{}.{}", truck.fleet, truck.id)).display()
         ));
     }
