@@ -7,11 +7,11 @@
 //!
 //! All of it or nothing: with `ca/` alone the next `add-truck` would write an ACL without the other trucks.
 
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, Permissions};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use super::{failed, folder_of, put, save, sync, with_ending};
+use super::{failed, folder_of, itself, linked, put, save, sync, with_ending, write_new};
 use crate::installation::{self, FOLDERS};
 use crate::store::{Place, StoreError};
 
@@ -96,10 +96,15 @@ fn fill(dir: &Path, place: &Place, to: &Path) -> Result<(), StoreError> {
     sync(to)
 }
 
-/// Copies a folder and what is in it, with their modes. A link is copied as what it points to.
+/// Copies a folder and what is in it, with their modes. Root copies what other users own: a link of theirs would bring into the copy, and
+/// with the next restore into their hands, what they may not read.
 fn tree(from: &Path, to: &Path, left_out: &impl Fn(&Path) -> bool) -> Result<(), StoreError> {
     let in_from = |fault: std::io::Error| failed(from, &fault);
-    let mode = fs::metadata(from).map_err(in_from)?.permissions().mode();
+    let found = fs::symlink_metadata(from).map_err(in_from)?;
+    if found.is_symlink() {
+        return Err(linked(from));
+    }
+    let mode = found.permissions().mode();
     DirBuilder::new().mode(mode & 0o777).create(to).map_err(|fault| failed(to, &fault))?;
     for entry in fs::read_dir(from).map_err(in_from)? {
         let entry = entry.map_err(in_from)?;
@@ -107,12 +112,12 @@ fn tree(from: &Path, to: &Path, left_out: &impl Fn(&Path) -> bool) -> Result<(),
         if left_out(&path) {
             continue;
         }
-        let kind = fs::metadata(&path).map_err(|fault| failed(&path, &fault))?;
+        let kind = fs::symlink_metadata(&path).map_err(|fault| failed(&path, &fault))?;
         if kind.is_dir() {
             tree(&path, &copy, left_out)?;
-        } else if kind.is_file() {
-            fs::copy(&path, &copy).map_err(|fault| failed(&path, &fault))?;
-            sync(&copy)?;
+        } else if kind.is_file() || kind.is_symlink() {
+            let (mut file, found) = itself(&path)?;
+            write_new(&mut file, &copy, Permissions::from_mode(found.permissions().mode() & 0o777))?;
         }
     }
     sync(to)

@@ -1,7 +1,7 @@
 //! Does a lost computer come back from `backup --everything`, with every truck that it had?
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::Command;
 
@@ -68,6 +68,22 @@ fn a_lost_computer_comes_back_with_every_truck() {
     for (name, sequence) in [("t1", 2), ("t2", 1), ("t3", 1)] {
         deliver(port, &place, name, sequence).unwrap_or_else(|why| panic!("{name}: {why}: {}", receiver.log()));
     }
+}
+
+/// The services own their folders, and root copies.
+#[test]
+fn a_link_brings_nothing_into_the_copy() {
+    let (dir, place) = installation(free_port());
+    let config = format!("{place}/receiver/receiver.toml");
+    drop(store::open(&Place::Sqlite(Path::new(&place).join("receiver/dispatch.db"))).expect("made"));
+    let (copy, link) = (dir.path().join("copy"), format!("{place}/broker/acl.old"));
+    for target in [format!("{place}/ca/ca.key"), format!("{place}/ca"), "/nowhere".to_owned()] {
+        symlink(&target, &link).expect("linked");
+        let why = fails(&["backup", "--config", &config, "--everything", &copy.display().to_string()]);
+        assert!(why.contains(&format!("{link} is a link")), "{why}");
+        fs::remove_file(&link).expect("removed");
+    }
+    assert_eq!(fs::read_dir(dir.path()).expect("read").count(), 1, "nothing is left of the copies");
 }
 
 #[test]

@@ -434,6 +434,26 @@ fn the_acl_stays_the_brokers_when_root_adds_a_truck() {
     assert_eq!(found.permissions().mode() & 0o777, 0o644);
 }
 
+/// As above: the broker, who owns the folder, puts a link there before root adds a truck.
+#[test]
+fn root_gives_nothing_to_whom_a_link_in_the_brokers_folder_leads() {
+    let (dir, place) = installation(free_port());
+    let (acl, target) = (Path::new(&place).join("broker/acl"), dir.path().join("elsewhere"));
+    fs::rename(&acl, &target).expect("moved");
+    let mine = fs::metadata(&target).expect("there");
+    if mine.uid() == 0 {
+        chown(&target, Some(65_534), Some(65_534)).expect("root gives it away");
+    }
+    let before = fs::read(&target).expect("read");
+    std::os::unix::fs::symlink(&target, &acl).expect("linked");
+    std::os::unix::fs::symlink(&target, acl.with_extension("new")).expect("linked");
+    good(&["add-truck", &place, event::FLEET, "t3"]);
+    let found = fs::symlink_metadata(&acl).expect("there");
+    assert!(found.is_file());
+    assert_eq!((found.uid(), found.gid()), (mine.uid(), mine.gid()), "its owner is whom the link led to");
+    assert_eq!(fs::read(&target).expect("read"), before);
+}
+
 /// Somebody brings back `ca` and `broker` after a loss and has no `trucks`.
 #[test]
 fn an_acl_that_would_lock_out_the_fleet_is_not_written() {
