@@ -182,5 +182,7 @@ fn complain(why: &str) {
 
 /// What a person asked for. `head` and `less` leave when they have seen enough: that is no fault, and `println!` would panic.
 fn say(what: &str) {
-    let _ = writeln!(stdout(), "{what}");
+    // Trucks, brokers and webhooks said some of it: they must not steer the terminal.
+    let plain: String = what.chars().map(|c| if c.is_control() && c != '\n' { '?' } else { c }).collect();
+    let _ = writeln!(stdout(), "{plain}");
 }
