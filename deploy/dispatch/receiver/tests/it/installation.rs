@@ -8,6 +8,7 @@ use std::process::{Command, Output};
 use gatestamp::besttime::{BestTime, TimeSource};
 use gatestamp::config::TlsFiles;
 use gatestamp::io::mqtt::tls::Credentials;
+use gatestamp_receiver::installation::{self, Truck};
 use gatestamp_receiver::store::{self, Value};
 use geofence::UnixMillis;
 use hil_tests::clock::await_condition;
@@ -143,6 +144,47 @@ fn steal(place: &str, bundle: &str) -> std::path::PathBuf {
     kept
 }
 
+/// The truck's bundle, whatever its number: its name and its folder.
+fn bundle(place: &str, truck: &str) -> (String, std::path::PathBuf) {
+    let whole = format!("{}.{truck}", event::FLEET);
+    let found = fs::read_dir(Path::new(place).join("trucks")).expect("read").flatten().find_map(|entry| {
+        let name = entry.file_name().into_string().ok()?;
+        (name == whole || name.starts_with(&format!("{whole}."))).then(|| (name, entry.path()))
+    });
+    found.expect("a bundle")
+}
+
+/// The copy knows nothing of a bundle that was made and removed after it.
+#[test]
+fn no_name_is_given_twice_after_a_restore() {
+    let (_dir, place) = installation(free_port());
+    let copy = |from: &str, to: &str| {
+        let copied = Command::new("cp").args(["-aT", from, to]).status();
+        assert!(copied.expect("cp runs").success());
+    };
+    let elsewhere = format!("{place}.copy");
+    copy(&place, &elsewhere);
+    let (dir, day) = (Path::new(&place), (2026, 11, 22));
+    let t1 = Truck::new(event::FLEET, "t1").expect("a truck");
+    let again = |minute: u32| {
+        installation::remove(dir, &t1).expect("removed");
+        installation::add(dir, &t1, day, minute).expect("added");
+        bundle(&place, "t1").0
+    };
+    // Several are made and removed, with a clock that stands.
+    let mut given = vec![again(1_000), again(1_001), again(1_001)];
+    fs::remove_dir_all(&place).expect("lost");
+    copy(&elsewhere, &place);
+    given.extend([again(1_060), again(1_060)]);
+    assert_eq!(given, [1_000, 1_001, 1_002, 1_060, 1_061].map(|number| format!("acme.t1.{number}")));
+    // And the program asks the clock.
+    let minute = gatestamp_receiver::clock::wall_ms() / 60_000;
+    good(&["remove-truck", &place, event::FLEET, "t1"]);
+    good(&["add-truck", &place, event::FLEET, "t1"]);
+    let number: i64 = bundle(&place, "t1").0.rsplit('.').next().and_then(|text| text.parse().ok()).expect("a number");
+    assert!((minute..minute + 5).contains(&number), "{number}");
+}
+
 #[test]
 fn a_stolen_certificate_gets_no_rights_back_when_its_truck_is_added_again() {
     let port = free_port();
@@ -154,8 +196,8 @@ fn a_stolen_certificate_gets_no_rights_back_when_its_truck_is_added_again() {
         good(&["add-truck", &place, event::FLEET, "t1"]);
     }
     broker.reload();
-    let bundle = Path::new(&place).join("trucks/acme.t1.3");
-    assert_eq!(common_name(&bundle.join("truck.crt")), "acme.t1.3");
+    let (name, bundle) = bundle(&place, "t1");
+    assert_eq!(common_name(&bundle.join("truck.crt")), name);
     block_on(async {
         let mut thief = Client::connect(port, &stolen, "truck", "acme-t1").await.expect("connects");
         let topic = event::topic("t1", "events");
