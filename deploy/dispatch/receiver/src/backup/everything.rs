@@ -17,6 +17,9 @@ use crate::store::{Place, StoreError};
 
 /// What the broker remembers. It is written while we read, and trucks and receivers say everything again.
 const BROKERS_MEMORY: &str = "broker/data";
+/// What begins with the database's name and is no part of a copy: SQLite's own files, the receiver's lock, what a restore or a backup
+/// that was killed has left.
+const BESIDE: [&str; 6] = ["", "-wal", "-shm", ".lock", ".new", ".partial"];
 /// The copy has every key in it.
 const MODE: u32 = 0o700;
 
@@ -78,15 +81,9 @@ fn fill(dir: &Path, place: &Place, to: &Path) -> Result<(), StoreError> {
     save(place, &to.join("database"))?;
     let copy = to.join("installation");
     fs::create_dir(&copy).map_err(|fault| failed(&copy, &fault))?;
-    let database = match place {
-        Place::Sqlite(file) => file.canonicalize().ok(),
-        Place::Postgres { .. } => None,
-    };
-    // The database has just been copied, and what SQLite keeps beside it changes under our hands.
-    let left_out = |path: &Path| {
-        let beside = |file: &PathBuf| path.to_string_lossy().starts_with(&*file.to_string_lossy());
-        database.as_ref().is_some_and(beside) || path.parent() == Some(&dir.join(BROKERS_MEMORY))
-    };
+    let database = files_of(place);
+    let left_out =
+        |path: &Path| database.iter().any(|file| file == path) || path.parent() == Some(&dir.join(BROKERS_MEMORY));
     // Whoever adds a truck waits: its bundle without its entry in the ACL would be a truck without rights.
     let _alone = installation::alone(dir).map_err(StoreError::Failed)?;
     for name in FOLDERS.iter().filter(|name| dir.join(name).is_dir()) {
@@ -94,6 +91,15 @@ fn fill(dir: &Path, place: &Place, to: &Path) -> Result<(), StoreError> {
     }
     sync(&copy)?;
     sync(to)
+}
+
+/// The database, which is copied apart, and what changes beside it under our hands: by their exact names, since a key's may begin as the
+/// database's does. Where the configured name is a link, its own and that of what it leads to.
+fn files_of(place: &Place) -> Vec<PathBuf> {
+    let Place::Sqlite(file) = place else { return Vec::new() };
+    let configured = folder_of(file).canonicalize().ok().and_then(|folder| Some(folder.join(file.file_name()?)));
+    let files = configured.into_iter().chain(file.canonicalize().ok());
+    files.flat_map(|file| BESIDE.map(|ending| with_ending(&file, ending))).collect()
 }
 
 /// Copies a folder and what is in it, with their modes. Root copies what other users own: a link of theirs would bring into the copy, and
