@@ -10,6 +10,10 @@ use crate::installation::{self, PORT, Plan, Truck};
 
 const RIGHTS_GONE: &str = "its rights are gone when the broker has read its ACL again: systemctl reload mosquitto";
 
+/// A subscription asks for no rights: with the group's name alone it is dealt events.
+const GROUP_KNOWN: &str = "It still knows the group and could swallow events: write a new secret (openssl rand -hex 8) into broker.group in the receiver.toml\n\
+                           of every receiver that stays, and restart them: systemctl restart gatestamp-receiver";
+
 /// Arguments of `init`.
 #[derive(clap::Args)]
 pub(super) struct InitArguments {
@@ -90,6 +94,7 @@ pub(super) fn add_receiver(arguments: &ReceiverArguments) -> Result<(), Failure>
 pub(super) fn remove_receiver(arguments: &ReceiverArguments) -> Result<(), Failure> {
     installation::remove_receiver(&arguments.dir, &arguments.name).map_err(failed)?;
     say(RIGHTS_GONE);
+    say(GROUP_KNOWN);
     Ok(())
 }
 

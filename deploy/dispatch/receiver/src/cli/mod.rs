@@ -153,7 +153,7 @@ fn restore(arguments: &CopyArguments) -> Result<(), Failure> {
 }
 
 fn check(path: &Path) -> Result<(), Failure> {
-    let config = configuration(path)?;
+    let config = config::read_strictly(path).map_err(|fault| Failure(exit::CONFIGURATION, fault.to_string()))?;
     run::signer(&config)?;
     if let Some(files) = &config.broker.tls {
         let time = BestTime { utc: UnixMillis(wall_ms()), source: TimeSource::System };

@@ -45,7 +45,7 @@ pub fn add_receiver(dir: &Path, name: &str, day: (i32, u8, u8)) -> Result<PathBu
         ));
     }
     let first = dir.join("receiver/receiver.toml");
-    let told = config::read(&first).map_err(|fault| fault.to_string())?;
+    let told = config::read_strictly(&first).map_err(|fault| fault.to_string())?;
     if told.broker.group.is_none() {
         return Err(format!(
             "{}: take the # before broker.group away first, and set PostgreSQL in [store]",

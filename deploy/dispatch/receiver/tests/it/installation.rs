@@ -267,7 +267,7 @@ fn a_further_receiver_has_a_name_rights_and_files_of_its_own() {
             let answer = receiver.publish(&event::topic(truck, "events"), b"{}".to_vec()).await;
             assert_eq!(answer, Ok(PubAckReason::Success));
         }
-        good(&["remove-receiver", &place, "2"]);
+        assert!(good(&["remove-receiver", &place, "2"]).contains("into broker.group"), "who is gone knows the group");
         broker.reload();
         let receiver = connected.last_mut().expect("the second");
         assert!(
@@ -276,6 +276,27 @@ fn a_further_receiver_has_a_name_rights_and_files_of_its_own() {
         );
     });
     assert!(refused(&["add-receiver", &place, "2"]).contains("another name"));
+}
+
+/// The first release took any name, and an upgrade must not stop what runs.
+#[test]
+fn a_group_that_can_be_guessed_runs_with_a_warning_and_is_not_handed_on() {
+    let port = free_port();
+    let (dir, place) = installation(port);
+    let server = Server::start(&dir.path().join("postgres")).expect("a database server");
+    let config = Path::new(&place).join("receiver/receiver.toml");
+    share(&config, &server.url());
+    let text = fs::read_to_string(&config).expect("read");
+    let short = |line: &str| if line.starts_with("group = ") { "group = \"dispatch\"" } else { line }.to_owned();
+    fs::write(&config, text.lines().map(short).collect::<Vec<_>>().join("\n")).expect("written");
+    assert!(refused(&["add-receiver", &place, "2"]).contains("fewer than 16 characters"));
+    assert!(!Path::new(&place).join("receivers/dispatch-2").exists());
+    let checked = call(&["check", "--config", config.to_str().expect("UTF-8")]);
+    assert_eq!(checked.status.code(), Some(78), "{}", String::from_utf8_lossy(&checked.stderr));
+    let _broker = Secured::start(Path::new(&place), port);
+    let receiver = start(&config);
+    assert!(await_condition(PATIENCE, || receiver.log().contains("receiving")), "{}", receiver.log());
+    assert!(receiver.log().contains("fewer than 16 characters"), "{}", receiver.log());
 }
 
 /// The name in a certificate, by OpenSSL.
