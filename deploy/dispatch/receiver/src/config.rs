@@ -37,6 +37,9 @@ pub struct Config {
     pub webhook: Option<Webhook>,
     /// What is logged.
     pub log: tracing::Level,
+    /// A group that is no secret: the first release took it, and a receiver that refused to start after an upgrade would take nothing at
+    /// all. `run` says it, and whoever has a choice refuses it.
+    pub doubt: Option<Fault>,
 }
 
 /// Where events are posted.
@@ -53,7 +56,7 @@ pub struct Webhook {
 }
 
 /// What is wrong, where, and what to do.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault(String);
 
 impl fmt::Display for Fault {
@@ -130,6 +133,15 @@ struct RawLog {
     level: Option<String>,
 }
 
+/// As [`read`], for a configuration that is looked over or handed on: what is only tolerated is a fault.
+///
+/// # Errors
+/// The first fault.
+pub fn read_strictly(file: &Path) -> Result<Config, Fault> {
+    let config = read(file)?;
+    config.doubt.clone().map_or(Ok(config), Err)
+}
+
 /// Reads and validates the file.
 ///
 /// # Errors
@@ -159,6 +171,7 @@ fn parse(text: &str, file: &Path) -> Result<Config, Fault> {
     };
     let place = place(&raw.store, &at, &beside)?;
     let broker = broker(&raw.broker, &place, &at, &some)?;
+    let doubt = doubt(&broker, &at);
     let patience = within(raw.commands.hole_patience_s, 300, HOLE_PATIENCE_S, "commands", "hole_patience_s")?;
     let every = within(raw.ack.every_ms, 1_000, ACK_EVERY_MS, "ack", "every_ms")?;
     let level = raw.log.level.as_deref().unwrap_or("info");
@@ -167,6 +180,7 @@ fn parse(text: &str, file: &Path) -> Result<Config, Fault> {
     Ok(Config {
         broker,
         place,
+        doubt,
         command_key: some(&raw.commands.key),
         hole_patience: Duration::from_secs(patience),
         ack_every: Duration::from_millis(every),
@@ -273,19 +287,20 @@ fn broker(
     if group.as_deref().is_some_and(|group| !is_name(group)) {
         return Err(at("broker", "group", format!("`{}` is not 1 to {CLIENT_ID_MAX} of A-Z a-z 0-9 - _ .", raw.group)));
     }
-    if group.as_ref().is_some_and(|group| group.len() < GROUP_MIN) {
-        let what = format!(
-            "`{}` has fewer than {GROUP_MIN} characters: who guesses it can join the receivers and swallow events; write a secret \
-             such as `openssl rand -hex 8` gives",
-            raw.group
-        );
-        return Err(at("broker", "group", what));
-    }
     if group.is_some() && matches!(place, Place::Sqlite(_)) {
         let what = "several receivers share a fleet over PostgreSQL only: set store.kind = \"postgres\", or remove it";
         return Err(at("broker", "group", what.to_owned()));
     }
     Ok(Broker { host, port, tls, client_id, group })
+}
+
+fn doubt(broker: &Broker, at: &impl Fn(&str, &str, String) -> Fault) -> Option<Fault> {
+    let group = broker.group.as_ref().filter(|group| group.len() < GROUP_MIN)?;
+    let what = format!(
+        "`{group}` has fewer than {GROUP_MIN} characters: who guesses it can join the receivers and swallow events; write one secret, such \
+         as `openssl rand -hex 8` gives, into receiver.toml of all of them, and restart them"
+    );
+    Some(at("broker", "group", what))
 }
 
 fn webhook(
@@ -343,13 +358,22 @@ mod tests {
         assert!(told("[broker]\nurl = \"mqtt://h\"\nca = \"c\"\n").contains("in the clear"));
         let shared = told(&format!("[broker]\nurl = \"mqtt://h\"\ngroup = \"{GROUP}\"\n"));
         assert!(shared.contains("r.toml:3") && shared.contains("PostgreSQL only"), "{shared}");
-        let guessed = told(
-            "[broker]\nurl = \"mqtt://h\"\ngroup = \"dispatch\"\n[store]\nkind = \"postgres\"\nurl = \"host=h\"\n",
-        );
-        assert!(guessed.contains("r.toml:3: broker.group") && guessed.contains("openssl rand"), "{guessed}");
         assert!(told("[broker]\nurl = \"mqtt://h\"\n[ack]\nevery_ms = 1\n").contains("r.toml:4: ack.every_ms"));
         assert!(told("[broker]\nurl = \"mqtt://h\"\n[store]\nkind = \"oracle\"\n").contains("r.toml:4"));
         assert!(told("[broker]\nurl = \"mqtt://h\"\n[log]\nlevel = \"loud\"\n").contains("r.toml:4"));
+    }
+
+    #[test]
+    fn a_group_that_can_be_guessed_is_doubted() {
+        let of = |group: &str| {
+            let text = format!(
+                "[broker]\nurl = \"mqtt://h\"\ngroup = \"{group}\"\n[store]\nkind = \"postgres\"\nurl = \"host=h\"\n"
+            );
+            parse(&text, Path::new("r.toml")).expect("accepted").doubt.map(|doubt| doubt.to_string())
+        };
+        let doubt = of("dispatch").expect("too short");
+        assert!(doubt.starts_with("r.toml:3: broker.group") && doubt.contains("openssl rand"), "{doubt}");
+        assert_eq!((of(&"x".repeat(15)).is_some(), of(GROUP), of("")), (true, None, None));
     }
 
     #[test]

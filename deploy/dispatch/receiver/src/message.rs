@@ -15,6 +15,8 @@ pub const EVENT_MAX: usize = 16 * 1024;
 const LOST_RANGES_MAX: usize = 256;
 /// Longest text in a column, in bytes; names of facilities are shorter.
 const COLUMN_MAX: usize = 256;
+/// Longest status, in bytes: room for two words.
+const STATUS_MAX: usize = 16;
 /// What a truck's last will says in place of its status.
 pub const OFFLINE: &str = "offline";
 /// The common beginning of all topics.
@@ -146,11 +148,15 @@ pub fn read(topic: &[u8], body: &[u8]) -> Message {
     }
 }
 
-/// What a `health` says of its truck: `online`, or [`OFFLINE`].
+/// What a `health` says of its truck: `online`, or [`OFFLINE`]. A word of a later agent is taken too, if it is one: it is shown to people, and
+/// a truck that says something else must not write into their terminal.
 #[must_use]
 pub fn status(health: &[u8]) -> Option<String> {
     let json: Json = serde_json::from_slice(health).ok()?;
-    json.get("status")?.as_str().map(str::to_owned)
+    let word = |text: &&str| {
+        (1..=STATUS_MAX).contains(&text.len()) && text.bytes().all(|c| c.is_ascii_lowercase() || c == b'_')
+    };
+    json.get("status")?.as_str().filter(word).map(str::to_owned)
 }
 
 /// `gatestamp/v1/<fleet>/<truck>/<leaf>`.
@@ -328,6 +334,18 @@ mod tests {
         assert!(why(b"gatestamp/v1/acme/t7/down/ack", b"{}").contains("topic"));
         assert!(why(b"gatestamp/v1/a b/t7/events", b"{}").contains("topic"));
         assert!(why(b"\xff", b"{}").contains("topic"));
+    }
+
+    #[test]
+    fn a_status_is_one_short_word_or_none() {
+        let of = |status: Json| super::status(&serde_json::to_vec(&json!({ "status": status })).expect("JSON"));
+        for word in ["online", OFFLINE, "on_battery", &"x".repeat(16)] {
+            assert_eq!(of(json!(word)).as_deref(), Some(word));
+        }
+        for wrong in ["", "\u{1b}[2J", "online\nacme/t2: OFFLINE", "Online", "t 1", "\u{e4}", &"x".repeat(17)] {
+            assert_eq!(of(json!(wrong)), None, "{wrong:?}");
+        }
+        assert_eq!((of(json!(7)), super::status(b"{"), super::status(b"")), (None, None, None));
     }
 
     #[test]

@@ -7,16 +7,19 @@
 //!
 //! All of it or nothing: with `ca/` alone the next `add-truck` would write an ACL without the other trucks.
 
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, Permissions};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use super::{failed, folder_of, put, save, sync, with_ending};
+use super::{failed, folder_of, itself, linked, put, save, sync, with_ending, write_new};
 use crate::installation::{self, FOLDERS};
 use crate::store::{Place, StoreError};
 
 /// What the broker remembers. It is written while we read, and trucks and receivers say everything again.
 const BROKERS_MEMORY: &str = "broker/data";
+/// What begins with the database's name and is no part of a copy: SQLite's own files, the receiver's lock, what a restore or a backup
+/// that was killed has left.
+const BESIDE: [&str; 6] = ["", "-wal", "-shm", ".lock", ".new", ".partial"];
 /// The copy has every key in it.
 const MODE: u32 = 0o700;
 
@@ -78,15 +81,9 @@ fn fill(dir: &Path, place: &Place, to: &Path) -> Result<(), StoreError> {
     save(place, &to.join("database"))?;
     let copy = to.join("installation");
     fs::create_dir(&copy).map_err(|fault| failed(&copy, &fault))?;
-    let database = match place {
-        Place::Sqlite(file) => file.canonicalize().ok(),
-        Place::Postgres { .. } => None,
-    };
-    // The database has just been copied, and what SQLite keeps beside it changes under our hands.
-    let left_out = |path: &Path| {
-        let beside = |file: &PathBuf| path.to_string_lossy().starts_with(&*file.to_string_lossy());
-        database.as_ref().is_some_and(beside) || path.parent() == Some(&dir.join(BROKERS_MEMORY))
-    };
+    let database = files_of(place);
+    let left_out =
+        |path: &Path| database.iter().any(|file| file == path) || path.parent() == Some(&dir.join(BROKERS_MEMORY));
     // Whoever adds a truck waits: its bundle without its entry in the ACL would be a truck without rights.
     let _alone = installation::alone(dir).map_err(StoreError::Failed)?;
     for name in FOLDERS.iter().filter(|name| dir.join(name).is_dir()) {
@@ -96,10 +93,24 @@ fn fill(dir: &Path, place: &Place, to: &Path) -> Result<(), StoreError> {
     sync(to)
 }
 
-/// Copies a folder and what is in it, with their modes. A link is copied as what it points to.
+/// The database, which is copied apart, and what changes beside it under our hands: by their exact names, since a key's may begin as the
+/// database's does. Where the configured name is a link, its own and that of what it leads to.
+fn files_of(place: &Place) -> Vec<PathBuf> {
+    let Place::Sqlite(file) = place else { return Vec::new() };
+    let configured = folder_of(file).canonicalize().ok().and_then(|folder| Some(folder.join(file.file_name()?)));
+    let files = configured.into_iter().chain(file.canonicalize().ok());
+    files.flat_map(|file| BESIDE.map(|ending| with_ending(&file, ending))).collect()
+}
+
+/// Copies a folder and what is in it, with their modes. Root copies what other users own: a link of theirs would bring into the copy, and
+/// with the next restore into their hands, what they may not read.
 fn tree(from: &Path, to: &Path, left_out: &impl Fn(&Path) -> bool) -> Result<(), StoreError> {
     let in_from = |fault: std::io::Error| failed(from, &fault);
-    let mode = fs::metadata(from).map_err(in_from)?.permissions().mode();
+    let found = fs::symlink_metadata(from).map_err(in_from)?;
+    if found.is_symlink() {
+        return Err(linked(from));
+    }
+    let mode = found.permissions().mode();
     DirBuilder::new().mode(mode & 0o777).create(to).map_err(|fault| failed(to, &fault))?;
     for entry in fs::read_dir(from).map_err(in_from)? {
         let entry = entry.map_err(in_from)?;
@@ -107,12 +118,12 @@ fn tree(from: &Path, to: &Path, left_out: &impl Fn(&Path) -> bool) -> Result<(),
         if left_out(&path) {
             continue;
         }
-        let kind = fs::metadata(&path).map_err(|fault| failed(&path, &fault))?;
+        let kind = fs::symlink_metadata(&path).map_err(|fault| failed(&path, &fault))?;
         if kind.is_dir() {
             tree(&path, &copy, left_out)?;
-        } else if kind.is_file() {
-            fs::copy(&path, &copy).map_err(|fault| failed(&path, &fault))?;
-            sync(&copy)?;
+        } else if kind.is_file() || kind.is_symlink() {
+            let (mut file, found) = itself(&path)?;
+            write_new(&mut file, &copy, Permissions::from_mode(found.permissions().mode() & 0o777))?;
         }
     }
     sync(to)

@@ -7,9 +7,9 @@
 mod everything;
 mod server;
 
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
 pub use everything::save_everything;
@@ -117,8 +117,8 @@ pub fn bring_back(place: &Place, from: &Path) -> Result<String, StoreError> {
 fn place_copy(from: &Path, new: &Path, file: &Path) -> Result<(), StoreError> {
     // A leaving of a run that was killed.
     forget(new);
-    fs::copy(from, new).map_err(|fault| failed(new, &fault))?;
-    fs::set_permissions(new, Permissions::from_mode(MODE)).map_err(|fault| failed(new, &fault))?;
+    let mut copy = File::open(from).map_err(|fault| failed(from, &fault))?;
+    write_new(&mut copy, new, Permissions::from_mode(MODE))?;
     // What is wrong with it was wrong with the copy that was given, and that is the name that a person knows.
     let given = |fault: StoreError| {
         let told = |why: String| why.replace(&*new.to_string_lossy(), &from.to_string_lossy());
@@ -171,12 +171,50 @@ fn put(new: &Path, file: &Path) -> Result<(), StoreError> {
 
 /// Root restores, and the service, another user, has to write: what root made belongs to whom the database's folder belongs.
 fn give_to_the_folder(made: &Path, file: &Path) -> Result<(), StoreError> {
-    let owner = |path: &Path| fs::metadata(path).map_err(|fault| failed(path, &fault));
-    let folder = owner(folder_of(file))?;
-    if owner(made)?.uid() == 0 && folder.uid() != 0 {
-        chown(made, Some(folder.uid()), Some(folder.gid())).map_err(|fault| failed(made, &fault))?;
+    let folder = folder_of(file);
+    let folder = fs::metadata(folder).map_err(|fault| failed(folder, &fault))?;
+    if folder.uid() == 0 {
+        return Ok(());
+    }
+    // The folder's owner could have put a link there, to get what root owns elsewhere.
+    let (opened, found) = itself(made)?;
+    if found.uid() == 0 && found.nlink() > 1 {
+        return Err(linked(made));
+    }
+    if found.uid() == 0 {
+        fchown(&opened, Some(folder.uid()), Some(folder.gid())).map_err(|fault| failed(made, &fault))?;
     }
     Ok(())
+}
+
+/// The file that has this name and no other one, opened: in somebody else's folder a link leads to whatever he likes.
+fn itself(path: &Path) -> Result<(File, Metadata), StoreError> {
+    let named = fs::symlink_metadata(path).map_err(|fault| failed(path, &fault))?;
+    if !named.is_file() {
+        return Err(linked(path));
+    }
+    let opened = File::open(path).map_err(|fault| failed(path, &fault))?;
+    let found = opened.metadata().map_err(|fault| failed(path, &fault))?;
+    // It may have become one just now.
+    if (found.dev(), found.ino()) != (named.dev(), named.ino()) { Err(linked(path)) } else { Ok((opened, found)) }
+}
+
+fn linked(path: &Path) -> StoreError {
+    let name = path.display();
+    StoreError::Refused(format!(
+        "{name} is a link, and what it leads to may be anybody's: put what it leads to in its place"
+    ))
+}
+
+/// Copies into a file that is not there yet: whoever put one there, or a link, does not get what is written.
+fn write_new(from: &mut File, to: &Path, mode: Permissions) -> Result<(), StoreError> {
+    let new = OpenOptions::new().write(true).create_new(true).mode(COPY_MODE).open(to);
+    let copied = new.and_then(|mut new| {
+        io::copy(from, &mut new)?;
+        new.set_permissions(mode)?;
+        new.sync_all()
+    });
+    copied.map_err(|fault| failed(to, &fault))
 }
 
 fn folder_of(file: &Path) -> &Path {

@@ -5,9 +5,14 @@ use std::path::PathBuf;
 use gatestamp::version::released;
 
 use super::{Failure, exit, say};
+use crate::clock::wall_ms;
 use crate::installation::{self, PORT, Plan, Truck};
 
 const RIGHTS_GONE: &str = "its rights are gone when the broker has read its ACL again: systemctl reload mosquitto";
+
+/// A subscription asks for no rights: with the group's name alone it is dealt events.
+const GROUP_KNOWN: &str = "It still knows the group and could swallow events: write a new secret (openssl rand -hex 8) into broker.group in the receiver.toml\n\
+                           of every receiver that stays, and restart them: systemctl restart gatestamp-receiver";
 
 /// Arguments of `init`.
 #[derive(clap::Args)]
@@ -61,7 +66,7 @@ pub(super) fn init(arguments: &InitArguments) -> Result<(), Failure> {
 }
 
 pub(super) fn add_truck(arguments: &TruckArguments) -> Result<(), Failure> {
-    let bundle = installation::add(&arguments.dir, &truck(arguments)?, day()).map_err(failed)?;
+    let bundle = installation::add(&arguments.dir, &truck(arguments)?, day(), minute()).map_err(failed)?;
     say(&format!(
         "made {}: copy its files to /etc/gatestamp in the truck, and nowhere else.\n\
          The broker reads its ACL again after: systemctl reload mosquitto",
@@ -89,6 +94,7 @@ pub(super) fn add_receiver(arguments: &ReceiverArguments) -> Result<(), Failure>
 pub(super) fn remove_receiver(arguments: &ReceiverArguments) -> Result<(), Failure> {
     installation::remove_receiver(&arguments.dir, &arguments.name).map_err(failed)?;
     say(RIGHTS_GONE);
+    say(GROUP_KNOWN);
     Ok(())
 }
 
@@ -98,6 +104,11 @@ fn truck(arguments: &TruckArguments) -> Result<Truck, Failure> {
 
 fn failed(why: String) -> Failure {
     Failure(exit::FAILED, why)
+}
+
+/// The present minute, counted from 1970 on: 32 bits have room for 8,000 years.
+fn minute() -> u32 {
+    u32::try_from(wall_ms() / 60_000).unwrap_or(u32::MAX)
 }
 
 /// The day from which certificates hold: that of this release. A truck whose clock has stood still believes no earlier date than its own

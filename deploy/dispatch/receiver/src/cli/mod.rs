@@ -153,7 +153,7 @@ fn restore(arguments: &CopyArguments) -> Result<(), Failure> {
 }
 
 fn check(path: &Path) -> Result<(), Failure> {
-    let config = configuration(path)?;
+    let config = config::read_strictly(path).map_err(|fault| Failure(exit::CONFIGURATION, fault.to_string()))?;
     run::signer(&config)?;
     if let Some(files) = &config.broker.tls {
         let time = BestTime { utc: UnixMillis(wall_ms()), source: TimeSource::System };
@@ -182,5 +182,7 @@ fn complain(why: &str) {
 
 /// What a person asked for. `head` and `less` leave when they have seen enough: that is no fault, and `println!` would panic.
 fn say(what: &str) {
-    let _ = writeln!(stdout(), "{what}");
+    // Trucks, brokers and webhooks said some of it: they must not steer the terminal.
+    let plain: String = what.chars().map(|c| if c.is_control() && c != '\n' { '?' } else { c }).collect();
+    let _ = writeln!(stdout(), "{plain}");
 }

@@ -4,7 +4,7 @@ use std::io::stderr;
 use std::path::{Path, PathBuf};
 
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::info;
+use tracing::{info, warn};
 
 use super::{Failure, configuration, exit};
 use crate::command::Signer;
@@ -16,6 +16,9 @@ pub(super) fn run(path: &Path) -> Result<(), Failure> {
     let config = configuration(path)?;
     // systemd adds the time; a second one in each line helps nobody.
     tracing_subscriber::fmt().with_max_level(config.log).with_writer(stderr).without_time().with_target(false).init();
+    if let Some(doubt) = &config.doubt {
+        warn!("{doubt}. The next release refuses to start so");
+    }
     let options = Options {
         broker: config.broker.clone(),
         place: config.place.clone(),

@@ -22,7 +22,7 @@ pub(super) fn write(dir: &Path) -> Result<(), String> {
     let mut bundles: Vec<Bundle> = trucks.iter().filter_map(|name| Bundle::of_folder(name)).collect();
     bundles.sort();
     let mut receivers = folders(&dir.join("receivers"))?;
-    receivers.retain(|name| receiver::is_user(name));
+    receivers.retain(|name| receiver::name(name).is_some());
     receivers.sort();
     let mut text = BEGIN.to_owned();
     for user in [DISPATCH.to_owned()].into_iter().chain(receivers) {

@@ -88,7 +88,9 @@ impl Authority {
     /// When the name is too long for a certificate.
     pub fn client(&self, name: &str, day: (i32, u8, u8)) -> Result<Issued, String> {
         if name.len() > COMMON_NAME_MAX {
-            return Err(format!("`{name}` is longer than the {COMMON_NAME_MAX} characters of a certificate's name"));
+            return Err(format!(
+                "`{name}` is longer than the {COMMON_NAME_MAX} characters of a certificate's name: take a shorter one"
+            ));
         }
         self.issue(&[], name, ExtendedKeyUsagePurpose::ClientAuth, day)
     }

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, chown};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::Path;
 
 /// What went wrong with a file, in words.
@@ -30,17 +30,21 @@ pub(super) fn folder(path: &Path, mode: u32) -> Result<(), String> {
 
 /// A new file that everybody may read.
 pub(super) fn write(path: &Path, text: &str) -> Result<(), String> {
-    create(path, text, 0o644)
+    create(path, text, 0o644).map(drop)
 }
 
 /// A new file that its owner may read, from its first byte on.
 pub(super) fn secret(path: &Path, text: &str) -> Result<(), String> {
-    create(path, text, 0o600)
+    create(path, text, 0o600).map(drop)
 }
 
-fn create(path: &Path, text: &str, mode: u32) -> Result<(), String> {
+fn create(path: &Path, text: &str, mode: u32) -> Result<File, String> {
     let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
-    let written = file.and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
+    let written = file.and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        Ok(file)
+    });
     written.map_err(|found| fault(path, &found))
 }
 
@@ -57,11 +61,13 @@ pub(super) fn replace(path: &Path, text: &str) -> Result<(), String> {
     let new = path.with_extension("new");
     // A leaving of a run that was killed.
     let _ = fs::remove_file(&new);
-    create(&new, text, 0o644)?;
-    if let Ok(old) = fs::metadata(path) {
-        let made = fs::metadata(&new).map_err(|found| fault(&new, &found))?;
+    let file = create(&new, text, 0o644)?;
+    // The folder is the broker's, so whatever has a name in it may be a link by now: what is given away is the file that we hold, and
+    // whom a link leads to owns nothing here.
+    if let Some(old) = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file) {
+        let made = file.metadata().map_err(|found| fault(&new, &found))?;
         if made.uid() == 0 && (made.uid(), made.gid()) != (old.uid(), old.gid()) {
-            chown(&new, Some(old.uid()), Some(old.gid())).map_err(|found| fault(&new, &found))?;
+            fchown(&file, Some(old.uid()), Some(old.gid())).map_err(|found| fault(&new, &found))?;
         }
     }
     fs::rename(&new, path).map_err(|found| fault(path, &found))

@@ -4,8 +4,8 @@
 //!  DIR/ca/        ca.crt, ca.key          signs certificates; ca.key is needed for nothing else and may be kept elsewhere
 //!  DIR/broker/    mosquitto.conf, mosquitto.service.conf, acl, broker.crt, broker.key, ca.crt, data/
 //!  DIR/receiver/  receiver.toml, ca.crt, receiver.crt, receiver.key, dispatch.key, dispatch.pub, dispatch.db
-//!  DIR/trucks/    FLEET.TRUCK/            one claim bundle each: gatestamp.toml, ca.crt, truck.crt, truck.key. The second one of a truck
-//!                                         whose first was removed: FLEET.TRUCK.2
+//!  DIR/trucks/    FLEET.TRUCK/            one claim bundle each: gatestamp.toml, ca.crt, truck.crt, truck.key. A later one of a truck
+//!                                         whose first was removed: FLEET.TRUCK.MINUTE, the minute since 1970
 //!  DIR/receivers/ dispatch-NAME/          further receivers, if there are any: as receiver/, with a certificate of its own each
 //!  DIR/removed/                           what was removed: its names are not given again
 //! ```

@@ -21,9 +21,9 @@ fn user(name: &str) -> Result<String, String> {
     Err(format!("`{name}` cannot name a receiver: 1 to 32 of the characters A-Z a-z 0-9 - _"))
 }
 
-/// Whether a folder of this name is a receiver's.
-pub(super) fn is_user(folder: &str) -> bool {
-    folder.strip_prefix(DISPATCH).and_then(|rest| rest.strip_prefix('-')).is_some_and(is_name)
+/// The name of the receiver whose folder this is.
+pub(super) fn name(folder: &str) -> Option<&str> {
+    folder.strip_prefix(DISPATCH)?.strip_prefix('-').filter(|name| is_name(name))
 }
 
 /// Makes a folder for a further receiver, a copy of the first one's with a certificate of its own, and gives it its rights. Says where.
@@ -45,7 +45,7 @@ pub fn add_receiver(dir: &Path, name: &str, day: (i32, u8, u8)) -> Result<PathBu
         ));
     }
     let first = dir.join("receiver/receiver.toml");
-    let told = config::read(&first).map_err(|fault| fault.to_string())?;
+    let told = config::read_strictly(&first).map_err(|fault| fault.to_string())?;
     if told.broker.group.is_none() {
         return Err(format!(
             "{}: take the # before broker.group away first, and set PostgreSQL in [store]",
@@ -79,13 +79,17 @@ pub fn add_receiver(dir: &Path, name: &str, day: (i32, u8, u8)) -> Result<PathBu
 /// Takes a further receiver's rights away; its folder goes to `removed/`, and its name is not given again.
 ///
 /// # Errors
-/// In words.
+/// In words. Nothing has moved then, or the same command again ends what this one began.
 pub fn remove_receiver(dir: &Path, name: &str) -> Result<(), String> {
     let _alone = lock(dir)?;
     let user = user(name)?;
+    // A folder that went to `removed/` before the ACL is refused would keep its rights.
+    unaccounted::refuse(dir)?;
     let place = dir.join("receivers").join(&user);
     if !place.exists() {
-        return Err(format!("{} is not there", place.display()));
+        // A run that was killed between the folder and the ACL is made good by the next.
+        acl::write(dir)?;
+        return Err(format!("{} is not there; the ACL gives it no rights", place.display()));
     }
     folder(&dir.join("removed"), 0o700)?;
     fs::rename(&place, dir.join("removed").join(&user)).map_err(|found| fault(&place, &found))?;

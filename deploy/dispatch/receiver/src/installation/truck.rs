@@ -43,6 +43,11 @@ impl Truck {
         format!("{}-{}", self.fleet, self.id)
     }
 
+    /// Its names, as the commands take them.
+    pub(super) fn words(&self) -> String {
+        format!("{} {}", self.fleet, self.id)
+    }
+
     /// The beginning of its topics.
     pub(super) fn topics(&self) -> String {
         format!("{PREFIX}{}/{}", self.fleet, self.id)
@@ -87,11 +92,19 @@ impl Bundle {
     }
 }
 
-/// Makes a truck's claim bundle and gives the truck its rights. Says where the bundle is.
+/// The number of a truck's next bundle, in which minute since 1970. A restore forgets what was removed since the copy, and with it which
+/// numbers were given since. The minute is above all of those, unless a truck was added more often than once a minute; a clock that goes
+/// back leaves the count of what is known.
+fn generation(before: Option<u32>, minute: u32) -> Option<u32> {
+    before.map_or(Some(1), |before| before.checked_add(1).map(|next| next.max(minute)))
+}
+
+/// Makes a truck's claim bundle and gives the truck its rights. Says where the bundle is. `day` is the certificate's first one, `minute` the
+/// present one, counted from 1970 on.
 ///
 /// # Errors
 /// In words: a truck that is there already, or what cannot be written.
-pub fn add(dir: &Path, truck: &Truck, day: (i32, u8, u8)) -> Result<PathBuf, String> {
+pub fn add(dir: &Path, truck: &Truck, day: (i32, u8, u8), minute: u32) -> Result<PathBuf, String> {
     let _alone = lock(dir)?;
     let mine = |bundles: Vec<(PathBuf, Bundle)>| bundles.into_iter().filter(|(_, bundle)| bundle.truck == *truck);
     if let Some((there, _)) = mine(Bundle::within(&dir.join("trucks"))?).next() {
@@ -105,7 +118,7 @@ pub fn add(dir: &Path, truck: &Truck, day: (i32, u8, u8)) -> Result<PathBuf, Str
     refuse_a_second_device(dir, truck)?;
     unaccounted::refuse(dir)?;
     let before = mine(Bundle::within(&dir.join("removed"))?).map(|(_, bundle)| bundle.generation).max();
-    let generation = before.unwrap_or(0).checked_add(1).ok_or("this truck has been removed too often")?;
+    let generation = generation(before, minute).ok_or("this truck has been removed too often")?;
     let user = Bundle { truck: truck.clone(), generation }.user();
     let bundle = dir.join("trucks").join(&user);
     let authority = Authority::open(&dir.join("ca"), day)?;
@@ -143,14 +156,18 @@ fn refuse_a_second_device(dir: &Path, truck: &Truck) -> Result<(), String> {
 /// certificate may publish and read nowhere.
 ///
 /// # Errors
-/// In words.
+/// In words. Nothing has moved then, or the same command again ends what this one began.
 pub fn remove(dir: &Path, truck: &Truck) -> Result<(), String> {
     let _alone = lock(dir)?;
+    // A bundle that went to `removed/` before the ACL is refused would keep its rights.
+    unaccounted::refuse(dir)?;
     let mut there = Bundle::within(&dir.join("trucks"))?;
     there.retain(|(_, bundle)| bundle.truck == *truck);
     if there.is_empty() {
+        // A run that was killed between the bundle and the ACL is made good by the next.
+        acl::write(dir)?;
         return Err(format!(
-            "{} is not there",
+            "{} is not there; the ACL gives it no rights",
             dir.join("trucks").join(format!("{}.{}", truck.fleet, truck.id)).display()
         ));
     }
@@ -190,6 +207,16 @@ mod tests {
             assert!(Truck::new(wrong, "t1").is_err(), "{wrong}");
         }
         assert_eq!(Truck::new("acme", "t-1_B").map(|truck| truck.topics()), Ok("gatestamp/v1/acme/t-1_B".to_owned()));
+    }
+
+    #[test]
+    fn a_number_rises_with_the_clock_and_without_it() {
+        let minute = 29_924_000;
+        assert_eq!(generation(None, minute), Some(1));
+        assert_eq!(generation(Some(1), minute), Some(minute));
+        assert_eq!(generation(Some(minute), minute), Some(minute + 1), "twice in a minute");
+        assert_eq!(generation(Some(minute), 0), Some(minute + 1), "a clock that went back");
+        assert_eq!(generation(Some(u32::MAX), minute), None);
     }
 
     #[test]

@@ -7,8 +7,9 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use super::DISPATCH;
 use super::files::fault;
+use super::truck::Bundle;
+use super::{DISPATCH, receiver};
 
 /// Where a user of the ACL has his folder.
 const PLACES: [&str; 2] = ["trucks", "receivers"];
@@ -33,12 +34,25 @@ pub(super) fn refuse(dir: &Path) -> Result<(), String> {
     if gone.is_empty() {
         return Ok(());
     }
-    let (acl, dir) = (acl.display(), dir.display());
+    let (acl, place) = (acl.display(), dir.display());
+    let ends: Vec<String> = gone.iter().map(|user| end(&place.to_string(), user)).collect();
     Err(format!(
-        "{acl} gives rights to {}, but {dir} has no folder of that name and nobody removed it. Nothing is changed: a new ACL would lock \
-         them out. Bring {dir}/trucks back from the backup; one that is to go: mkdir {dir}/trucks/NAME, then remove-truck",
-        gone.join(", ")
+        "{acl} gives rights to {}, but {place} has no folder of that name and nobody removed it. Nothing is changed: a new ACL would lock \
+         them out. Bring {place}/trucks and {place}/receivers back from the backup. Or, to take rights away for good:\n{}",
+        gone.join(", "),
+        ends.join("\n")
     ))
+}
+
+/// How somebody without a folder is removed.
+fn end(dir: &str, user: &str) -> String {
+    if let Some(bundle) = Bundle::of_folder(user) {
+        return format!("    mkdir {dir}/trucks/{user}, then remove-truck {dir} {}", bundle.truck.words());
+    }
+    match receiver::name(user) {
+        Some(name) => format!("    mkdir -p {dir}/receivers/{user}, then remove-receiver {dir} {name}"),
+        None => format!("    {user}: is neither a truck nor a receiver of this folder: take its lines out of the ACL"),
+    }
 }
 
 fn removed(place: &Path) -> Result<Vec<String>, String> {

@@ -358,21 +358,26 @@ impl Ledger {
     /// When the database says so.
     pub fn requests(&mut self, at_ms: i64, patience_ms: i64, limit: usize) -> Result<Vec<Request>, StoreError> {
         self.in_transaction(|ledger| {
-            let mut requests = Vec::new();
+            let mut due = Vec::new();
             for row in ledger.store.query(sql::HOLES, &[])? {
-                if requests.len() >= limit {
+                if due.len() >= limit {
                     break;
                 }
-                let (key, thru, since, asked) = (int(&row, 0)?, int(&row, 4)?, int(&row, 5)?, int(&row, 6)?);
+                let (since, asked) = (int(&row, 5)?, int(&row, 6)?);
                 let doublings = u32::try_from(asked.clamp(0, DOUBLINGS_MAX)).unwrap_or(0);
-                if at_ms < since.saturating_add(patience_ms << doublings) {
-                    continue;
-                }
-                let counter = at_ms.max(int(&row, 7)?.saturating_add(1));
-                let mine = [at_ms.into(), counter.into(), key.into(), asked.into()];
-                if ledger.store.execute(sql::ASK, &mine)? == 1 {
+                if at_ms >= since.saturating_add(patience_ms << doublings) {
                     let truck = Truck { fleet: text(&row, 1)?, id: text(&row, 2)? };
-                    requests.push(Request { truck, device: text(&row, 3)?, from: thru.saturating_add(1), counter });
+                    due.push((truck, text(&row, 3)?, row));
+                }
+            }
+            // Those that wait longest, but in the order in which `take` locks the same rows.
+            due.sort_by(|one, other| (&one.0, &one.1).cmp(&(&other.0, &other.1)));
+            let mut requests = Vec::new();
+            for (truck, device, row) in due {
+                let counter = at_ms.max(int(&row, 7)?.saturating_add(1));
+                let mine = [at_ms.into(), counter.into(), int(&row, 0)?.into(), int(&row, 6)?.into()];
+                if ledger.store.execute(sql::ASK, &mine)? == 1 {
+                    requests.push(Request { truck, device, from: int(&row, 4)?.saturating_add(1), counter });
                 }
             }
             Ok(requests)

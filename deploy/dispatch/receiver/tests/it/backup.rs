@@ -1,7 +1,7 @@
 //! Is a backup whole, and does what came after it come back?
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -138,6 +138,43 @@ fn what_is_restored_belongs_to_the_service_and_not_under_a_running_receiver() {
     for entry in fs::read_dir(&home).expect("read").flatten() {
         assert_eq!(entry.metadata().expect("there").uid(), owner, "{}", entry.path().display());
     }
+}
+
+/// The service owns the database's folder. Only root can be led to give something away.
+#[test]
+fn a_restore_gives_nothing_away_that_a_link_leads_to() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let home = dir.path().join("home");
+    fs::create_dir(&home).expect("made");
+    let mine = fs::metadata(&home).expect("there").uid();
+    let database = Database::sqlite(&home);
+    let Place::Sqlite(file) = database.place() else { panic!("SQLite") };
+    let config = configure(dir.path(), "receiver", 1, &database.place(), "");
+    drop(store::open(&database.place()).expect("made"));
+    let copy = dir.path().join("copy");
+    call("backup", &config, &copy).expect("a backup");
+    lose(&database);
+    let (lock, target) = (format!("{}.lock", file.display()), dir.path().join("elsewhere"));
+    fs::write(&target, "root's").expect("written");
+    chown(&home, Some(if mine == 0 { 65_534 } else { mine }), None).expect("root gives its folder away");
+    let kinds: [fn(&Path, &Path) -> std::io::Result<()>; 2] =
+        [|to, at| symlink(to, at), |to, at| fs::hard_link(to, at)];
+    for link in kinds {
+        fs::remove_file(&lock).expect("removed");
+        link(&target, Path::new(&lock)).expect("linked");
+        let told = call("restore", &config, &copy);
+        if mine == 0 {
+            assert!(told.expect_err("refused").contains(".lock is a link"));
+            assert!(!file.exists());
+        }
+        assert_eq!(fs::metadata(&target).expect("there").uid(), mine);
+    }
+    // What is written goes into a file of its own, whatever has its name already.
+    fs::remove_file(&lock).expect("removed");
+    symlink(&target, Path::new(&format!("{}.new", file.display()))).expect("linked");
+    let _ = fs::remove_file(&file);
+    call("restore", &config, &copy).expect("restored");
+    assert_eq!(fs::read(&target).expect("read"), b"root's");
 }
 
 #[test]

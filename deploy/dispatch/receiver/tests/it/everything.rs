@@ -1,7 +1,7 @@
 //! Does a lost computer come back from `backup --everything`, with every truck that it had?
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::Command;
 
@@ -68,6 +68,49 @@ fn a_lost_computer_comes_back_with_every_truck() {
     for (name, sequence) in [("t1", 2), ("t2", 1), ("t3", 1)] {
         deliver(port, &place, name, sequence).unwrap_or_else(|why| panic!("{name}: {why}: {}", receiver.log()));
     }
+}
+
+#[test]
+fn a_database_that_is_called_as_the_key_begins_takes_no_key_out_of_the_copy() {
+    let (dir, place) = installation(free_port());
+    let config = format!("{place}/receiver/receiver.toml");
+    let text = fs::read_to_string(&config).expect("read");
+    fs::write(&config, text.replace("path = \"dispatch.db\"", "path = \"dispatch\"")).expect("written");
+    // Behind a link, on another disk perhaps.
+    let (database, link) = (format!("{place}/receiver/elsewhere"), format!("{place}/receiver/dispatch"));
+    let _held = store::open(&Place::Sqlite(database.clone().into())).expect("made");
+    symlink(&database, &link).expect("linked");
+    let beside = ["-wal", "-shm", ".lock", ".new", ".partial"]
+        .map(|ending| [&link, &database].map(|file| format!("{file}{ending}")));
+    for file in beside.as_flattened().iter().filter(|file| !Path::new(file).exists()) {
+        fs::write(file, "").expect("written");
+    }
+    let copy = dir.path().join("copy");
+    good(&["backup", "--config", &config, "--everything", &copy.display().to_string()]);
+    let mut found: Vec<_> = fs::read_dir(copy.join("installation/receiver"))
+        .expect("there")
+        .flatten()
+        .map(|entry| entry.file_name())
+        .collect();
+    found.sort();
+    let wanted = ["ca.crt", "dispatch.key", "dispatch.pub", "receiver.crt", "receiver.key", "receiver.toml"];
+    assert_eq!(found, wanted);
+}
+
+/// The services own their folders, and root copies.
+#[test]
+fn a_link_brings_nothing_into_the_copy() {
+    let (dir, place) = installation(free_port());
+    let config = format!("{place}/receiver/receiver.toml");
+    drop(store::open(&Place::Sqlite(Path::new(&place).join("receiver/dispatch.db"))).expect("made"));
+    let (copy, link) = (dir.path().join("copy"), format!("{place}/broker/acl.old"));
+    for target in [format!("{place}/ca/ca.key"), format!("{place}/ca"), "/nowhere".to_owned()] {
+        symlink(&target, &link).expect("linked");
+        let why = fails(&["backup", "--config", &config, "--everything", &copy.display().to_string()]);
+        assert!(why.contains(&format!("{link} is a link")), "{why}");
+        fs::remove_file(&link).expect("removed");
+    }
+    assert_eq!(fs::read_dir(dir.path()).expect("read").count(), 1, "nothing is left of the copies");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::process::{Command, Output};
 use gatestamp::besttime::{BestTime, TimeSource};
 use gatestamp::config::TlsFiles;
 use gatestamp::io::mqtt::tls::Credentials;
+use gatestamp_receiver::installation::{self, Truck};
 use gatestamp_receiver::store::{self, Value};
 use geofence::UnixMillis;
 use hil_tests::clock::await_condition;
@@ -143,6 +144,47 @@ fn steal(place: &str, bundle: &str) -> std::path::PathBuf {
     kept
 }
 
+/// The truck's bundle, whatever its number: its name and its folder.
+fn bundle(place: &str, truck: &str) -> (String, std::path::PathBuf) {
+    let whole = format!("{}.{truck}", event::FLEET);
+    let found = fs::read_dir(Path::new(place).join("trucks")).expect("read").flatten().find_map(|entry| {
+        let name = entry.file_name().into_string().ok()?;
+        (name == whole || name.starts_with(&format!("{whole}."))).then(|| (name, entry.path()))
+    });
+    found.expect("a bundle")
+}
+
+/// The copy knows nothing of a bundle that was made and removed after it.
+#[test]
+fn no_name_is_given_twice_after_a_restore() {
+    let (_dir, place) = installation(free_port());
+    let copy = |from: &str, to: &str| {
+        let copied = Command::new("cp").args(["-aT", from, to]).status();
+        assert!(copied.expect("cp runs").success());
+    };
+    let elsewhere = format!("{place}.copy");
+    copy(&place, &elsewhere);
+    let (dir, day) = (Path::new(&place), (2026, 11, 22));
+    let t1 = Truck::new(event::FLEET, "t1").expect("a truck");
+    let again = |minute: u32| {
+        installation::remove(dir, &t1).expect("removed");
+        installation::add(dir, &t1, day, minute).expect("added");
+        bundle(&place, "t1").0
+    };
+    // Several are made and removed, with a clock that stands.
+    let mut given = vec![again(1_000), again(1_001), again(1_001)];
+    fs::remove_dir_all(&place).expect("lost");
+    copy(&elsewhere, &place);
+    given.extend([again(1_060), again(1_060)]);
+    assert_eq!(given, [1_000, 1_001, 1_002, 1_060, 1_061].map(|number| format!("acme.t1.{number}")));
+    // And the program asks the clock.
+    let minute = gatestamp_receiver::clock::wall_ms() / 60_000;
+    good(&["remove-truck", &place, event::FLEET, "t1"]);
+    good(&["add-truck", &place, event::FLEET, "t1"]);
+    let number: i64 = bundle(&place, "t1").0.rsplit('.').next().and_then(|text| text.parse().ok()).expect("a number");
+    assert!((minute..minute + 5).contains(&number), "{number}");
+}
+
 #[test]
 fn a_stolen_certificate_gets_no_rights_back_when_its_truck_is_added_again() {
     let port = free_port();
@@ -154,8 +196,8 @@ fn a_stolen_certificate_gets_no_rights_back_when_its_truck_is_added_again() {
         good(&["add-truck", &place, event::FLEET, "t1"]);
     }
     broker.reload();
-    let bundle = Path::new(&place).join("trucks/acme.t1.3");
-    assert_eq!(common_name(&bundle.join("truck.crt")), "acme.t1.3");
+    let (name, bundle) = bundle(&place, "t1");
+    assert_eq!(common_name(&bundle.join("truck.crt")), name);
     block_on(async {
         let mut thief = Client::connect(port, &stolen, "truck", "acme-t1").await.expect("connects");
         let topic = event::topic("t1", "events");
@@ -225,7 +267,7 @@ fn a_further_receiver_has_a_name_rights_and_files_of_its_own() {
             let answer = receiver.publish(&event::topic(truck, "events"), b"{}".to_vec()).await;
             assert_eq!(answer, Ok(PubAckReason::Success));
         }
-        good(&["remove-receiver", &place, "2"]);
+        assert!(good(&["remove-receiver", &place, "2"]).contains("into broker.group"), "who is gone knows the group");
         broker.reload();
         let receiver = connected.last_mut().expect("the second");
         assert!(
@@ -234,6 +276,27 @@ fn a_further_receiver_has_a_name_rights_and_files_of_its_own() {
         );
     });
     assert!(refused(&["add-receiver", &place, "2"]).contains("another name"));
+}
+
+/// The first release took any name, and an upgrade must not stop what runs.
+#[test]
+fn a_group_that_can_be_guessed_runs_with_a_warning_and_is_not_handed_on() {
+    let port = free_port();
+    let (dir, place) = installation(port);
+    let server = Server::start(&dir.path().join("postgres")).expect("a database server");
+    let config = Path::new(&place).join("receiver/receiver.toml");
+    share(&config, &server.url());
+    let text = fs::read_to_string(&config).expect("read");
+    let short = |line: &str| if line.starts_with("group = ") { "group = \"dispatch\"" } else { line }.to_owned();
+    fs::write(&config, text.lines().map(short).collect::<Vec<_>>().join("\n")).expect("written");
+    assert!(refused(&["add-receiver", &place, "2"]).contains("fewer than 16 characters"));
+    assert!(!Path::new(&place).join("receivers/dispatch-2").exists());
+    let checked = call(&["check", "--config", config.to_str().expect("UTF-8")]);
+    assert_eq!(checked.status.code(), Some(78), "{}", String::from_utf8_lossy(&checked.stderr));
+    let _broker = Secured::start(Path::new(&place), port);
+    let receiver = start(&config);
+    assert!(await_condition(PATIENCE, || receiver.log().contains("receiving")), "{}", receiver.log());
+    assert!(receiver.log().contains("fewer than 16 characters"), "{}", receiver.log());
 }
 
 /// The name in a certificate, by OpenSSL.
@@ -434,6 +497,26 @@ fn the_acl_stays_the_brokers_when_root_adds_a_truck() {
     assert_eq!(found.permissions().mode() & 0o777, 0o644);
 }
 
+/// As above: the broker, who owns the folder, puts a link there before root adds a truck.
+#[test]
+fn root_gives_nothing_to_whom_a_link_in_the_brokers_folder_leads() {
+    let (dir, place) = installation(free_port());
+    let (acl, target) = (Path::new(&place).join("broker/acl"), dir.path().join("elsewhere"));
+    fs::rename(&acl, &target).expect("moved");
+    let mine = fs::metadata(&target).expect("there");
+    if mine.uid() == 0 {
+        chown(&target, Some(65_534), Some(65_534)).expect("root gives it away");
+    }
+    let before = fs::read(&target).expect("read");
+    std::os::unix::fs::symlink(&target, &acl).expect("linked");
+    std::os::unix::fs::symlink(&target, acl.with_extension("new")).expect("linked");
+    good(&["add-truck", &place, event::FLEET, "t3"]);
+    let found = fs::symlink_metadata(&acl).expect("there");
+    assert!(found.is_file());
+    assert_eq!((found.uid(), found.gid()), (mine.uid(), mine.gid()), "its owner is whom the link led to");
+    assert_eq!(fs::read(&target).expect("read"), before);
+}
+
 /// Somebody brings back `ca` and `broker` after a loss and has no `trucks`.
 #[test]
 fn an_acl_that_would_lock_out_the_fleet_is_not_written() {
@@ -447,10 +530,52 @@ fn an_acl_that_would_lock_out_the_fleet_is_not_written() {
     refused(&["remove-truck", &place, event::FLEET, "t2"]);
     assert_eq!(acl(), before);
     assert!(!dir.join("trucks/acme.t3").exists(), "a bundle without rights");
+    assert!(dir.join("trucks/acme.t2").exists(), "removed, and with its rights");
     // What the message says does.
+    assert!(why.contains(&format!("mkdir {place}/trucks/acme.t1, then remove-truck {place} acme t1")), "{why}");
     fs::create_dir(dir.join("trucks/acme.t1")).expect("made");
     good(&["remove-truck", &place, event::FLEET, "t1"]);
     good(&["add-truck", &place, event::FLEET, "t3"]);
-    let users: Vec<String> = acl().lines().filter_map(|line| line.strip_prefix("user ").map(str::to_owned)).collect();
-    assert_eq!(users, ["dispatch", "acme.t3"]);
+    assert_eq!(users(dir), ["dispatch", "acme.t2", "acme.t3"]);
+}
+
+/// Whom the ACL knows.
+fn users(dir: &Path) -> Vec<String> {
+    let acl = fs::read_to_string(dir.join("broker/acl")).expect("read");
+    acl.lines().filter_map(|line| line.strip_prefix("user ").map(str::to_owned)).collect()
+}
+
+#[test]
+fn a_receiver_whose_folder_was_lost_keeps_its_rights_until_it_is_removed() {
+    let (_dir, place) = installation(free_port());
+    let dir = Path::new(&place);
+    share(&dir.join("receiver/receiver.toml"), "host=localhost user=x dbname=x");
+    for name in ["2", "3"] {
+        good(&["add-receiver", &place, name]);
+    }
+    fs::remove_dir_all(dir.join("receivers/dispatch-2")).expect("lost");
+    let why = refused(&["remove-receiver", &place, "3"]);
+    assert!(dir.join("receivers/dispatch-3").exists(), "removed, and with its rights");
+    let remedy = format!("mkdir -p {place}/receivers/dispatch-2, then remove-receiver {place} 2");
+    assert!(why.contains(&remedy), "{why}");
+    fs::create_dir(dir.join("receivers/dispatch-2")).expect("made");
+    good(&["remove-receiver", &place, "2"]);
+    assert_eq!(users(dir), ["dispatch", "dispatch-3", "acme.t1", "acme.t2"]);
+}
+
+/// Killed between the folder and the ACL.
+#[test]
+fn whoever_repeats_a_removal_that_was_killed_ends_it() {
+    let (_dir, place) = installation(free_port());
+    let dir = Path::new(&place);
+    share(&dir.join("receiver/receiver.toml"), "host=localhost user=x dbname=x");
+    good(&["add-receiver", &place, "2"]);
+    fs::create_dir(dir.join("removed")).expect("made");
+    let moved = |from: &str, to: &str| fs::rename(dir.join(from), dir.join("removed").join(to)).expect("moved");
+    moved("trucks/acme.t1", "acme.t1.1");
+    assert!(refused(&["remove-truck", &place, event::FLEET, "t1"]).contains("is not there"));
+    assert_eq!(users(dir), ["dispatch", "dispatch-2", "acme.t2"]);
+    moved("receivers/dispatch-2", "dispatch-2");
+    assert!(refused(&["remove-receiver", &place, "2"]).contains("is not there"));
+    assert_eq!(users(dir), ["dispatch", "acme.t2"]);
 }

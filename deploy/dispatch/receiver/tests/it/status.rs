@@ -141,6 +141,22 @@ fn it_says_whether_the_receiver_runs_and_has_its_broker() {
 }
 
 #[test]
+fn nobody_who_is_told_of_writes_into_the_terminal() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let place = Database::sqlite(dir.path()).place();
+    let mut ledger = Ledger::new(store::open(&place).expect("opens"));
+    let config = configure(dir.path(), "receiver", 1, &place, "");
+    let health = notice("health", r#"{"status":"\u001b[2Jonline\nacme/t2: complete to 9"}"#);
+    ledger.take(&[health], T0).expect("taken");
+    let now = gatestamp_receiver::clock::wall_ms();
+    ledger.seen("receiver", now, None, Some("\u{1b}[1A\r\u{9b}2Kgone")).expect("noted");
+    let told = status(&config);
+    assert!(line(&told, "receiver ").contains("NOT CONNECTED to the broker: ?[1A??2Kgone;"), "{told:?}");
+    assert!(!told.contains("t2") && !told.contains("online"), "{told:?}");
+    assert!(told.chars().all(|c| c == '\n' || !c.is_control()), "{told:?}");
+}
+
+#[test]
 fn a_truck_that_was_removed_is_marked_and_one_that_never_reported_is_shown() {
     let (_dir, place) = installation(free_port());
     let config = Path::new(&place).join("receiver/receiver.toml");

@@ -314,6 +314,34 @@ fn a_receiver_with_a_trucks_state_does_not_wait_in_a_circle_for_one_with_its_eve
 }
 
 #[test]
+fn a_receiver_that_asks_for_holes_does_not_wait_in_a_circle_for_one_with_the_same_trucks_events() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let database = Database::postgres(dir.path());
+    let place = database.place();
+    let of = |truck: &str, n: u64| read(event::topic(truck, "events").as_bytes(), &event::arrival(truck, n));
+    let mut ledger = open(&place);
+    // The oldest holes are those of the last trucks.
+    let trucks: Vec<String> = (10..20).map(|n| format!("t{n}")).collect();
+    for (truck, n) in trucks.iter().rev().zip(0..) {
+        let state = read(event::topic(truck, "state").as_bytes(), b"{\"complete_thru\":4}");
+        ledger.take(&[of(truck, 1), state], T0 + n).expect("taken");
+    }
+    let batch: Vec<_> = trucks.iter().map(|truck| of(truck, 1)).collect();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut other = Ledger::new(store::beside(&place).expect("opens"));
+            for _ in 0..200 {
+                other.take(&batch, T0).expect("taken");
+            }
+        });
+        for round in 0..200 {
+            let asked = ledger.requests(T0 + 1_000 + round, 0, 10).expect("asked");
+            assert_eq!(asked.len(), 10);
+        }
+    });
+}
+
+#[test]
 fn of_a_long_range_that_is_declared_lost_only_what_is_not_there_is_a_loss() {
     on_both(|place, ledger| {
         ledger.take(&arrivals((1..=9).chain(11..=2_400).chain(2_402..=3_000)), T0).expect("taken");
