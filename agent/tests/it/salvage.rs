@@ -140,6 +140,29 @@ fn a_row_that_is_not_what_its_columns_say_is_no_event() {
 }
 
 #[test]
+fn without_room_for_what_was_salvaged_it_opens_with_what_there_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("journal.db");
+    filled(dir.path(), 300);
+    let whole = fs::read(&path).unwrap();
+    overwrite(&path, &[whole.len() / page_bytes(&whole) / 2], &mut Chance(3));
+    // The tables have room, a batch of events has not.
+    let spoilt = fs::read(&path).unwrap();
+    for has_reserve in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("journal.db"), &spoilt).unwrap();
+        if has_reserve {
+            fs::write(dir.path().join("reserve"), b"room").unwrap();
+        }
+        let opened = open_journal(dir.path(), 64 << 10, NOW).unwrap();
+        let words = ["journal_damaged_set_aside", "journal_events_salvaged", "disk_full_reserve_given_up"];
+        assert_eq!(opened.why, words[..2 + usize::from(has_reserve)]);
+        assert_eq!(opened.journal.thru().unwrap(), 17);
+        assert!(set_aside(dir.path()).iter().any(|path| fs::read(path).unwrap() == spoilt));
+    }
+}
+
+#[test]
 fn what_the_recording_gives_fills_the_holes_and_what_was_salvaged_stays() {
     let dir = tempfile::tempdir().unwrap();
     live(dir.path(), &inputs());
