@@ -208,8 +208,11 @@ impl Journal {
             tx.execute("UPDATE received SET thru = ?1", [thru])?;
         }
         if let (Some((untold, accepted)), Some((base, sent))) = (told, counted) {
-            tx.execute("UPDATE told SET untold = ?1, accepted = ?2", [untold, accepted])?;
-            tx.execute("UPDATE numbering SET base = ?1, sent = ?2, derived = 0", [base, sent])?;
+            // What this journal lacks is not named yet: it is when dispatch speaks. That it spoke before is known of what it has, or
+            // else these events are as ones that it may have.
+            tx.execute("UPDATE told SET untold = ?1, accepted = 0", [untold])?;
+            let derived = i64::from(accepted != 0 && thru.is_none_or(|thru| thru == 0));
+            tx.execute("UPDATE numbering SET base = ?1, sent = ?2, derived = ?3", [base, sent, derived])?;
         } else if let Some((base, _)) = counted {
             tx.execute("UPDATE numbering SET base = ?1", [base])?;
         }
