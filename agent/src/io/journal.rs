@@ -14,6 +14,7 @@ use crate::event::Event;
 use crate::time::rfc3339;
 use geofence::UnixMillis;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
+use std::ffi::OsStr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
@@ -401,26 +402,27 @@ pub fn set_aside(path: &Path, why: &str, now: UnixMillis) -> std::io::Result<Pat
         }
     }
     // The new one is set aside whatever becomes of the others.
-    if let Err(error) = forget_set_aside(path, why) {
+    if let Err(error) = forget_set_aside(path, why, &target) {
         tracing::warn!(%error, "journals that were set aside before could not be removed");
     }
     Ok(target)
 }
 
-/// Removes all but the newest that were set aside for this reason: their names end in a date and so sort by it.
-fn forget_set_aside(path: &Path, why: &str) -> std::io::Result<()> {
+/// Removes all but `newest`, and the newest of the others that were set aside for this reason: their names end in a date and so sort
+/// by it. The date of `newest` is of a clock that may not have been set yet.
+fn forget_set_aside(path: &Path, why: &str, newest: &Path) -> std::io::Result<()> {
     let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
     let begin = format!("{}.{why}-", name.to_string_lossy());
     let mut kept = Vec::new();
     for entry in std::fs::read_dir(dir)? {
         let name = entry?.file_name().to_string_lossy().into_owned();
-        let stamp = name.strip_prefix(&begin);
+        let stamp = name.strip_prefix(&begin).filter(|_| newest.file_name() != Some(OsStr::new(&name)));
         if stamp.is_some_and(|stamp| !stamp.is_empty() && stamp.bytes().all(|byte| byte.is_ascii_alphanumeric())) {
             kept.push(name);
         }
     }
     kept.sort_unstable();
-    kept.truncate(kept.len().saturating_sub(SET_ASIDE_MAX));
+    kept.truncate(kept.len().saturating_sub(SET_ASIDE_MAX - 1));
     for name in kept {
         for suffix in ["-wal", "-shm", ""] {
             let file = dir.join(format!("{name}{suffix}"));

@@ -99,6 +99,22 @@ fn a_disk_that_damages_one_journal_after_the_other_is_not_filled_by_them() {
 }
 
 #[test]
+fn what_is_set_aside_before_the_clock_is_set_is_not_forgotten_for_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("journal.db");
+    for day in 0..6 {
+        std::fs::write(&path, [b'x'; 5_000]).unwrap();
+        set_aside(&path, "damaged", UnixMillis(1_795_358_161_007 + day * 86_400_000)).unwrap();
+    }
+    for second in [1, 2] {
+        std::fs::write(&path, [b'y'; 5_000]).unwrap();
+        let kept = set_aside(&path, "damaged", UnixMillis(second * 1_000)).unwrap();
+        assert_eq!(std::fs::read(kept).unwrap(), [b'y'; 5_000]);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 4);
+    }
+}
+
+#[test]
 fn a_flipped_page_is_found_at_the_start() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("journal.db");
