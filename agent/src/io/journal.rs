@@ -28,6 +28,9 @@ const PAGE_BYTES: u64 = 2_048;
 const SET_ASIDE_MAX: usize = 4;
 /// Received events go when the file is this full: after "disk full" not even deleting works.
 const HIGH_WATER_PERCENT: u64 = 90;
+/// While all rows get other numbers the file may be so much longer than the quota: the rows go from one end of the table to the other,
+/// and the pages between are split on the way, which makes it about 1.4 times as long.
+const RENUMBERING_FACTOR: u64 = 2;
 /// So many received events go at once.
 const EVICT: u64 = 256;
 
@@ -210,17 +213,38 @@ impl Journal {
         if let (Some(high_water), Some(newest)) = (&mut self.high_water, newest) {
             high_water.reach(newest, self.recorded);
         }
-        loop {
+        if by > 0 {
+            self.limit_pages(self.page_max.saturating_mul(RENUMBERING_FACTOR))?;
+        }
+        let saved = loop {
             match self.try_save(events, engine, position) {
                 // What dispatch has may go, as much of it as is needed.
                 Err(JournalError::Full) if self.evict_received()? > 0 => {}
-                done => return done,
+                done => break done,
             }
+        };
+        if by > 0 {
+            self.limit_pages(self.page_max)?;
         }
+        saved
+    }
+
+    /// A file that is longer keeps its length, and does not grow.
+    fn limit_pages(&self, max: u64) -> Result<(), JournalError> {
+        Ok(self.db.execute_batch(&format!("PRAGMA max_page_count = {max};"))?)
     }
 
     fn try_save(&mut self, events: &[Event], engine: &[u8], position: Position) -> Result<(), JournalError> {
         let tx = self.db.transaction()?;
+        {
+            // First of all: the others need the room. The rows are numbered as they were until then.
+            let by = self.numbering.due();
+            let mut evict = tx.prepare_cached("DELETE FROM event WHERE sequence BETWEEN ?1 AND ?2")?;
+            for (first, last) in events.iter().flat_map(|event| event.evicts.iter()) {
+                let rows = [first, last].map(|sequence| sequence.saturating_sub(by).cast_signed());
+                evict.execute(rows)?;
+            }
+        }
         self.numbering.store(&tx)?;
         {
             // A tail of the recording that is derived again gives the same events again.
@@ -229,11 +253,6 @@ impl Journal {
                  ON CONFLICT (sequence) DO NOTHING",
             )?;
             let mut same = tx.prepare_cached("SELECT 1 FROM event WHERE sequence = ?1 AND body = ?2")?;
-            let mut evict = tx.prepare_cached("DELETE FROM event WHERE sequence BETWEEN ?1 AND ?2")?;
-            // First of all: the others need the room.
-            for (first, last) in events.iter().flat_map(|event| event.evicts.iter()) {
-                evict.execute([first.cast_signed(), last.cast_signed()])?;
-            }
             for event in events {
                 let sequence = event.sequence.cast_signed();
                 let new = insert.execute(params![sequence, event.id, event.kind.name(), event.at.0, event.body])?;
