@@ -220,6 +220,8 @@ impl State {
         if floor > self.sequence {
             self.skipped = Some((self.skipped.map_or(self.sequence + 1, |(first, _)| first), floor));
             self.sequence = floor;
+            // A correction of what was before would name the numbers between too, and those may be of other events.
+            self.steps.begin();
         }
         true
     }
@@ -231,8 +233,12 @@ impl State {
         let sequence = self.sequence.checked_add(by).filter(|sequence| *sequence < SEQUENCE_END)?;
         (self.base, self.sequence, self.renumberings) = (above, sequence, self.renumberings.saturating_add(1));
         self.skipped = self.skipped.map(|(first, last)| (first + by, last + by));
-        for loss in self.remembered.iter_mut().filter_map(|remembered| remembered.loss.as_mut()) {
-            loss.ranges = loss.ranges.shifted(by);
+        self.steps.shift(by);
+        for remembered in &mut self.remembered {
+            if let Some(loss) = &mut remembered.loss {
+                loss.ranges = loss.ranges.shifted(by);
+            }
+            remembered.correction = remembered.correction.map(|correction| correction.shifted(by));
         }
         Some(by)
     }

@@ -48,6 +48,14 @@ impl Steps {
         self.time.restart();
     }
 
+    /// All sequences are counted `by` higher.
+    pub(super) fn shift(&mut self, by: u64) {
+        self.first = self.first.map(|first| first.saturating_add(by));
+        for (last, _) in &mut self.before {
+            *last = last.saturating_add(by);
+        }
+    }
+
     /// A fix is about to be used; `sequence` was given out last, and leap seconds were `known` until now.
     pub(super) fn fix(&mut self, sequence: u64, known: bool) {
         self.first.get_or_insert(sequence + 1);

@@ -245,6 +245,14 @@ pub struct Correction {
     pub shift_ms: i64,
 }
 
+impl Correction {
+    /// The same of the same events, which are numbered `by` higher.
+    #[must_use]
+    pub fn shifted(self, by: u64) -> Self {
+        Self { first: self.first.saturating_add(by), last: self.last.saturating_add(by), ..self }
+    }
+}
+
 /// The `data` of `device.lost`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LossData {

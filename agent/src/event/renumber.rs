@@ -1,12 +1,12 @@
 //! The same event under another number: for a gateway that finds that dispatch has other events under its numbers.
 //!
-//! Only what follows from the number changes: the id, the sequence, and the sequences that a `device.lost` names. All else is as
-//! it was decided, byte for byte. It works on the bytes of the journal, since nothing else has all of them any more: not the
+//! Only what follows from the number changes: the id, the sequence, and the sequences that a `device.lost` or a correction names. All
+//! else is as it was decided, byte for byte. It works on the bytes of the journal, since nothing else has all of them any more: not the
 //! recording, whose ring is shorter, nor an engine with newer facilities.
 
-use super::{Event, named_by};
+use super::{Correction, Event, named_by};
 use crate::ranges::Ranges;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The part of a `device.lost` that changes, as it stands there.
 #[derive(Serialize)]
@@ -15,6 +15,17 @@ struct Lost<'a> {
     last: u64,
     count: u64,
     ranges: &'a Ranges,
+}
+
+/// An event whose times correct others, as far as it is needed here.
+#[derive(Deserialize)]
+struct Correcting {
+    data: CorrectingData,
+}
+
+#[derive(Deserialize)]
+struct CorrectingData {
+    correction: Correction,
 }
 
 /// Id and body of the event `id`, `by` numbers higher. `None` for what [`Event::new`] did not write.
@@ -27,6 +38,10 @@ pub fn renumbered(id: &str, sequence: u64, body: &[u8], by: u64) -> Option<(Stri
     // A quote within a string is escaped: a comma before a quote stands between members only, and these two are the envelope's.
     let body = replaced(body, &format!(r#","id":"{id}","#), &format!(r#","id":"{new_id}","#))?;
     let body = replaced(&body, &format!(r#","sequence":"{sequence}","#), &format!(r#","sequence":"{next}","#))?;
+    if let Ok(Correcting { data: CorrectingData { correction } }) = serde_json::from_str(&body) {
+        let body = replaced(&body, &correcting(correction)?, &correcting(correction.shifted(by))?)?;
+        return Some((new_id, body.into_bytes()));
+    }
     let ranges = named_by(body.as_bytes());
     if ranges.is_empty() {
         return Some((new_id, body.into_bytes()));
@@ -39,6 +54,10 @@ fn lost(ranges: &Ranges) -> Option<String> {
     let (first, last) = ranges.span()?;
     let text = serde_json::to_string(&Lost { first, last, count: ranges.count(), ranges }).ok()?;
     Some(format!(",{},", text.strip_prefix('{')?.strip_suffix('}')?))
+}
+
+fn correcting(correction: Correction) -> Option<String> {
+    Some(format!(r#","correction":{}"#, serde_json::to_string(&correction).ok()?))
 }
 
 fn replaced(text: &str, old: &str, new: &str) -> Option<String> {
@@ -94,6 +113,18 @@ mod tests {
         };
         let (id, body) = renumbered("f-t-9", 9, &text(9, 3, 5), 90).unwrap();
         assert_eq!((id.as_str(), body), ("f-t-99", text(99, 93, 95)));
+    }
+
+    #[test]
+    fn a_correction_corrects_the_same_events() {
+        let text = |sequence: u64, first: u64, last: u64| {
+            let why = r#"[",\"correction\":{\"first\":3,\"last\":5,\"shift_ms\":-2000}"]"#;
+            let correction = format!(r#"{{"first":{first},"last":{last},"shift_ms":-2000}}"#);
+            let data = format!(r#"{{"at":1,"why":{why},"correction":{correction}}}"#);
+            format!(r#"{{"specversion":"1.0","id":"f-t-{sequence}","type":"x","sequence":"{sequence}","data":{data}}}"#)
+        };
+        let (id, body) = renumbered("f-t-9", 9, text(9, 3, 5).as_bytes(), 90).unwrap();
+        assert_eq!((id.as_str(), String::from_utf8(body).unwrap()), ("f-t-99", text(99, 93, 95)));
     }
 
     #[test]

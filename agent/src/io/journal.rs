@@ -14,6 +14,7 @@ use crate::event::Event;
 use crate::time::rfc3339;
 use geofence::UnixMillis;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
+use std::ffi::OsStr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
@@ -27,6 +28,9 @@ const PAGE_BYTES: u64 = 2_048;
 const SET_ASIDE_MAX: usize = 4;
 /// Received events go when the file is this full: after "disk full" not even deleting works.
 const HIGH_WATER_PERCENT: u64 = 90;
+/// While all rows get other numbers the file may be so much longer than the quota: the rows go from one end of the table to the other,
+/// and the pages between are split on the way, which makes it about 1.4 times as long.
+const RENUMBERING_FACTOR: u64 = 2;
 /// So many received events go at once.
 const EVICT: u64 = 256;
 
@@ -209,17 +213,38 @@ impl Journal {
         if let (Some(high_water), Some(newest)) = (&mut self.high_water, newest) {
             high_water.reach(newest, self.recorded);
         }
-        loop {
+        if by > 0 {
+            self.limit_pages(self.page_max.saturating_mul(RENUMBERING_FACTOR))?;
+        }
+        let saved = loop {
             match self.try_save(events, engine, position) {
                 // What dispatch has may go, as much of it as is needed.
                 Err(JournalError::Full) if self.evict_received()? > 0 => {}
-                done => return done,
+                done => break done,
             }
+        };
+        if by > 0 {
+            self.limit_pages(self.page_max)?;
         }
+        saved
+    }
+
+    /// A file that is longer keeps its length, and does not grow.
+    fn limit_pages(&self, max: u64) -> Result<(), JournalError> {
+        Ok(self.db.execute_batch(&format!("PRAGMA max_page_count = {max};"))?)
     }
 
     fn try_save(&mut self, events: &[Event], engine: &[u8], position: Position) -> Result<(), JournalError> {
         let tx = self.db.transaction()?;
+        {
+            // First of all: the others need the room. The rows are numbered as they were until then.
+            let by = self.numbering.due();
+            let mut evict = tx.prepare_cached("DELETE FROM event WHERE sequence BETWEEN ?1 AND ?2")?;
+            for (first, last) in events.iter().flat_map(|event| event.evicts.iter()) {
+                let rows = [first, last].map(|sequence| sequence.saturating_sub(by).cast_signed());
+                evict.execute(rows)?;
+            }
+        }
         self.numbering.store(&tx)?;
         {
             // A tail of the recording that is derived again gives the same events again.
@@ -228,11 +253,6 @@ impl Journal {
                  ON CONFLICT (sequence) DO NOTHING",
             )?;
             let mut same = tx.prepare_cached("SELECT 1 FROM event WHERE sequence = ?1 AND body = ?2")?;
-            let mut evict = tx.prepare_cached("DELETE FROM event WHERE sequence BETWEEN ?1 AND ?2")?;
-            // First of all: the others need the room.
-            for (first, last) in events.iter().flat_map(|event| event.evicts.iter()) {
-                evict.execute([first.cast_signed(), last.cast_signed()])?;
-            }
             for event in events {
                 let sequence = event.sequence.cast_signed();
                 let new = insert.execute(params![sequence, event.id, event.kind.name(), event.at.0, event.body])?;
@@ -401,26 +421,27 @@ pub fn set_aside(path: &Path, why: &str, now: UnixMillis) -> std::io::Result<Pat
         }
     }
     // The new one is set aside whatever becomes of the others.
-    if let Err(error) = forget_set_aside(path, why) {
+    if let Err(error) = forget_set_aside(path, why, &target) {
         tracing::warn!(%error, "journals that were set aside before could not be removed");
     }
     Ok(target)
 }
 
-/// Removes all but the newest that were set aside for this reason: their names end in a date and so sort by it.
-fn forget_set_aside(path: &Path, why: &str) -> std::io::Result<()> {
+/// Removes all but `newest`, and the newest of the others that were set aside for this reason: their names end in a date and so sort
+/// by it. The date of `newest` is of a clock that may not have been set yet.
+fn forget_set_aside(path: &Path, why: &str, newest: &Path) -> std::io::Result<()> {
     let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
     let begin = format!("{}.{why}-", name.to_string_lossy());
     let mut kept = Vec::new();
     for entry in std::fs::read_dir(dir)? {
         let name = entry?.file_name().to_string_lossy().into_owned();
-        let stamp = name.strip_prefix(&begin);
+        let stamp = name.strip_prefix(&begin).filter(|_| newest.file_name() != Some(OsStr::new(&name)));
         if stamp.is_some_and(|stamp| !stamp.is_empty() && stamp.bytes().all(|byte| byte.is_ascii_alphanumeric())) {
             kept.push(name);
         }
     }
     kept.sort_unstable();
-    kept.truncate(kept.len().saturating_sub(SET_ASIDE_MAX));
+    kept.truncate(kept.len().saturating_sub(SET_ASIDE_MAX - 1));
     for name in kept {
         for suffix in ["-wal", "-shm", ""] {
             let file = dir.join(format!("{name}{suffix}"));

@@ -23,16 +23,18 @@ pub struct Opened {
     pub journal: Journal,
     /// Words for `device.started`.
     pub why: Vec<String>,
+    /// There was no room for all that could be read of the damaged journal before.
+    is_cut_short: bool,
 }
 
 impl Opened {
-    fn with(journal: Journal, mut why: Vec<String>) -> Self {
+    fn with(journal: Journal, mut why: Vec<String>, is_cut_short: bool) -> Self {
         if let Some(refused) = journal.refused_mark() {
             let kept = refused.kept.display();
             tracing::error!(%kept, "the high-water mark of the sequence is damaged; it was set aside and says nothing");
             why.push("high_water_refused".to_owned());
         }
-        Self { journal, why }
+        Self { journal, why, is_cut_short }
     }
 }
 
@@ -42,43 +44,57 @@ impl Opened {
 /// # Errors
 /// What cannot be mended here.
 pub fn open_journal(state_dir: &Path, quota: u64, now: geofence::UnixMillis) -> Result<Opened, JournalError> {
-    let opened = open_or_set_aside(state_dir, quota, now);
-    if !opened.as_ref().is_err_and(JournalError::may_be_want_of_room) || !Reserve::new(state_dir).give_up() {
+    let mut damaged = None;
+    let opened = open_or_set_aside(state_dir, quota, now, &mut damaged);
+    let wants_room = match &opened {
+        Ok(opened) => opened.is_cut_short,
+        Err(error) => error.may_be_want_of_room(),
+    };
+    if !wants_room || !Reserve::new(state_dir).give_up() {
         return opened;
     }
     tracing::error!("the disk has no room for the journal to be opened; the reserve is given up for it");
-    let mut opened = open_or_set_aside(state_dir, quota, now)?;
+    drop(opened);
+    let mut opened = open_or_set_aside(state_dir, quota, now, &mut damaged)?;
     opened.why.push("disk_full_reserve_given_up".to_owned());
     Ok(opened)
 }
 
-fn open_or_set_aside(state_dir: &Path, quota: u64, now: geofence::UnixMillis) -> Result<Opened, JournalError> {
+/// `damaged`: the journal that was set aside and is still to be salvaged, by this attempt or the one before.
+fn open_or_set_aside(
+    state_dir: &Path,
+    quota: u64,
+    now: geofence::UnixMillis,
+    damaged: &mut Option<PathBuf>,
+) -> Result<Opened, JournalError> {
     let path = state_dir.join("journal.db");
-    match Journal::open(&path, quota) {
-        Ok(journal) => Ok(Opened::with(journal, Vec::new())),
+    let mut journal = match Journal::open(&path, quota) {
+        Ok(journal) => journal,
         Err(JournalError::Damaged { path, why }) => {
             let kept = set_aside(&path, "damaged", now).map_err(|error| JournalError::Damaged {
                 path: path.clone(),
                 why: format!("{why}, and it cannot be set aside: {error}"),
             })?;
             tracing::error!(why, kept = %kept.display(), "the journal is damaged; it was set aside and a new one is derived from the recording");
-            let mut journal = Journal::open(&path, quota)?;
-            let mut words = vec!["journal_damaged_set_aside".to_owned()];
-            let salvaged = journal.salvage(&kept)?;
-            if salvaged.events > 0 {
-                tracing::warn!(
-                    events = salvaged.events,
-                    "what could be read of the damaged journal goes on in the new one"
-                );
-                words.push("journal_events_salvaged".to_owned());
-            }
-            if !salvaged.base_known {
-                journal.counts_above(base(&state_dir.join("recording")))?;
-            }
-            Ok(Opened::with(journal, words))
+            *damaged = Some(kept);
+            Journal::open(&path, quota)?
         }
-        Err(error) => Err(error),
+        Err(error) => return Err(error),
+    };
+    let Some(kept) = damaged else { return Ok(Opened::with(journal, Vec::new(), false)) };
+    let mut words = vec!["journal_damaged_set_aside".to_owned()];
+    let salvaged = journal.salvage(kept)?;
+    if salvaged.events > 0 {
+        tracing::warn!(events = salvaged.events, "what could be read of the damaged journal goes on in the new one");
+        words.push("journal_events_salvaged".to_owned());
     }
+    if salvaged.is_cut_short {
+        tracing::error!("the disk has no room for all that could be read of the damaged journal");
+    }
+    if !salvaged.base_known {
+        journal.counts_above(base(&state_dir.join("recording")))?;
+    }
+    Ok(Opened::with(journal, words, salvaged.is_cut_short))
 }
 
 /// Above which number the newest segment that can be read counts.
@@ -133,7 +149,7 @@ pub fn resume(
     // Whatever was lost, no sequence is given twice.
     engine.not_below(journal.base(), journal.highest()?);
     unsaved.count_above(engine.state().base());
-    told_before(engine, journal)?;
+    told_before(engine, journal);
     let floor = floor(engine, journal, is_whole);
     Ok(Resumed { unsaved, floor })
 }
@@ -178,8 +194,10 @@ fn floor(engine: &Engine, journal: &Journal, is_whole: bool) -> Option<u64> {
 }
 
 /// Events that are derived into a new journal may have been sent by the one before.
-fn told_before(engine: &Engine, journal: &mut Journal) -> Result<(), JournalError> {
-    if journal.is_settled() || engine.state().sequence() == 0 { Ok(()) } else { journal.derived() }
+fn told_before(engine: &Engine, journal: &mut Journal) {
+    if !journal.is_settled() && engine.state().sequence() > 0 {
+        journal.derived();
+    }
 }
 
 fn feed(
@@ -195,7 +213,7 @@ fn feed(
         }
         for effect in engine.handle(&Input::Recorded(&recorded)) {
             let Effect::Save(events) = effect else { continue };
-            told_before(engine, journal)?;
+            told_before(engine, journal);
             let position = Position { segment: index, records: number };
             // Nothing may be journaled past what was not: the position would skip it.
             let waits = !unsaved.events.is_empty() || unsaved.dropped > 0;
@@ -221,7 +239,8 @@ fn save(
         match journal.save(&events, &stored, position) {
             Ok(()) => return Ok(None),
             // What of a journal that was lost dispatch has, nobody knows yet. What it lacks is named when it speaks.
-            Err(JournalError::Full) if !journal.is_settled() && journal.forget_oldest()? => {}
+            // Where the disk itself is full not even deleting works.
+            Err(JournalError::Full) if !journal.is_settled() && journal.forget_oldest().unwrap_or(false) => {}
             Err(JournalError::Full) => return Ok(Some(events)),
             // Another release made these, and they may be at dispatch already: they stay as they are.
             Err(JournalError::Taken(sequence)) => {

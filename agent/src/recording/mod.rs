@@ -8,7 +8,8 @@
 //!   kind    = 1 boot (JSON) | 2 bytes | 3 tick | 4 stop | 5 seal (payload: CRC-32 of all records since the last seal)
 //!           | 6 missed (payload: u64, how many inputs before could not be recorded) | 7 source (JSON)
 //!           | 8 lost (JSON) | 9 floor (payload: u64, sequences up to here were given before)
-//!           | 10 renumbered (payload: u64, sequences up to here are another gateway's)
+//!           | 10 private (payload: u8, 1 private time began, 0 it ended)
+//!           | 11 renumbered (payload: u64, sequences up to here are another gateway's)
 //! ```
 //!
 //! Records count only once the seal after them is there and right. A power cut tears the end of a segment off; what is

@@ -137,3 +137,64 @@ pub(super) fn decode(kind: u8, at: Mono, payload: &[u8]) -> Option<Recorded> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::LossCause;
+    use crate::gnss::DateFloor;
+
+    fn of_kind(kind: u8) -> Recorded {
+        let at = Mono(0x0102);
+        match kind {
+            BOOT => {
+                let (kernel_boot, date_floor) = ("k".to_owned(), DateFloor(None));
+                Recorded::Boot(at, Boot { kernel_boot, system_utc: None, date_floor, why: Vec::new() })
+            }
+            BYTES => Recorded::Bytes(at, b"$G".to_vec()),
+            TICK => Recorded::Tick(at),
+            STOP => Recorded::Stop(at),
+            MISSED => Recorded::Missed(at, 3),
+            SOURCE => Recorded::Source(at, SourceState::Open),
+            LOST => Recorded::Lost(at, Loss { ranges: [(1, 2)].into_iter().collect(), why: LossCause::Evicted }),
+            FLOOR => Recorded::Floor(at, 0x0304),
+            PRIVATE => Recorded::Private(at, true),
+            _ => Recorded::Renumbered(at, 0x0304),
+        }
+    }
+
+    #[test]
+    fn each_kind_has_the_bytes_of_the_format() {
+        const AT: &[u8] = &[2, 1, 0, 0, 0, 0, 0, 0];
+        let literal = |kind: u8, payload: &[u8]| {
+            let length = [u8::try_from(payload.len()).unwrap(), 0];
+            [&[kind], AT, &length, payload].concat()
+        };
+        let written = |input: &Recorded| {
+            let mut out = Vec::new();
+            encode(input, &mut out);
+            out
+        };
+        let payloads: [(u8, &[u8]); 10] = [
+            (1, br#"{"kernel_boot":"k","system_utc":null,"date_floor":null,"why":[]}"#),
+            (2, b"$G"),
+            (3, b""),
+            (4, b""),
+            (6, &[3, 0, 0, 0, 0, 0, 0, 0]),
+            (7, br#""open""#),
+            (8, br#"{"ranges":[[1,2]],"why":"evicted"}"#),
+            (9, &[4, 3, 0, 0, 0, 0, 0, 0]),
+            (10, &[1]),
+            (11, &[4, 3, 0, 0, 0, 0, 0, 0]),
+        ];
+        for (kind, payload) in payloads {
+            let input = of_kind(kind);
+            assert_eq!(written(&input), literal(kind, payload), "{input:?}");
+            assert_eq!(decode(kind, Mono(0x0102), payload), Some(input));
+        }
+        assert_eq!(written(&Recorded::Private(Mono(0x0102), false)), literal(10, &[0]));
+        let mut sealed = Vec::new();
+        seal(0x0102_0304, &mut sealed);
+        assert_eq!(sealed, [5, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 4, 3, 2, 1]);
+    }
+}

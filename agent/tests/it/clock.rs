@@ -12,14 +12,14 @@ use serde_json::Value;
 
 const NOON: i64 = 1_795_348_800_000;
 
-fn parked() -> Engine {
+pub(crate) fn parked() -> Engine {
     let mut engine = engine(State::default());
     let _ = events(&mut engine, &boot(Mono(0)));
     engine
 }
 
 /// What the receiver says of `second` arrives `late_ms` after it.
-fn hear(engine: &mut Engine, second: u64, late_ms: u64) -> Vec<Event> {
+pub(crate) fn hear(engine: &mut Engine, second: u64, late_ms: u64) -> Vec<Event> {
     let text = epoch(second, 12.9, 0.0);
     events(engine, &Recorded::Bytes(Mono(second * 1_000 + 50 + late_ms), text.into_bytes()))
 }
@@ -166,7 +166,7 @@ fn r19_a_receiver_that_goes_on_hours_ahead_takes_neither_the_ledger_nor_the_last
 }
 
 /// What the corrections among `events` name: first and last sequence, and by how much their times are shifted.
-fn corrections(events: &[Event]) -> Vec<[i64; 3]> {
+pub(crate) fn corrections(events: &[Event]) -> Vec<[i64; 3]> {
     let bodies = events.iter().map(|event| serde_json::from_slice::<Value>(&event.body).unwrap());
     let named = bodies.filter_map(|mut body| Some(body["data"]["correction"].take()).filter(Value::is_object));
     named.map(|named| ["first", "last", "shift_ms"].map(|field| named[field].as_i64().unwrap())).collect()

@@ -1,10 +1,11 @@
 //! The journal on a real file: full, damaged, of a later release.
 
 use crate::drive::all_events;
-use gatestamp::event::Event;
+use gatestamp::event::{Event, Kind, Sender};
 use gatestamp::io::journal::{Journal, JournalError, Position, set_aside};
 use gatestamp::io::resume::open_journal;
 use geofence::UnixMillis;
+use serde_json::json;
 use std::path::Path;
 
 const NOWHERE: Position = Position { segment: 0, records: 0 };
@@ -96,6 +97,53 @@ fn a_disk_that_damages_one_journal_after_the_other_is_not_filled_by_them() {
     let mut all: Vec<String> = all.collect();
     all.sort_unstable();
     assert_eq!(all, expected);
+}
+
+#[test]
+fn what_is_set_aside_before_the_clock_is_set_is_not_forgotten_for_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("journal.db");
+    for day in 0..6 {
+        std::fs::write(&path, [b'x'; 5_000]).unwrap();
+        set_aside(&path, "damaged", UnixMillis(1_795_358_161_007 + day * 86_400_000)).unwrap();
+    }
+    for second in [1, 2] {
+        std::fs::write(&path, [b'y'; 5_000]).unwrap();
+        let kept = set_aside(&path, "damaged", UnixMillis(second * 1_000)).unwrap();
+        assert_eq!(std::fs::read(kept).unwrap(), [b'y'; 5_000]);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 4);
+    }
+}
+
+#[test]
+fn a_journal_that_is_nearly_full_is_numbered_anew() {
+    const QUOTA: u64 = 1 << 20;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("journal.db");
+    let mut journal = open(&path, QUOTA);
+    let pages = rusqlite::Connection::open(&path).unwrap();
+    let used = || pages.query_row("PRAGMA page_count", [], |row| row.get::<_, u32>(0)).map(u64::from).unwrap() * 2_048;
+    // Short and long ones by turns: moved, they share their pages with others than before.
+    let sender = Sender { source: "/fleets/fleet/trucks/truck".to_owned(), device: "fleet-truck".to_owned() };
+    let sized = |sequence: u64| {
+        let long = sequence.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 63 == 1;
+        let data = json!({"pad": "x".repeat(if long { 700 } else { 240 })});
+        Event::new(&sender, sequence, Kind::DeviceHealth, None, UnixMillis(0), &data)
+    };
+    let mut count = 0;
+    while used() < QUOTA * 85 / 100 {
+        count += 1;
+        journal.save(&[sized(count)], b"state", NOWHERE).unwrap();
+    }
+    journal.number_above(100_000);
+    let last = Event { evicts: [(100_001, 100_010)].into_iter().collect(), ..sized(100_000 + count + 1) };
+    journal.save(&[last], b"state", NOWHERE).unwrap();
+    assert_eq!((journal.lowest().unwrap(), journal.highest().unwrap()), (100_011, 100_001 + count));
+    assert_eq!(journal.bodies(&(0..=u64::MAX >> 1)).unwrap().len() as u64, count - 9);
+    // The quota holds again.
+    let more = (100_002 + count..200_000).map(sized);
+    assert!(more.into_iter().any(|event| matches!(journal.save(&[event], b"state", NOWHERE), Err(JournalError::Full))));
+    assert!(used() < QUOTA * 3 / 2, "{}", used());
 }
 
 #[test]

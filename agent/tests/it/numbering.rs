@@ -1,10 +1,11 @@
 //! A gateway under whose numbers dispatch has another's events: everything is counted above them, and nothing is lost over it.
 
+use crate::clock::{corrections, hear, parked};
 use crate::drive::{boot, engine, events, inputs};
 use crate::losses::{remove_journal, sequence};
 use crate::power_cut::{journaled, live};
 use gatestamp::engine::State;
-use gatestamp::event::{Kind, Loss, LossCause, named_by};
+use gatestamp::event::{Event, Kind, Loss, LossCause, named_by};
 use gatestamp::io::blackbox::segments;
 use gatestamp::io::journal::{Journal, Position};
 use gatestamp::io::keeper::Held;
@@ -155,4 +156,32 @@ fn a_row_that_is_not_as_it_was_written_is_not_sent_under_any_number() {
     assert!(after.iter().all(|body| sequence(body) != number + ABOVE));
     assert_eq!(sequence(&after[0]), sequence(&before[0]) + ABOVE);
     assert_eq!(sequence(&after[1]), sequence(&before[2]) + ABOVE);
+}
+
+#[test]
+fn a_correction_names_the_events_under_the_numbers_that_they_have() {
+    let mut engine = parked();
+    let mut told: Vec<Event> = (0..30).flat_map(|second| hear(&mut engine, second, 0)).collect();
+    told.extend(events(&mut engine, &Recorded::Missed(Mono(30_000), 1)));
+    assert_eq!(told.iter().map(|event| event.sequence).collect::<Vec<_>>(), [1, 2]);
+    // The leap seconds have come, and before enough fixes agree, the numbers change.
+    told.extend((28..33).flat_map(|second| hear(&mut engine, second, 2_000)));
+    told = events(&mut engine, &Recorded::Renumbered(Mono(34_900), ABOVE));
+    told.extend((33..60).flat_map(|second| hear(&mut engine, second, 2_000)));
+    assert_eq!(corrections(&told), [[501, 502, -2_000]]);
+    // And once it is told.
+    let _ = events(&mut engine, &Recorded::Renumbered(Mono(62_100), 2 * ABOVE));
+    told.iter_mut().for_each(|event| event.renumber(ABOVE));
+    assert_eq!(corrections(&told), [[1_001, 1_002, -2_000]]);
+}
+
+#[test]
+fn a_correction_does_not_name_numbers_that_were_passed_over() {
+    let mut engine = parked();
+    (0..30).for_each(|second| drop(hear(&mut engine, second, 0)));
+    let mut told = events(&mut engine, &Recorded::Floor(Mono(30_000), ABOVE));
+    told.extend(events(&mut engine, &Recorded::Missed(Mono(30_000), 1)));
+    told.extend((28..60).flat_map(|second| hear(&mut engine, second, 2_000)));
+    assert!(told.iter().any(|event| event.sequence > ABOVE));
+    assert!(corrections(&told).iter().all(|[first, ..]| *first > 500), "{:?}", corrections(&told));
 }

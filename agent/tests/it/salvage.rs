@@ -86,6 +86,7 @@ fn what_stands_on_pages_that_can_be_read_comes_back_as_it_was() {
         let lost = events.len() - back.len();
         assert!(lost <= 5 * damaged, "{damaged} pages, {lost} events");
         assert_eq!((journal.thru().unwrap(), journal.history().unwrap()), (17, History::Known));
+        assert!(!journal.is_accepted(), "what is gone is asked for, and named");
         assert_eq!(journal.salvaged_state(), Some(&b"{\"sequence\":5}"[..]));
         assert_eq!(fs::read(&set_aside(dir.path())[0]).unwrap(), spoilt, "the evidence stays as it was");
     }
@@ -137,6 +138,42 @@ fn a_row_that_is_not_what_its_columns_say_is_no_event() {
     let back = journal.bodies(&(0..=u64::MAX >> 1)).unwrap();
     assert!(back.iter().all(|(number, body)| events.get(number) == Some(body) && !(3..=7).contains(number)));
     assert!(back.len() > 280, "{}", back.len());
+}
+
+#[test]
+fn of_an_acknowledgement_that_cannot_be_read_it_is_known_that_there_was_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("journal.db");
+    filled(dir.path(), 300);
+    rusqlite::Connection::open(&path).unwrap().execute("DELETE FROM received", []).unwrap();
+    let whole = fs::read(&path).unwrap();
+    overwrite(&path, &[whole.len() / page_bytes(&whole) / 2], &mut Chance(3));
+    let journal = open_journal(dir.path(), ROOMY, NOW).unwrap().journal;
+    assert_eq!((journal.thru().unwrap(), journal.history().unwrap()), (0, History::Derived));
+    assert!(!journal.is_accepted());
+}
+
+#[test]
+fn without_room_for_what_was_salvaged_it_opens_with_what_there_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("journal.db");
+    filled(dir.path(), 300);
+    let whole = fs::read(&path).unwrap();
+    overwrite(&path, &[whole.len() / page_bytes(&whole) / 2], &mut Chance(3));
+    // The tables have room, a batch of events has not.
+    let spoilt = fs::read(&path).unwrap();
+    for has_reserve in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("journal.db"), &spoilt).unwrap();
+        if has_reserve {
+            fs::write(dir.path().join("reserve"), b"room").unwrap();
+        }
+        let opened = open_journal(dir.path(), 64 << 10, NOW).unwrap();
+        let words = ["journal_damaged_set_aside", "journal_events_salvaged", "disk_full_reserve_given_up"];
+        assert_eq!(opened.why, words[..2 + usize::from(has_reserve)]);
+        assert_eq!(opened.journal.thru().unwrap(), 17);
+        assert!(set_aside(dir.path()).iter().any(|path| fs::read(path).unwrap() == spoilt));
+    }
 }
 
 #[test]

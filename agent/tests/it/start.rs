@@ -1,12 +1,14 @@
 //! Starts that find less than they should: a full disk, a torn segment, a state that nobody can read.
 
 use crate::drive::{boot, engine, events, inputs, sentence};
+use crate::losses::remove_journal;
 use crate::power_cut::{head, journaled, live};
 use gatestamp::engine::{Effect, Input, State};
 use gatestamp::io::blackbox::{Blackbox, segments};
 use gatestamp::io::journal::Journal;
 use gatestamp::io::keeper::Keeper;
 use gatestamp::io::resume::resume;
+use gatestamp::outbox::History;
 use gatestamp::recording::{Recorded, segment_name};
 use gatestamp::time::Mono;
 use geofence::Span;
@@ -69,6 +71,36 @@ fn a_journal_without_room_does_not_keep_the_agent_from_starting() {
         keeper.save(later, Vec::new(), engine.state());
     }
     assert_eq!((keeper.trouble().held, keeper.journal().highest().unwrap()), (0, made));
+}
+
+#[test]
+fn a_new_journal_on_a_full_disk_holds_what_is_derived() {
+    let dir = tempfile::tempdir().unwrap();
+    live(dir.path(), &inputs());
+    let before = journaled(dir.path());
+    remove_journal(dir.path());
+    let path = dir.path().join("journal.db");
+    drop(Journal::open(&path, 1 << 20).unwrap());
+    // From the third event on whatever is written, even by deleting, needs room that is not there.
+    let full = "INSERT INTO junk VALUES (zeroblob(8000000));";
+    let db = rusqlite::Connection::open(&path).unwrap();
+    db.execute_batch(&format!(
+        "CREATE TABLE junk (x BLOB);
+         CREATE TRIGGER taking BEFORE INSERT ON event WHEN new.sequence > 2 BEGIN {full} END;
+         CREATE TRIGGER forgetting BEFORE DELETE ON event BEGIN {full} END;
+         CREATE TRIGGER noting BEFORE UPDATE OF derived ON numbering
+         WHEN EXISTS (SELECT 1 FROM event) BEGIN {full} END;"
+    ))
+    .unwrap();
+    drop(db);
+    let mut journal = Journal::open(&path, 1 << 20).unwrap();
+    let mut engine = engine(State::default());
+    let resumed = resume(&mut engine, &mut journal, &dir.path().join("recording"), &mut Vec::new()).unwrap();
+    let held = resumed.unsaved.events.iter().map(|event| event.body.clone());
+    let kept = journal.bodies(&(1..=10_000)).unwrap().into_iter().map(|(_, body)| body);
+    assert_eq!(kept.chain(held).collect::<Vec<_>>(), before);
+    assert!(resumed.unsaved.events.len() > 2, "{}", resumed.unsaved.events.len());
+    assert_eq!(journal.history().unwrap(), History::Derived);
 }
 
 #[test]

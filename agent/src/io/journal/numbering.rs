@@ -40,6 +40,8 @@ pub(super) struct Numbering {
     untold: bool,
     accepted: bool,
     derived: bool,
+    /// The next transaction notes that.
+    deriving: bool,
     settled: bool,
     /// The next transaction settles it.
     settling: bool,
@@ -71,6 +73,7 @@ impl Numbering {
                 untold: row.get(2)?,
                 accepted: row.get(3)?,
                 derived: row.get(4)?,
+                deriving: false,
                 settled: row.get(5)?,
                 settling: false,
                 history_kept: false,
@@ -98,6 +101,10 @@ impl Numbering {
 
     /// A part of the transaction that stores the engine's state: what was decided of the numbers.
     pub(super) fn store(&self, tx: &Connection) -> Result<(), JournalError> {
+        if self.deriving {
+            tx.execute("UPDATE numbering SET derived = 1", [])?;
+            tx.execute("UPDATE told SET untold = 0", [])?;
+        }
         if self.due() > 0 {
             self.renumber(tx, self.due())?;
         }
@@ -141,6 +148,7 @@ impl Numbering {
     /// That was committed.
     pub(super) fn stored(&mut self) {
         self.settled |= self.settling;
+        self.deriving = false;
         if self.due() > 0 {
             (self.base, self.sent) = (self.next_base, self.next_base);
             (self.untold, self.accepted, self.derived) = (false, false, false);
@@ -237,19 +245,13 @@ impl Journal {
         self.numbering.accepted
     }
 
-    /// Notes that this journal begins with what could be derived of one before.
-    ///
-    /// # Errors
-    /// As SQLite has them.
-    pub fn derived(&mut self) -> Result<(), JournalError> {
-        if !self.numbering.derived && !self.numbering.history_kept {
-            let tx = self.db.transaction()?;
-            tx.execute("UPDATE numbering SET derived = 1", [])?;
-            tx.execute("UPDATE told SET untold = 0", [])?;
-            tx.commit()?;
-            (self.numbering.untold, self.numbering.derived) = (false, true);
+    /// This journal begins with what could be derived of one before. Noted with the next [`Journal::save`]: until then it is not
+    /// settled, and the next start finds the same.
+    pub fn derived(&mut self) {
+        let known = &mut self.numbering;
+        if !known.derived && !known.history_kept {
+            (known.untold, known.derived, known.deriving) = (false, true, true);
         }
-        Ok(())
     }
 
     /// Whether all was done that a start has to do to a new journal.

@@ -73,6 +73,19 @@ pub struct Salvaged {
     pub events: u64,
     /// It could be read above which number they are counted; otherwise whoever has the recording knows.
     pub base_known: bool,
+    /// There was no room for all of it.
+    pub is_cut_short: bool,
+}
+
+/// How looking at one number after the other ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Walked {
+    /// At the end, or where the rest is known.
+    Through,
+    /// Where nothing could be read any more.
+    Stuck,
+    /// Where there was no room any more.
+    Full,
 }
 
 impl Journal {
@@ -94,33 +107,33 @@ impl Journal {
         let state = damaged.query_row("SELECT engine FROM state", [], |row| row.get(0));
         self.salvaged_state = state.ok().map(super::packed::unpack);
         let (mut events, mut highest) = (0, 0);
-        let is_complete = self.walk(&damaged, UP, 0, |sequence| {
+        let mut walked = self.walk(&damaged, UP, 0, |sequence| {
             (events, highest) = (events + 1, sequence);
             true
         })?;
-        if !is_complete {
+        if walked == Walked::Stuck {
             // From above: everything behind what is gone. Its end is where no number was given, or where a page can be read.
             let mark = self.high_water().0.saturating_add(1).cast_signed();
             let from = if matches!(look(&damaged, DOWN, i64::MAX), Look::Unreadable) { mark } else { i64::MAX };
-            self.walk(&damaged, DOWN, from, |sequence| {
+            walked = self.walk(&damaged, DOWN, from, |sequence| {
                 let is_new = sequence > highest;
                 events += u64::from(is_new);
                 is_new
             })?;
         }
-        Ok(Salvaged { events, base_known })
+        Ok(Salvaged { events, base_known, is_cut_short: walked == Walked::Full })
     }
 
-    /// Looks at one number after the other until there are none, or `each` says that it knows the rest. Whether it came to the end.
+    /// Looks at one number after the other until there are none, or `each` says that it knows the rest, or there is no room.
     fn walk(
         &mut self,
         damaged: &Connection,
         way: &str,
         from: i64,
         mut each: impl FnMut(i64) -> bool,
-    ) -> Result<bool, JournalError> {
+    ) -> Result<Walked, JournalError> {
         let (mut at, mut unreadable, mut looks, mut batch) = (from, 0, 0_u32, Vec::new());
-        let is_complete = loop {
+        let walked = loop {
             looks = looks.wrapping_add(1);
             if looks % ALIVE_EVERY == 0 {
                 systemd::still_starting();
@@ -129,33 +142,39 @@ impl Journal {
                 Look::Found(kept) => {
                     (at, unreadable) = (kept.sequence, 0);
                     if !each(at) {
-                        break true;
+                        break Walked::Through;
                     }
                     batch.push(kept);
-                    if batch.len() == BATCH {
-                        self.put(&std::mem::take(&mut batch))?;
+                    if batch.len() == BATCH && !self.put(&std::mem::take(&mut batch))? {
+                        return Ok(Walked::Full);
                     }
                 }
                 Look::Unreadable if unreadable < UNREADABLE_MAX => {
                     unreadable += 1;
                     at = if way == UP { at.saturating_add(1) } else { at.saturating_sub(1) };
                 }
-                Look::Unreadable => break false,
-                Look::End => break true,
+                Look::Unreadable => break Walked::Stuck,
+                Look::End => break Walked::Through,
             }
         };
-        self.put(&batch)?;
-        Ok(is_complete)
+        Ok(if self.put(&batch)? { walked } else { Walked::Full })
     }
 
-    fn put(&mut self, batch: &[Kept]) -> Result<(), JournalError> {
+    /// Whether there was room.
+    fn put(&mut self, batch: &[Kept]) -> Result<bool, JournalError> {
         while let Err(error) = self.try_put(batch) {
-            // The newest matter most; what goes is named when dispatch asks for it.
-            if !matches!(error, JournalError::Full) || !self.forget_oldest()? {
+            if !matches!(error, JournalError::Full) {
                 return Err(error);
             }
+            // The newest matter most; what goes is named when dispatch asks for it. Where the disk itself is full not even deleting
+            // works: what is there stays.
+            match self.forget_oldest() {
+                Ok(true) => {}
+                Ok(false) | Err(JournalError::Full) => return Ok(false),
+                Err(other) => return Err(other),
+            }
         }
-        Ok(())
+        Ok(true)
     }
 
     fn try_put(&mut self, batch: &[Kept]) -> Result<(), JournalError> {
@@ -189,8 +208,11 @@ impl Journal {
             tx.execute("UPDATE received SET thru = ?1", [thru])?;
         }
         if let (Some((untold, accepted)), Some((base, sent))) = (told, counted) {
-            tx.execute("UPDATE told SET untold = ?1, accepted = ?2", [untold, accepted])?;
-            tx.execute("UPDATE numbering SET base = ?1, sent = ?2, derived = 0", [base, sent])?;
+            // What this journal lacks is not named yet: it is when dispatch speaks. That it spoke before is known of what it has, or
+            // else these events are as ones that it may have.
+            tx.execute("UPDATE told SET untold = ?1, accepted = 0", [untold])?;
+            let derived = i64::from(accepted != 0 && thru.is_none_or(|thru| thru == 0));
+            tx.execute("UPDATE numbering SET base = ?1, sent = ?2, derived = ?3", [base, sent, derived])?;
         } else if let Some((base, _)) = counted {
             tx.execute("UPDATE numbering SET base = ?1", [base])?;
         }
