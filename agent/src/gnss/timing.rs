@@ -201,7 +201,8 @@ impl Timing {
         let before = std::mem::replace(&mut self.over_ms, over_ms);
         if over_ms < SUDDEN_MS {
             self.leapt = None;
-        } else if over_ms - before >= SUDDEN_MS {
+        } else if over_ms - before >= SUDDEN_MS || self.leapt.is_some() && before - over_ms >= SUDDEN_MS {
+            // A fall is told too: the fix before came late on top of the step.
             self.leapt = Some(nearest_second(over_ms));
         }
     }
@@ -278,10 +279,12 @@ mod tests {
 
     #[test]
     fn a_step_after_a_late_fix_or_two_is_one_all_the_same() {
-        let mut timing = settled();
-        let delays = [300, 1_400, 300, 2_350, 2_600].into_iter().chain([2_300; 20]);
-        let behind = (20..).zip(delays).map(|(s, delay)| (s * 1_000 + delay, s as i64 * 1_000));
-        assert_eq!(feed(&mut timing, behind).1, [Finding::UtcStepped(Span::seconds(-2))]);
+        for first in [&[300, 1_400, 300, 2_350, 2_600][..], &[2_350, 3_000]] {
+            let mut timing = settled();
+            let delays = first.iter().copied().chain([2_300; 20]);
+            let behind = (20..).zip(delays).map(|(s, delay)| (s * 1_000 + delay, s as i64 * 1_000));
+            assert_eq!(feed(&mut timing, behind).1, [Finding::UtcStepped(Span::seconds(-2))], "{first:?}");
+        }
     }
 
     #[test]
