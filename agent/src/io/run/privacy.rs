@@ -24,9 +24,9 @@ pub(super) struct Switch {
 }
 
 impl Switch {
-    /// Nothing is private without a file.
-    pub(super) fn new(file: Option<PathBuf>) -> Self {
-        Self { file, looked: None, on: false, away: None, warned: false }
+    /// Nothing is private without a file. `was_private`: when the last run ended. Until the file has been looked for, it still is.
+    pub(super) fn new(file: Option<PathBuf>, was_private: bool) -> Self {
+        Self { file, looked: None, on: was_private, away: None, warned: false }
     }
 
     /// Whether time is private at `at`: as soon as the file is there, and until it has been away for a minute. Where it cannot be asked for,
@@ -83,7 +83,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("run");
         std::fs::create_dir(&folder).unwrap();
-        let mut switch = Switch::new(Some(folder.join("private")));
+        let mut switch = Switch::new(Some(folder.join("private")), false);
         assert!(!switch.is_on(Mono(0)));
         std::fs::write(folder.join("private"), "").unwrap();
         assert!(!switch.is_on(Mono(999)), "once a second");
@@ -94,14 +94,27 @@ mod tests {
         assert!(switch.is_on(Mono(2_000)) && switch.warned);
         std::fs::remove_file(&folder).unwrap();
         assert!(switch.is_on(Mono(3_000)) && switch.is_on(Mono(62_000)) && !switch.is_on(Mono(63_000)));
-        assert!(!Switch::new(None).is_on(Mono(0)));
+        assert!(!Switch::new(None, true).is_on(Mono(0)));
+    }
+
+    #[test]
+    fn what_was_private_when_the_last_run_ended_stays_so_until_the_file_has_been_away() {
+        let dir = tempfile::tempdir().unwrap();
+        let not_a_folder = dir.path().join("run");
+        std::fs::write(&not_a_folder, "").unwrap();
+        for was_private in [true, false] {
+            let mut unseen = Switch::new(Some(not_a_folder.join("private")), was_private);
+            assert_eq!((unseen.is_on(Mono(0)), unseen.is_on(Mono(3_600_000))), (was_private, was_private));
+            let mut switch = Switch::new(Some(dir.path().join("private")), was_private);
+            assert_eq!((switch.is_on(Mono(0)), switch.is_on(Mono(60_000))), (was_private, false));
+        }
     }
 
     #[test]
     fn a_switch_that_flutters_changes_nothing_until_it_has_been_off_for_a_minute() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("private");
-        let mut switch = Switch::new(Some(file.clone()));
+        let mut switch = Switch::new(Some(file.clone()), false);
         assert!(!switch.is_on(Mono(0)));
         for second in 1..600 {
             if second % 59 == 1 {
