@@ -150,6 +150,13 @@ pub const fn of_profile(profile: Profile) -> u64 {
     }
 }
 
+/// Bytes that pings alone take of the longest month, of a link with this keep-alive.
+#[must_use]
+pub const fn of_pings(keep_alive_s: u16) -> u64 {
+    let seconds = if keep_alive_s == 0 { 1 } else { keep_alive_s as u64 };
+    31 * 86_400 / seconds * PING
+}
+
 impl Budget {
     /// A budget of so many bytes a month, of a link with this keep-alive.
     #[must_use]

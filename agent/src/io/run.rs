@@ -251,6 +251,9 @@ impl Daemon {
             self.parts.link.set("not_configured", None, Some("set mqtt.url; events are kept until then"), wall_clock());
             return link;
         };
+        if let Some(told) = mqtt.pings_beyond_the_month() {
+            tracing::warn!("{told}");
+        }
         let last_will = serde_json::json!({
             "status": "offline", "device": self.device, "version": VERSION, "boot_id": self.engine.boot_id(),
         });
