@@ -108,6 +108,8 @@ pub struct Kept {
     pub month: Option<Month>,
     /// By class, in the order of [`Class`].
     pub spent: [u64; CLASSES],
+    /// What the month before came to: where the time turns out to be an earlier one, it was this one.
+    pub before: Option<(Month, u64)>,
 }
 
 /// The bytes of a month.
@@ -116,8 +118,6 @@ pub struct Budget {
     monthly: u64,
     a_day: u64,
     kept: Kept,
-    /// What earlier months of this run came to: where the time turns out to be an earlier one, they were this one's.
-    before: Option<(Month, u64)>,
     /// The ledger could not be read: the month so far counts as an even share of the budget, once it is known how far it is.
     unknown: bool,
     given_up: Option<GivenUp>,
@@ -150,12 +150,19 @@ pub const fn of_profile(profile: Profile) -> u64 {
     }
 }
 
+/// Bytes that pings alone take of the longest month, of a link with this keep-alive.
+#[must_use]
+pub const fn of_pings(keep_alive_s: u16) -> u64 {
+    let seconds = if keep_alive_s == 0 { 1 } else { keep_alive_s as u64 };
+    31 * 86_400 / seconds * PING
+}
+
 impl Budget {
     /// A budget of so many bytes a month, of a link with this keep-alive.
     #[must_use]
     pub fn new(monthly: u64, keep_alive_s: u16) -> Self {
         let a_day = 86_400 / u64::from(keep_alive_s.max(1)) * PING + EVENTS_A_DAY;
-        Self { monthly, a_day, kept: Kept::default(), before: None, unknown: false, given_up: None, since: None }
+        Self { monthly, a_day, kept: Kept::default(), unknown: false, given_up: None, since: None }
     }
 
     /// Goes on from what was kept, and what may have been spent beside it.
@@ -231,13 +238,12 @@ impl Budget {
     fn turn_to(&mut self, month: Month, source: TimeSource) {
         match self.kept.month {
             Some(kept) if kept < month => {
-                self.before = Some((kept, self.spent()));
-                self.kept = Kept { month: Some(month), ..Kept::default() };
+                self.kept = Kept { month: Some(month), before: Some((kept, self.spent())), ..Kept::default() };
             }
             // A system clock that was ahead has begun a month that is not there yet.
             Some(kept) if kept > month && source == TimeSource::Gnss => {
                 self.kept.month = Some(month);
-                if let Some((_, spent)) = self.before.take().filter(|(before, _)| *before == month) {
+                if let Some((_, spent)) = self.kept.before.take().filter(|(before, _)| *before == month) {
                     self.spend(Class::Link, spent);
                 }
             }
@@ -351,6 +357,10 @@ mod tests {
         budget.at(BestTime { source: TimeSource::System, ..time("2026-12-30T12:00:00Z") });
         assert_eq!((budget.spent(), budget.given_up()), (0, None));
         budget.spend(Class::Visits, 1_000);
+        // The power is cut before that.
+        let kept = budget.kept();
+        let mut budget = normal();
+        budget.resume(kept, 0);
         budget.at(time("2026-11-30T23:59:59Z"));
         assert_eq!((budget.spent(), budget.told().month.as_deref()), (24_901_000, Some("2026-11")));
         // What has passed for certain does not turn the month back, and the next month is a new one.
@@ -373,7 +383,7 @@ mod tests {
     #[test]
     fn what_is_not_known_counts_as_spent() {
         let mut budget = normal();
-        let kept = Kept { month: Month::parse("2026-11"), spent: [1, 2, 3, 4, 5, 6, 7] };
+        let kept = Kept { month: Month::parse("2026-11"), spent: [1, 2, 3, 4, 5, 6, 7], before: None };
         budget.resume(kept, 4_096);
         assert_eq!((budget.spent(), budget.kept().spent[Class::Link as usize]), (28 + 4_096, 6 + 4_096));
         let mut budget = normal();

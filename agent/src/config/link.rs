@@ -41,6 +41,23 @@ pub struct Mqtt {
     pub monthly_bytes: u64,
 }
 
+impl Mqtt {
+    /// What somebody should change where the pings alone take more than the month has, at the longest interval that is tried.
+    #[must_use]
+    pub fn pings_beyond_the_month(&self) -> Option<String> {
+        let pings = budget::of_pings(self.keep_alive_max_s);
+        // Without a name for it, the interval becomes longer than it is by itself.
+        let shortened = self.keep_alive_max_s < KEEP_ALIVE_MAX_S;
+        let remedy = if shortened { "remove keep_alive_s, or raise monthly_mb" } else { "raise monthly_mb" };
+        (pings > self.monthly_bytes).then(|| {
+            let tenths = pings / (budget::MEGABYTE / 10);
+            let (whole, tenth, month) = (tenths / 10, tenths % 10, self.monthly_bytes / budget::MEGABYTE);
+            let every = self.keep_alive_max_s;
+            format!("pings every {every} s alone take {whole}.{tenth} MB of {month} MB a month: {remedy}")
+        })
+    }
+}
+
 /// Where the certificates are, PEM each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFiles {
@@ -197,6 +214,21 @@ mod tests {
         };
         assert_eq!([read(""), read("profile = \"frugal\"\n")], [(120, 300), (240, 300)]);
         assert_eq!(read("keep_alive_s = 60\n"), (60, 60));
+    }
+
+    #[test]
+    fn pings_that_take_more_than_the_month_are_told_with_what_ends_that() {
+        let told = |text: &str| {
+            let text = format!("{GOOD}[mqtt]\nurl = \"mqtt://b\"\n{text}");
+            read("g.toml", &text).unwrap().mqtt.and_then(|mqtt| mqtt.pings_beyond_the_month())
+        };
+        for fits in ["", "profile = \"frugal\"\n", "keep_alive_s = 60\n", "keep_alive_s = 3600\nmonthly_mb = 1\n"] {
+            assert_eq!(told(fits), None, "{fits}");
+        }
+        let short = "pings every 10 s alone take 54.6 MB of 25 MB a month: remove keep_alive_s, or raise monthly_mb";
+        assert_eq!(told("keep_alive_s = 10\n").as_deref(), Some(short));
+        let small = "pings every 300 s alone take 1.8 MB of 1 MB a month: raise monthly_mb";
+        assert_eq!(told("monthly_mb = 1\n").as_deref(), Some(small));
     }
 
     #[test]

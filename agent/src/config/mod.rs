@@ -220,6 +220,10 @@ fn state(table: &mut Table<'_>) -> (Option<PathBuf>, u64, u64) {
     (dir, journal << 20, recording << 20)
 }
 
+/// Where the unit has its own folders (`PrivateTmp`) or empty ones (`ProtectHome`; systemd.exec(5)): a switch there would never be seen.
+const HIDDEN: [&str; 5] = ["/tmp", "/var/tmp", "/home", "/root", "/run/user"];
+const SWITCH_REMEDY: &str = "name a file as \"/run/gatestamp-private/on\", or leave it out";
+
 /// `Some(None)`: no file can make time private.
 fn privacy(table: &mut Table<'_>) -> Option<Option<PathBuf>> {
     let switch = PathBuf::from(table.text("switch", Some(""))?);
@@ -229,7 +233,13 @@ fn privacy(table: &mut Table<'_>) -> Option<Option<PathBuf>> {
     // Relative to the configuration it would lie on the disk that is read-only in a truck, and outlive the power by accident.
     if !switch.is_absolute() {
         let what = format!("`switch` = \"{}\" is not an absolute path", switch.display());
-        table.fault("switch", what, "name a file as \"/run/gatestamp/private\", or leave it out");
+        table.fault("switch", what, SWITCH_REMEDY);
+        return None;
+    }
+    if let Some(folder) = HIDDEN.iter().find(|folder| switch.starts_with(folder)) {
+        let what =
+            format!("`switch` = \"{}\" is in {folder}, which the service does not see as others do", switch.display());
+        table.fault("switch", what, SWITCH_REMEDY);
         return None;
     }
     Some(Some(switch))
@@ -268,6 +278,20 @@ mod tests {
         assert_eq!(switch("[privacy]\nswitch = \"/run/p\"\n"), Ok(Some("/run/p".into())));
         for wrong in ["switch = \"private\"", "switch = true", "hours = \"22-6\""] {
             assert!(switch(&format!("[privacy]\n{wrong}\n")).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_switch_that_the_service_would_never_see_is_refused() {
+        for hidden in HIDDEN.into_iter().flat_map(|folder| [folder.to_owned(), format!("{folder}/a/p")]) {
+            let told = whats(&format!("{GOOD}[privacy]\nswitch = \"{hidden}\"\n"));
+            assert!(
+                matches!(&told[..], [(5, what)] if what.contains("the service does not see")),
+                "{hidden}: {told:?}"
+            );
+        }
+        for seen in ["/run/gatestamp-private/on", "/tmpfs/p", "/var/lib/private"] {
+            assert!(read("g.toml", &format!("{GOOD}[privacy]\nswitch = \"{seen}\"\n")).is_ok(), "{seen}");
         }
     }
 

@@ -54,15 +54,17 @@ pub struct Notices {
     sparing: bool,
     position_at: Option<Mono>,
     state_at: Option<Mono>,
-    /// The last position was one of a truck that stands.
+    /// Since the truck stands, its position was published.
     told_parked: bool,
+    /// Since the truck stands, its state was published.
+    state_parked: bool,
 }
 
 impl Notices {
     /// Nothing published yet.
     #[must_use]
     pub fn new(profile: Profile) -> Self {
-        Self { profile, sparing: false, position_at: None, state_at: None, told_parked: false }
+        Self { profile, sparing: false, position_at: None, state_at: None, told_parked: false, state_parked: false }
     }
 
     /// A new connection: say it all again.
@@ -78,16 +80,20 @@ impl Notices {
     /// What to publish at this fix. A truck that stands is told about once, where it does.
     pub(super) fn fix(&mut self, at: Mono, fix: &GnssFix, seen: Seen<'_>, complete_thru: u64) -> Vec<Effect> {
         let cycles = self.profile == Profile::Normal && !self.sparing;
-        let is_news = !(seen.parked && self.told_parked);
-        let due = |last: Option<Mono>, cycle| last.is_none_or(|last| cycles && is_news && at - last >= cycle);
+        if !seen.parked {
+            (self.told_parked, self.state_parked) = (false, false);
+        }
+        let due = |last: Option<Mono>, told: bool, cycle| last.is_none_or(|last| cycles && !told && at - last >= cycle);
+        // What is retained stands for all the time that the truck does: it must not be of the road before.
+        let parks = cycles && seen.parked && !self.state_parked;
         let mut notices = Vec::new();
-        if (due(self.position_at, CYCLE) || seen.changed) && cycles {
+        if (due(self.position_at, self.told_parked, CYCLE) || seen.changed) && cycles {
             (self.position_at, self.told_parked) = (Some(at), seen.parked);
             // Plain fields into memory: cannot fail.
             notices.push(Effect::Position(serde_json::to_vec(&position(fix)).unwrap_or_default()));
         }
-        if due(self.state_at, STATE_CYCLE) || seen.changed {
-            self.state_at = Some(at);
+        if due(self.state_at, self.state_parked, STATE_CYCLE) || seen.changed || parks {
+            (self.state_at, self.state_parked) = (Some(at), seen.parked);
             let state = Status {
                 at: Utc(fix.fix.time),
                 position: position(fix),
@@ -163,6 +169,42 @@ mod tests {
     fn a_truck_that_stands_is_told_about_once_and_one_that_drives_every_30_s() {
         assert_eq!(in_an_hour(&mut Notices::new(Profile::Normal)), (61, 4));
         assert_eq!(in_an_hour(&mut Notices::new(Profile::Frugal)), (0, 2));
+    }
+
+    /// When positions and states are published, seconds, of a truck that parks at those without a change of a visit.
+    fn told(notices: &mut Notices, seconds: std::ops::Range<u64>, parked: impl Fn(u64) -> bool) -> [Vec<u64>; 2] {
+        let mut told = [vec![], vec![]];
+        for second in seconds {
+            let (arrived, fix) = at(second);
+            let seen = Seen { changed: false, parked: parked(second), present: None };
+            for notice in notices.fix(arrived, &fix, seen, 7) {
+                told[usize::from(matches!(notice, Effect::State(_)))].push(second);
+            }
+        }
+        told
+    }
+
+    #[test]
+    fn what_is_retained_says_where_a_truck_stands_from_when_it_parks() {
+        let mut notices = Notices::new(Profile::Normal);
+        let [positions, states] =
+            told(&mut notices, 0..3_600, |second| (810..2_000).contains(&second) || second >= 2_905);
+        assert_eq!(states, [0, 600, 810, 2_000, 2_600, 2_905]);
+        assert_eq!(
+            positions.iter().filter(|second| (800..2_100).contains(*second)).collect::<Vec<_>>(),
+            [&810, &2_000, &2_030, &2_060, &2_090]
+        );
+        assert_eq!(positions.last(), Some(&2_930));
+    }
+
+    #[test]
+    fn a_truck_that_moved_while_it_was_spared_is_told_about_where_it_stands_now() {
+        let mut notices = Notices::new(Profile::Normal);
+        assert_eq!(told(&mut notices, 0..100, |_| true), [[0], [0]]);
+        notices.spare(true);
+        assert!(told(&mut notices, 100..1_000, |second| second >= 900).iter().all(Vec::is_empty));
+        notices.spare(false);
+        assert_eq!(told(&mut notices, 1_000..2_000, |_| true), [[1_000], [1_000]]);
     }
 
     #[test]

@@ -62,6 +62,10 @@ impl Calendar {
     pub(super) fn keep(&mut self, dated: Dated) {
         self.last = Some(LastDated { time: dated.time, repaired: dated.repaired });
         let Some(known) = self.known.max(self.floor.0) else { return };
+        // All right dates would lie more than half an era before it, and be moved for good.
+        if dated.time - known > Span(ERA.0 / 2) {
+            return;
+        }
         if dated.time <= known + KNOWN_STEP_MAX {
             (self.known, self.beyond) = (Some(known.max(dated.time)), None);
         } else {
@@ -199,10 +203,18 @@ mod tests {
         calendar.keep(Dated { time: wrong + DAY, repaired: false });
         calendar.restart(calendar.floor);
         assert_eq!(calendar.repaired(today), Ok(Dated { time: today, repaired: false }), "it begins anew");
-        for hour in 0..25 {
-            calendar.keep(Dated { time: wrong + Span::seconds(hour * 3_600), repaired: false });
-        }
-        assert_eq!(calendar.known, Some(wrong + DAY), "three years on a shelf are believed after a day");
+        let kept_for_a_day = |calendar: &mut Calendar, from: UnixMillis| {
+            for hour in 0..25 {
+                calendar.keep(Dated { time: from + Span::seconds(hour * 3_600), repaired: false });
+            }
+            calendar.restart(calendar.floor);
+        };
+        // A receiver that takes the era for the next one, however long: it would date all that is right after it.
+        kept_for_a_day(&mut calendar, midnight(raw(2046, 8, 1)).unwrap());
+        assert_eq!(calendar.repaired(today), Ok(Dated { time: today, repaired: false }), "2046 becomes no known date");
+        let shelf = midnight(raw(2030, 8, 1)).unwrap();
+        kept_for_a_day(&mut calendar, shelf);
+        assert_eq!(calendar.known, Some(shelf + DAY), "three years on a shelf are believed after a day");
     }
 
     #[test]

@@ -166,7 +166,9 @@ impl Timing {
         let allowed = smallest.lag_ms.saturating_add(drift);
         let over_ms = lag_ms.saturating_sub(allowed);
         self.leap(over_ms);
-        let step = whole_seconds(over_ms);
+        // What is allowed for the crystal grows through a gap without fixes; a fix that comes less late than that is not early.
+        let early_ms = lag_ms.saturating_sub(smallest.lag_ms).min(0);
+        let step = whole_seconds(if over_ms < 0 { early_ms } else { over_ms });
         let burst = self.last.is_some_and(|last| at - last.at < BURST);
         let stepped = match step {
             Some(seconds) if seconds < 0 => !burst && self.settled >= STEP_RUN,
@@ -180,7 +182,7 @@ impl Timing {
             self.step = None;
             each(Finding::UtcStepped(Span::seconds(-seconds)));
         }
-        if over_ms < -UNSETTLED_MS {
+        if early_ms < -UNSETTLED_MS {
             self.settled = 0;
         }
         if stepped || over_ms < 0 {
@@ -199,7 +201,8 @@ impl Timing {
         let before = std::mem::replace(&mut self.over_ms, over_ms);
         if over_ms < SUDDEN_MS {
             self.leapt = None;
-        } else if over_ms - before >= SUDDEN_MS {
+        } else if over_ms - before >= SUDDEN_MS || self.leapt.is_some() && before - over_ms >= SUDDEN_MS {
+            // A fall is told too: the fix before came late on top of the step.
             self.leapt = Some(nearest_second(over_ms));
         }
     }
@@ -276,10 +279,12 @@ mod tests {
 
     #[test]
     fn a_step_after_a_late_fix_or_two_is_one_all_the_same() {
-        let mut timing = settled();
-        let delays = [300, 1_400, 300, 2_350, 2_600].into_iter().chain([2_300; 20]);
-        let behind = (20..).zip(delays).map(|(s, delay)| (s * 1_000 + delay, s as i64 * 1_000));
-        assert_eq!(feed(&mut timing, behind).1, [Finding::UtcStepped(Span::seconds(-2))]);
+        for first in [&[300, 1_400, 300, 2_350, 2_600][..], &[2_350, 3_000]] {
+            let mut timing = settled();
+            let delays = first.iter().copied().chain([2_300; 20]);
+            let behind = (20..).zip(delays).map(|(s, delay)| (s * 1_000 + delay, s as i64 * 1_000));
+            assert_eq!(feed(&mut timing, behind).1, [Finding::UtcStepped(Span::seconds(-2))], "{first:?}");
+        }
     }
 
     #[test]
@@ -299,6 +304,22 @@ mod tests {
         // 300 in a million, for six hours.
         let drifting = (0..2_160).map(|s| (s * 10_003, s as i64 * 10_000));
         assert_eq!(feed(&mut timing, drifting), (0, vec![]));
+    }
+
+    #[test]
+    fn a_gap_without_fixes_is_no_step_of_utc_and_one_in_it_is_told() {
+        // The allowance for the crystal is 1 s and 14 s by then.
+        for gap in [2_000, 28_000] {
+            let mut timing = settled();
+            let on_time = (20 + gap..40 + gap).map(|s| (s * 1_000 + 300, s as i64 * 1_000));
+            assert_eq!(feed(&mut timing, on_time), (0, vec![]), "{gap} s");
+            assert!(timing.now(Mono((40 + gap) * 1_000)).unwrap().settled, "{gap} s");
+            let mut stepped = settled();
+            let ahead = (20 + gap..40 + gap).map(|s| (s * 1_000 + 300, s as i64 * 1_000 + 1_000));
+            assert_eq!(feed(&mut stepped, ahead), (0, vec![Finding::UtcStepped(Span::seconds(1))]), "{gap} s");
+            let later = (40 + gap..60 + gap).map(|s| (s * 1_000 + 300, s as i64 * 1_000 + 1_000));
+            assert_eq!(feed(&mut timing, later), (0, vec![Finding::UtcStepped(Span::seconds(1))]), "{gap} s");
+        }
     }
 
     #[test]

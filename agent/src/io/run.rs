@@ -187,6 +187,8 @@ impl Daemon {
         let facilities = in_use.facilities;
         let mut engine = Engine::new(config.truck.clone(), facilities, State::default(), outbox, Notices::new(profile));
         let Resumed { unsaved, floor } = resume(&mut engine, &mut journal, &recording, &mut why)?;
+        // The start ends private time in the engine, and a switch that cannot be seen then must not.
+        let was_private = engine.state().is_private();
         // What was derived again is owed too, and what a new journal lacks at its beginning is not.
         *engine.outbox_mut() = owed(config.dispatch.acks, &journal, &unsaved, engine.state())?;
 
@@ -214,7 +216,7 @@ impl Daemon {
             paused: None,
             last_input: now,
             reserve: Reserve::new(&config.state_dir),
-            switch: Switch::new(config.privacy_switch.clone()),
+            switch: Switch::new(config.privacy_switch.clone(), was_private),
             private_until: Mono(0),
             unnamed_since: None,
             before: Before::Unasked,
@@ -249,6 +251,9 @@ impl Daemon {
             self.parts.link.set("not_configured", None, Some("set mqtt.url; events are kept until then"), wall_clock());
             return link;
         };
+        if let Some(told) = mqtt.pings_beyond_the_month() {
+            tracing::warn!("{told}");
+        }
         let last_will = serde_json::json!({
             "status": "offline", "device": self.device, "version": VERSION, "boot_id": self.engine.boot_id(),
         });

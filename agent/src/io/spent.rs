@@ -3,15 +3,17 @@
 //! It is written ahead: it says what was spent, and what may be spent before it is written again. What a kill takes with it is less
 //! than that, and counts as spent at the next start.
 
-use crate::budget::{Budget, CLASSES, Kept, Month};
+use crate::budget::{Budget, Kept, Month};
 use crate::time::Mono;
 use geofence::Span;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-const MAGIC: &str = "GATESTAMP-TRAFFIC 1";
-/// The longest line that can be right: the magic, a month, eight numbers of at most 20 digits, and the CRC.
+const MAGIC: &str = "GATESTAMP-TRAFFIC 2";
+/// The same without the month before. It is still read.
+const MAGIC_1: &str = "GATESTAMP-TRAFFIC 1";
+/// The longest line that can be right: the magic, two months, nine numbers of at most 20 digits, and the CRC.
 const LINE_MAX: usize = 256;
 /// Written at least this often while anything is spent.
 const EVERY: Span = Span::seconds(600);
@@ -102,30 +104,48 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 fn line(kept: &Kept, ahead: u64) -> String {
-    let month = kept.month.map_or_else(|| "-".to_owned(), Month::text);
+    let (before, spent) = kept.before.map_or((None, 0), |(month, spent)| (Some(month), spent));
+    sealed(&format!("{MAGIC} {} {} {spent}", counted(kept, ahead), word(before)))
+}
+
+/// A month, what it has cost by class, and what it may.
+fn counted(kept: &Kept, ahead: u64) -> String {
     let numbers = kept.spent.iter().chain([&ahead]).map(|number| format!(" {number}")).collect::<String>();
-    let said = format!("{MAGIC} {month}{numbers}");
+    format!("{}{numbers}", word(kept.month))
+}
+
+fn word(month: Option<Month>) -> String {
+    month.map_or_else(|| "-".to_owned(), Month::text)
+}
+
+fn sealed(said: &str) -> String {
     format!("{said} {:08x}\n", crc32fast::hash(said.as_bytes()))
 }
 
 fn read(bytes: &[u8]) -> Option<(Kept, u64)> {
     let text = std::str::from_utf8(bytes.get(..LINE_MAX.min(bytes.len()))?).ok()?;
-    let mut words = text.strip_prefix(MAGIC)?.split_whitespace();
-    let month = words.next()?;
-    let mut kept = Kept { month: Month::parse(month), spent: [0; CLASSES] };
+    let old = text.starts_with(MAGIC_1);
+    let mut words = text.strip_prefix(if old { MAGIC_1 } else { MAGIC })?.split_whitespace();
+    let mut kept = Kept { month: Month::parse(words.next()?), ..Kept::default() };
     for spent in &mut kept.spent {
         *spent = words.next()?.parse().ok()?;
     }
     let ahead = words.next()?.parse().ok()?;
+    if !old {
+        let before = Month::parse(words.next()?);
+        let spent = words.next()?.parse().ok()?;
+        kept.before = before.map(|month| (month, spent));
+    }
     // Written again it is the same, CRC and all: there is one way to write it.
-    (line(&kept, ahead).as_bytes() == bytes).then_some((kept, ahead))
+    let again = if old { sealed(&format!("{MAGIC_1} {}", counted(&kept, ahead))) } else { line(&kept, ahead) };
+    (again.as_bytes() == bytes).then_some((kept, ahead))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::besttime::{BestTime, TimeSource};
-    use crate::budget::Class;
+    use crate::budget::{CLASSES, Class};
     use crate::time::parse_rfc3339;
 
     fn budget() -> Budget {
@@ -172,9 +192,22 @@ mod tests {
     }
 
     #[test]
+    fn the_month_before_is_kept_and_a_file_without_it_is_read() {
+        let before = Month::parse("2026-11").map(|month| (month, u64::MAX));
+        let kept = Kept { month: Month::parse("2026-12"), spent: [u64::MAX; CLASSES], before };
+        let longest = line(&kept, u64::MAX);
+        assert_eq!(read(longest.as_bytes()), Some((kept, u64::MAX)), "{longest}");
+        let said = "GATESTAMP-TRAFFIC 1 2026-12 1 2 3 4 5 6 7 4096";
+        let old = Kept { month: Month::parse("2026-12"), spent: [1, 2, 3, 4, 5, 6, 7], before: None };
+        assert_eq!(read(sealed(said).as_bytes()), Some((old, 4_096)));
+        assert_eq!(read(sealed(&format!("{said} 2026-11 9")).as_bytes()), None);
+    }
+
+    #[test]
     fn torn_and_hostile_files_are_set_aside_and_free_no_bytes() {
-        let good = line(&Kept { month: Month::parse("2026-11"), spent: [700; CLASSES] }, 4_096);
-        assert_eq!(read(good.as_bytes()).map(|(_, ahead)| ahead), Some(4_096));
+        let kept = Kept { month: Month::parse("2026-11"), spent: [700; CLASSES], before: None };
+        let good = line(&kept, 4_096);
+        assert_eq!(read(good.as_bytes()), Some((kept, 4_096)));
         let cut = |length| good.as_bytes()[..length].to_vec();
         let flipped = good.replacen('7', "1", 1).into_bytes();
         let cases = [
@@ -185,7 +218,8 @@ mod tests {
             vec![b'9'; 1 << 16],
             vec![0xff; 40],
             [good.as_bytes(), good.as_bytes()].concat(),
-            good.replace(" 1 2026", " 2 2026").into_bytes(),
+            good.replace(" 2 2026", " 3 2026").into_bytes(),
+            good.replace(" 2 2026", " 1 2026").into_bytes(),
         ];
         for bytes in cases {
             let dir = tempfile::tempdir().unwrap();

@@ -69,6 +69,9 @@ fn check_says_what_the_daemon_will_do() {
     );
     assert!(told().contains("receiver: serial /dev/null, speed 4800, set up if it is a u-blox (there)"), "{}", told());
     assert!(told().contains("broker: b:1883 in the clear; an event is owed until dispatch"), "{}", told());
+    assert!(!told().contains("warning"), "{}", told());
+    bench.written("g.toml", &format!("{TRUCK}[mqtt]\nurl = \"mqtt://b\"\nkeep_alive_s = 10\n"));
+    assert!(told().lines().any(|said| said.starts_with("warning: pings every 10 s alone take")), "{}", told());
 }
 
 #[test]

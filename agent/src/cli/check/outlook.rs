@@ -47,7 +47,8 @@ pub(super) fn broker(config: &Config) -> String {
     let Some(mqtt) = &config.mqtt else { return "broker: none, events are kept".to_owned() };
     let how = if mqtt.tls.is_some() { "over TLS" } else { "in the clear" };
     let whose = if config.dispatch.acks { "dispatch has acknowledged it" } else { "the broker has taken it" };
-    format!("broker: {}:{} {how}; an event is owed until {whose}", mqtt.host, mqtt.port)
+    let warning = mqtt.pings_beyond_the_month().map_or_else(String::new, |told| format!("\nwarning: {told}"));
+    format!("broker: {}:{} {how}; an event is owed until {whose}{warning}", mqtt.host, mqtt.port)
 }
 
 /// Where it keeps what must outlive a power cut. A directory that is not there is tried where it would be made, as the daemon does.

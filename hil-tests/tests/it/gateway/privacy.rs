@@ -7,7 +7,11 @@ use super::bench::Bench;
 #[test]
 fn what_the_receiver_says_in_private_time_is_nowhere_and_that_it_was_private_is() {
     let mut bench = Bench::new();
-    let switch = bench.file("private");
+    // Not beside the configuration: the agent refuses a switch in /tmp.
+    let folder = tempfile::tempdir_in("/dev/shm").expect("a temporary directory");
+    let [place, aside] = ["place", "aside"].map(|name| folder.path().join(name));
+    std::fs::create_dir(&place).expect("a folder");
+    let switch = place.join("private");
     let section = format!("[privacy]\nswitch = \"{}\"\n\n[facilities]", switch.display());
     bench.installation.configure("[facilities]", &section).expect("configured");
     bench.start();
@@ -23,13 +27,20 @@ fn what_the_receiver_says_in_private_time_is_nowhere_and_that_it_was_private_is(
     let to = bench.epochs.as_slice().first().expect("an epoch").at_s;
     assert_eq!((bench.state().as_str(), fixes(&bench)), ("private", before));
 
-    // A kill in the middle: the next start sees the switch before it hears a byte.
+    // A kill in the middle, and a next start that cannot look for the switch: what was private stays so.
     bench.agent.take().expect("running").kill();
     bench.port.forget_last_reader();
+    std::fs::rename(&place, &aside).expect("moved");
+    std::fs::write(&place, "").expect("a file in the place of its folder");
     let started = bench.health("/boot_id");
     bench.start();
     bench.wait_until(|bench| bench.health("/boot_id") != started);
     bench.talk_until(|bench| bench.state() == "private");
+    for _ in 0..20 {
+        bench.talk();
+    }
+    std::fs::remove_file(&place).expect("removed");
+    std::fs::rename(&aside, &place).expect("moved back");
     for _ in 0..20 {
         bench.talk();
     }
