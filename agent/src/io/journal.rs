@@ -13,7 +13,7 @@ use super::highwater::{self, HighWater};
 use crate::event::Event;
 use crate::time::rfc3339;
 use geofence::UnixMillis;
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, params};
 use std::ffi::OsStr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -155,7 +155,7 @@ impl Journal {
     /// [`JournalError::Damaged`] if the file is no journal or fails its check.
     pub fn open(path: &Path, quota: u64) -> Result<Self, JournalError> {
         let damaged = |error: rusqlite::Error| classify(path, error);
-        let db = Connection::open(path).map_err(damaged)?;
+        let mut db = Connection::open(path).map_err(damaged)?;
         let page_max = configure(&db, quota).map_err(damaged)?;
         let layout: i32 = db.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(damaged)?;
         if layout > LAYOUT {
@@ -165,16 +165,9 @@ impl Journal {
         if check != "ok" {
             return Err(JournalError::Damaged { path: path.to_owned(), why: check });
         }
-        if layout < 1 {
-            let create = format!(
-                "BEGIN IMMEDIATE; {CREATE} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {LAYOUT}; COMMIT;"
-            );
-            db.execute_batch(&create).map_err(damaged)?;
-        }
-        db.execute_batch(commands::CREATE).map_err(damaged)?;
         let (high_water, refused) = HighWater::open(path.parent().unwrap_or(Path::new("")));
         let begun_before = high_water.through() > 0;
-        let numbering = numbering::Numbering::open(&db, begun_before).map_err(damaged)?;
+        let numbering = lay_out(&mut db, layout, begun_before).map_err(damaged)?;
         Ok(Self {
             db,
             page_max,
@@ -370,6 +363,19 @@ impl Journal {
         )?;
         Ok(evicted)
     }
+}
+
+/// All of it or nothing: a cut between two tables would leave a journal that says something else of itself.
+fn lay_out(db: &mut Connection, layout: i32, begun_before: bool) -> Result<numbering::Numbering, rusqlite::Error> {
+    let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    if layout < 1 {
+        tx.execute_batch(CREATE)?;
+        tx.execute_batch(&format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {LAYOUT};"))?;
+    }
+    tx.execute_batch(commands::CREATE)?;
+    let numbering = numbering::Numbering::open(&tx, begun_before)?;
+    tx.commit()?;
+    Ok(numbering)
 }
 
 /// Gives back how many pages the quota is: a file keeps the page size that it was made with.

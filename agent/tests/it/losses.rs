@@ -158,6 +158,27 @@ fn what_dispatch_knows_is_kept() {
     assert_eq!(open().history().unwrap(), History::Known);
 }
 
+#[test]
+fn what_is_noted_ahead_of_sending_is_taken_back_with_the_next_commit() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("journal.db");
+    let open = || Journal::open(&path, ROOMY).unwrap();
+    let backlog: Vec<Event> = (1..=300).map(|sequence| event(sequence, Kind::DeviceHealth)).collect();
+    let mut journal = open();
+    journal.save(&backlog, b"{}", NOWHERE).unwrap();
+    journal.told(20).unwrap();
+    assert_eq!(journal.sent(), 20);
+    assert_eq!(open().sent(), 276, "a power cut here, or after another 256 were sent");
+    journal.told(276).unwrap();
+    assert_eq!(open().sent(), 276, "that many need no other note");
+    journal.told(277).unwrap();
+    assert_eq!(open().sent(), 300, "there are no more to be sent");
+    journal.save(&[], b"{}", NOWHERE).unwrap();
+    assert_eq!((journal.sent(), open().sent()), (277, 277));
+    journal.told(278).unwrap();
+    assert_eq!(open().sent(), 300);
+}
+
 fn event(sequence: u64, kind: Kind) -> Event {
     let body = vec![b'x'; if kind == Kind::DeviceHealth { 600 } else { 1_300 }];
     let evicts = Ranges::default();

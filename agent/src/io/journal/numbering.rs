@@ -11,6 +11,9 @@ use std::borrow::Cow;
 
 /// So many rows are numbered anew between two signs of life to the service manager's watchdog: 1.3 MB.
 const ALIVE_EVERY: usize = 1_000;
+/// So many sequences beyond the one that is about to be sent are noted with it, as far as there are events: a note takes a
+/// sync, and a backlog that is sent before dispatch has acknowledged anything would take one for each handful.
+const AHEAD: u64 = 256;
 
 const CREATE: &str = "
     -- Nothing of this journal was ever sent; dispatch acknowledged something of it, and what it lacked is named.
@@ -37,6 +40,8 @@ pub(super) struct Numbering {
     /// The base of the engine, which the rows get with the next transaction.
     next_base: u64,
     sent: u64,
+    /// What the file says of that: never lower.
+    noted: u64,
     untold: bool,
     accepted: bool,
     derived: bool,
@@ -65,11 +70,12 @@ impl Numbering {
         )?;
         let all = "SELECT base, sent, untold, accepted, derived, settled FROM told, numbering";
         db.query_row(all, [], |row| {
-            let base = row.get::<_, i64>(0)?.cast_unsigned();
+            let (base, sent) = (row.get::<_, i64>(0)?.cast_unsigned(), row.get::<_, i64>(1)?.cast_unsigned());
             Ok(Self {
                 base,
                 next_base: base,
-                sent: row.get::<_, i64>(1)?.cast_unsigned(),
+                sent,
+                noted: sent,
                 untold: row.get(2)?,
                 accepted: row.get(3)?,
                 derived: row.get(4)?,
@@ -110,6 +116,9 @@ impl Numbering {
         }
         if self.settling && !self.settled {
             tx.execute("UPDATE numbering SET settled = 1", [])?;
+        }
+        if self.due() == 0 && self.noted > self.sent {
+            tx.execute("UPDATE numbering SET sent = ?1", [self.sent.cast_signed()])?;
         }
         Ok(())
     }
@@ -153,6 +162,7 @@ impl Numbering {
             (self.base, self.sent) = (self.next_base, self.next_base);
             (self.untold, self.accepted, self.derived) = (false, false, false);
         }
+        self.noted = self.sent;
     }
 }
 
@@ -209,21 +219,26 @@ impl Journal {
         self.numbering.sent
     }
 
-    /// Notes that events up to `sequence` may be with dispatch from here on. Exactly: more, and what dispatch has of another gateway
-    /// would be taken for ours; less, and ours for another's.
+    /// Notes that events up to `sequence` may be with dispatch from here on. Less, and ours would be taken for another's. More, and
+    /// another's would be taken for ours: so what is noted ahead is taken back with the next [`Journal::save`], and only a cut between
+    /// the two leaves it.
     ///
     /// # Errors
     /// As SQLite has them.
     pub fn told(&mut self, sequence: u64) -> Result<(), JournalError> {
-        let known = &mut self.numbering;
-        if known.accepted || (sequence <= known.sent && !known.untold) {
+        if self.numbering.accepted {
             return Ok(());
         }
-        let tx = self.db.transaction()?;
-        tx.execute("UPDATE numbering SET sent = max(sent, ?1)", [sequence.cast_signed()])?;
-        tx.execute("UPDATE told SET untold = 0", [])?;
-        tx.commit()?;
-        (known.sent, known.untold) = (known.sent.max(sequence), false);
+        if sequence > self.numbering.noted || self.numbering.untold {
+            let ahead = self.highest()?.min(sequence.saturating_add(AHEAD));
+            let noted = self.numbering.noted.max(sequence).max(ahead);
+            let tx = self.db.transaction()?;
+            tx.execute("UPDATE numbering SET sent = ?1", [noted.cast_signed()])?;
+            tx.execute("UPDATE told SET untold = 0", [])?;
+            tx.commit()?;
+            (self.numbering.noted, self.numbering.untold) = (noted, false);
+        }
+        self.numbering.sent = self.numbering.sent.max(sequence);
         Ok(())
     }
 
