@@ -383,7 +383,7 @@ fn configure(db: &Connection, quota: u64) -> Result<u64, rusqlite::Error> {
     db.busy_timeout(std::time::Duration::from_secs(5))?;
     db.execute_batch(&format!(
         "PRAGMA page_size = {PAGE_BYTES}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
-         PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 2000; PRAGMA journal_size_limit = 1048576;
+         PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 2000; PRAGMA journal_size_limit = 5242880;
          PRAGMA temp_store = MEMORY; PRAGMA cache_size = -256;"
     ))?;
     let page_bytes: i64 = db.query_row("PRAGMA page_size", [], |row| row.get(0))?;
