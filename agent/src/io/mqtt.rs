@@ -136,12 +136,13 @@ pub(super) async fn run(uplink: Uplink, mut from: Receiver<Outgoing>, to: Sender
                 }
                 let lasted = clock.now() - begun;
                 // A connection that lasted was a good one, even if there was nothing to deliver. Of two that share an identity
-                // each ends the other's: what was delivered meanwhile must not bring them back at once.
+                // each ends the other's: what was delivered meanwhile must not bring them back at once. Nor is one good that
+                // lasted until we sent and ended before that was answered: some brokers deny a message that way.
                 was_good = if session.was_taken_over() {
                     at_least = TAKEN_OVER;
                     lasted > BACK_OFF_MAX
                 } else if session.was_put_out() {
-                    lasted > STEADY
+                    lasted > STEADY && (session.delivered_anything() || session.was_idle())
                 } else {
                     session.delivered_anything() || (session.was_idle() && lasted > STEADY)
                 };
