@@ -46,6 +46,6 @@ pub use motion::{Break, Knot, Motion};
 pub use presence::{Candidate, Observation, Presence, Step, step};
 pub use shape::{Shape, ShapeError};
 pub use stamp::{Crossing, Method, Sample, probability_inside, sigma_m};
-pub use time::{Span, UnixMillis};
+pub use time::{Span, TimeStep, UnixMillis};
 pub use tracker::{Fix, Kind, MAX_NEAR, MAX_TRANSITIONS, Mode, Tracked, Tracker, Transition, Transitions};
 pub use vicinity::Vicinity;

@@ -17,7 +17,7 @@
 use crate::geodesy::distance_m;
 use crate::motion::Break;
 use crate::stamp::{Crossing, Method, Sample};
-use crate::time::{Span, UnixMillis};
+use crate::time::{Span, TimeStep, UnixMillis};
 use serde::{Deserialize, Serialize};
 
 /// What the log-odds must exceed to count for an entry: 0.9.
@@ -88,6 +88,26 @@ pub enum Presence {
     },
     /// The boundary was crossed outwards, not yet sure.
     Leaving(Candidate),
+}
+
+impl Presence {
+    pub(crate) fn redated(self, step: TimeStep) -> Self {
+        let candidate = |candidate: Candidate| Candidate {
+            crossing: candidate.crossing.redated(step),
+            sure_before: step.redate(candidate.sure_before),
+            sure_after: candidate.sure_after.map(|sure| step.redate(sure)),
+            ..candidate
+        };
+        match self {
+            Self::Outside { sure } => Self::Outside { sure: step.redate(sure) },
+            Self::Found { first, steady, evidence } => {
+                Self::Found { first: first.redated(step), steady: steady.redated(step), evidence }
+            }
+            Self::Entering(entering) => Self::Entering(candidate(entering)),
+            Self::Inside { sure } => Self::Inside { sure: step.redate(sure) },
+            Self::Leaving(leaving) => Self::Leaving(candidate(leaving)),
+        }
+    }
 }
 
 /// What one point of the path says about one fence.

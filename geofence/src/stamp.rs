@@ -6,7 +6,7 @@
 use crate::fences::Fences;
 use crate::geodesy::{Position, Scale};
 use crate::motion::Break;
-use crate::time::{Span, UnixMillis};
+use crate::time::{Span, TimeStep, UnixMillis};
 use serde::{Deserialize, Serialize};
 
 /// How well a fence is surveyed, metres (1 sigma).
@@ -37,6 +37,12 @@ pub struct Sample {
     pub sigma_m: f64,
     /// Speed over ground, m/s.
     pub speed_mps: Option<f64>,
+}
+
+impl Sample {
+    pub(crate) fn redated(self, step: TimeStep) -> Self {
+        Self { time: step.redate(self.time), ..self }
+    }
 }
 
 /// How the time of a crossing is known.
@@ -113,13 +119,40 @@ impl Crossing {
     }
 
     /// The same crossing with wider bounds: surely not before `sure_before`, surely by `sure_after`, and not after the
-    /// decision at `decided`.
+    /// decision at `decided`. Where it was never sure before, there is no earlier bound.
     #[must_use]
     pub fn decided(mut self, sure_before: UnixMillis, sure_after: UnixMillis, decided: UnixMillis) -> Self {
         self.at = self.at.min(decided);
-        self.lo = self.lo.map(|lo| lo.min(sure_before).min(self.at));
+        self.lo = self.lo.filter(|_| sure_before > UnixMillis(i64::MIN)).map(|lo| lo.min(sure_before).min(self.at));
         self.hi = self.hi.max(sure_after).clamp(self.at, decided);
+        let seen = self.before.is_some_and(|before| (before.distance_m > 0.0) != (self.after.distance_m > 0.0));
+        if self.lo.is_none() && !seen && self.method == Method::Interpolated {
+            (self.method, self.before) = (Method::Unknown, None);
+        }
         self
+    }
+
+    /// As it may be told at `decided`. One that is dated later is of a time line that nobody knows the beginning of: it was before, and
+    /// that is all there is.
+    #[must_use]
+    pub fn known_by(self, decided: UnixMillis) -> Self {
+        if self.at <= decided {
+            return Self { hi: self.hi.min(decided), ..self };
+        }
+        Self { at: decided, lo: None, hi: decided, method: Method::Unknown, before: None, ..self }
+    }
+
+    /// The same crossing, dated anew.
+    #[must_use]
+    pub fn redated(self, step: TimeStep) -> Self {
+        Self {
+            at: step.redate(self.at),
+            lo: self.lo.map(|lo| step.redate(lo)),
+            hi: step.redate(self.hi),
+            method: self.method,
+            before: self.before.map(|before| before.redated(step)),
+            after: self.after.redated(step),
+        }
     }
 }
 

@@ -36,6 +36,29 @@ impl Span {
     }
 }
 
+/// Time goes on elsewhere: what is dated before an instant was dated wrongly, all of it by the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimeStep {
+    /// By so much what was dated comes right.
+    pub by: Span,
+    /// What is dated from here on is right already.
+    pub before: UnixMillis,
+}
+
+impl TimeStep {
+    /// Everything until now was dated wrongly.
+    #[must_use]
+    pub const fn of_all(by: Span) -> Self {
+        Self { by, before: UnixMillis(i64::MAX) }
+    }
+
+    /// The right date of what was dated `time`. As long ago as can be stays so.
+    #[must_use]
+    pub fn redate(self, time: UnixMillis) -> UnixMillis {
+        if time < self.before && time.0 != i64::MIN { time + self.by } else { time }
+    }
+}
+
 impl Sub for UnixMillis {
     type Output = Span;
     fn sub(self, earlier: Self) -> Span {
@@ -61,5 +84,18 @@ impl Add for Span {
     type Output = Self;
     fn add(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_dates_anew_what_was_before_it_and_keeps_the_order() {
+        let back = TimeStep { by: Span(-2_000), before: UnixMillis(10_000) };
+        assert_eq!([9_999, 10_000, i64::MIN].map(|t| back.redate(UnixMillis(t)).0), [7_999, 10_000, i64::MIN]);
+        assert_eq!(TimeStep::of_all(Span(18_000)).redate(UnixMillis(5)), UnixMillis(18_005));
+        assert_eq!(TimeStep::of_all(Span(i64::MAX)).redate(UnixMillis(5)), UnixMillis(i64::MAX));
     }
 }

@@ -6,7 +6,7 @@ use crate::motion::{Break, Knot, Motion};
 use crate::path::{self, Point};
 use crate::presence::{Observation, Presence, step};
 use crate::stamp::{Crossing, Sample, inside, inside_at_best, sigma_m};
-use crate::time::{Span, UnixMillis};
+use crate::time::{Span, TimeStep, UnixMillis};
 use crate::vicinity::Vicinity;
 use heapless::Vec;
 use serde::{Deserialize, Serialize};
@@ -179,9 +179,25 @@ impl Tracker {
         self.power_cut = self.newest.is_some();
     }
 
-    /// The next fix is on another time line: what was measured before cannot be compared with it. Stays go on; crossings
-    /// that were not sure are forgotten.
-    pub fn time_stepped(&mut self) {
+    /// What was measured before was dated wrongly, and by how much is known: everything goes on.
+    pub fn redate(&mut self, step: TimeStep) {
+        self.newest = self.newest.map(|newest| step.redate(newest));
+        self.last = self.last.map(|last| Fix { time: step.redate(last.time), ..last });
+        self.knot = self.knot.map(|knot| Knot {
+            time: step.redate(knot.time),
+            unseen_since: step.redate(knot.unseen_since),
+            ..knot
+        });
+        self.motion.redate(step);
+        for tracked in &mut self.near {
+            tracked.presence = tracked.presence.redated(step);
+            tracked.last = tracked.last.redated(step);
+        }
+    }
+
+    /// The next fix is on another time line, and nobody knows by how much: what was measured before cannot be compared with
+    /// it. Stays go on; crossings that were not sure are forgotten.
+    pub fn forget_times(&mut self) {
         (self.newest, self.last, self.knot) = (None, None, None);
         self.motion.forget();
         self.near.retain(|tracked| is_inside(&tracked.presence));

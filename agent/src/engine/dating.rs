@@ -82,7 +82,7 @@ impl State {
         }
         let known = self.leap_seconds_known(at);
         self.run.tracking_since.get_or_insert(at);
-        self.steps.fix(self.sequence, known);
+        self.steps.fix(fix.fix.time, self.sequence, known);
         self.run.utc_resolved = fix.utc_resolved.or(self.run.utc_resolved);
         // Out of a buffer: when it arrived is not when it was. An anchor of before is the better one, if it still holds.
         let ours = self.anchor.as_ref().filter(|anchor| anchor.kernel_boot == self.run.kernel_boot);

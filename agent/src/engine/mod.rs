@@ -24,7 +24,7 @@ use crate::recording::Recorded;
 use crate::time::{Mono, Utc};
 use crate::version::VERSION;
 use crate::visit::Fact;
-use geofence::UnixMillis;
+use geofence::{Span, UnixMillis};
 use std::ops::RangeInclusive;
 
 pub use notices::Notices;
@@ -338,9 +338,6 @@ impl Engine {
         let time = self.state.received(fix);
         let change = self.state.coverage.fix(at, time, fix.time_stepped, &mut covered(effects));
         self.coverage_event(at, change, events);
-        if fix.time_stepped {
-            self.state.tracker.time_stepped();
-        }
         let transitions = self.state.tracker.step(&self.facilities, &fix.fix);
         let mut facts = Vec::new();
         let state = &mut self.state;
@@ -370,6 +367,10 @@ impl Engine {
     fn visit_event(&mut self, fix: &GnssFix, fact: Fact) -> Event {
         let crossing = fact.crossing;
         let evidence = evidence(&fact);
+        let clock = self.state.clock_of_fix(fix);
+        // The interval is one of the receiver's time, and that may itself be off, either way.
+        let off = Span(2 * clock.bound_ms.unwrap_or(0));
+        let within = crossing.lo.map(|lo| (crossing.hi - lo) + off);
         let data = VisitData {
             visit: fact.visit,
             revision: fact.revision,
@@ -387,7 +388,7 @@ impl Engine {
             at_hi: Utc(crossing.hi),
             decided_at: Utc(fact.decided_at),
             method: crossing.method,
-            confidence: confidence(fact.probability, crossing.lo.map(|lo| crossing.hi - lo)),
+            confidence: confidence(fact.probability, within),
             probability: (fact.probability * 10_000.0).round() / 10_000.0,
             position: Some(Place {
                 lat: fix.fix.position.lat(),
@@ -395,7 +396,7 @@ impl Engine {
                 sigma_m: centimetres(fix.fix.sigma_m),
             }),
             evidence,
-            clock: self.state.clock_of_fix(fix),
+            clock,
             boot_id: self.state.boot_id(),
             stop: None,
             edi214: None,

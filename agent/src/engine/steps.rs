@@ -8,7 +8,7 @@ use super::state::State;
 use crate::event::{Correction, Kind};
 use crate::gnss::GnssFix;
 use crate::time::Mono;
-use geofence::Span;
+use geofence::{Span, TimeStep, UnixMillis};
 use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +29,8 @@ pub(super) struct Steps {
     first: Option<u64>,
     /// Of the newest fixes, the oldest first: the last sequence before it, and whether leap seconds were known then.
     before: Vec<(u64, bool), AGREED>,
+    /// Their times.
+    times: Vec<UnixMillis, AGREED>,
     corrections: u8,
     utc: Gathered,
     time: Gathered,
@@ -39,6 +41,7 @@ impl Steps {
     pub(super) fn begin(&mut self) {
         (self.first, self.corrections) = (None, 0);
         self.before.clear();
+        self.times.clear();
     }
 
     /// Monotonic time may begin anew.
@@ -56,14 +59,24 @@ impl Steps {
         }
     }
 
-    /// A fix is about to be used; `sequence` was given out last, and leap seconds were `known` until now.
-    pub(super) fn fix(&mut self, sequence: u64, known: bool) {
+    /// A fix of `time` is about to be used; `sequence` was given out last, and leap seconds were `known` until now.
+    pub(super) fn fix(&mut self, time: UnixMillis, sequence: u64, known: bool) {
         self.first.get_or_insert(sequence + 1);
         if self.before.is_full() {
             self.before.remove(0);
         }
+        if self.times.is_full() {
+            self.times.remove(0);
+        }
         // There is room now.
         let _ = self.before.push((sequence, known));
+        let _ = self.times.push(time);
+    }
+
+    /// The first of the fixes that agree on a step back. Fixes come in order, so all that was dated before is earlier than it.
+    fn agreed_since(&self) -> UnixMillis {
+        let first = self.times.get(self.times.len().saturating_sub(AGREED - 1));
+        first.copied().unwrap_or(UnixMillis(i64::MAX))
     }
 
     fn correct(&mut self, last: u64, shift: Span) -> Option<Correction> {
@@ -82,15 +95,27 @@ impl State {
         let used = &self.steps.before;
         let agreed = used.len().checked_sub(AGREED - 1).and_then(|place| used.get(place).copied());
         let before = if step < Span(0) { agreed } else { Some((self.sequence, self.leap_seconds_known(at))) };
+        // Of known leap seconds it is no step: something delayed the fixes, or no longer does.
+        if before.is_none_or(|(_, known)| !known) {
+            let right_from = if step < Span(0) { self.steps.agreed_since() } else { UnixMillis(i64::MAX) };
+            self.redate(TimeStep { by: step, before: right_from });
+        }
         self.tell_step(at, "utc_step", before, step);
     }
 
-    /// Time goes on elsewhere with this fix, and what was before is compared with nothing.
+    /// Time goes on elsewhere with this fix. Since monotonic time went on meanwhile, what was before can mostly be dated anew; dated by
+    /// another boot of the kernel it is compared with nothing.
     pub(super) fn time_stepped(&mut self, fix: &GnssFix) {
-        if let Some(expected) = self.expected(fix.arrived) {
-            let before = (self.sequence, self.leap_seconds_known(fix.arrived));
-            self.tell_step(fix.arrived, "time_step", Some(before), fix.fix.time - expected);
-        }
+        let Some(expected) = self.expected(fix.arrived) else { return self.tracker.forget_times() };
+        let step = fix.fix.time - expected;
+        self.redate(TimeStep::of_all(step));
+        let before = (self.sequence, self.leap_seconds_known(fix.arrived));
+        self.tell_step(fix.arrived, "time_step", Some(before), step);
+    }
+
+    fn redate(&mut self, step: TimeStep) {
+        self.tracker.redate(step);
+        self.visits.redate(step);
     }
 
     fn tell_step(&mut self, at: Mono, word: &str, before: Option<(u64, bool)>, step: Span) {

@@ -13,7 +13,7 @@ mod stay;
 
 use crate::event::{Kind, Phase, Record, Status};
 use crate::facility::{Facilities, Facility, Zone};
-use geofence::{Crossing, Fix, Motion, Transition, UnixMillis};
+use geofence::{Crossing, Fix, Motion, TimeStep, Transition, UnixMillis};
 use serde::{Deserialize, Serialize};
 use stay::Stay;
 
@@ -80,6 +80,13 @@ impl Visits {
             stay.close_if_gone(out);
         }
         self.open.retain(|stay| !stay.is_over(fix.time));
+    }
+
+    /// What open visits noted before was dated wrongly: what they tell from now on is dated as the end of the visit will be.
+    pub fn redate(&mut self, step: TimeStep) {
+        for stay in &mut self.open {
+            stay.redate(step);
+        }
     }
 
     /// The facilities where the truck is right now: id and visit, the latest first.

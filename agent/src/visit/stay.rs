@@ -4,7 +4,7 @@ use super::Fact;
 use crate::event::{Kind, Phase, Record, RecordTime, Status};
 use crate::facility::{Facility, Zone};
 use crate::time::{Utc, rfc3339};
-use geofence::{Crossing, FenceKey, Fix, Method, Motion, Sample, Span, Transition, UnixMillis};
+use geofence::{Crossing, FenceKey, Fix, Method, Motion, Sample, Span, TimeStep, Transition, UnixMillis};
 use serde::{Deserialize, Serialize};
 
 /// An arrival is confirmed when the truck stands, or after so long inside.
@@ -47,8 +47,16 @@ impl Noted {
         Self { at: crossing.at, lo: crossing.lo, hi: crossing.hi }
     }
 
-    fn record(self) -> RecordTime {
+    /// As it may be told of something that was not after `end`: what is dated later was on a time line that is gone, and some time before.
+    fn record(self, end: UnixMillis) -> RecordTime {
+        if self.at > end {
+            return RecordTime { at: Utc(end), lo: None, hi: Utc(end) };
+        }
         RecordTime { at: Utc(self.at), lo: self.lo.map(Utc), hi: Utc(self.hi) }
+    }
+
+    fn redated(self, step: TimeStep) -> Self {
+        Self { at: step.redate(self.at), lo: self.lo.map(|lo| step.redate(lo)), hi: step.redate(self.hi) }
     }
 }
 
@@ -122,8 +130,9 @@ impl Stay {
     }
 
     pub(super) fn is_over(&self, now: UnixMillis) -> bool {
-        let on_the_way_in =
-            self.site == Site::Ahead && self.emptied.is_some_and(|emptied| now - emptied <= ON_THE_WAY_IN);
+        // Emptied later than now: on a time line that is gone.
+        let recently = |emptied| (Span(0)..=ON_THE_WAY_IN).contains(&(now - emptied));
+        let on_the_way_in = self.site == Site::Ahead && self.emptied.is_some_and(recently);
         self.inside.is_empty() && !on_the_way_in
     }
 
@@ -152,7 +161,7 @@ impl Stay {
             return;
         }
         let site = std::mem::replace(&mut self.site, Site::Departed);
-        let record = self.record(&transition.crossing);
+        let record = self.record(&transition.crossing, transition.decided_at);
         let (kind, why) = match site {
             Site::Entered { crossing, .. } => {
                 out.push(self.arrival(Status::Retracted, &crossing, transition, "left_without_standing"));
@@ -200,6 +209,19 @@ impl Stay {
         }
     }
 
+    /// What was noted before was dated wrongly.
+    pub(super) fn redate(&mut self, step: TimeStep) {
+        self.emptied = self.emptied.map(|emptied| step.redate(emptied));
+        match &mut self.site {
+            Site::Entered { crossing, .. } | Site::Gone { crossing } => *crossing = crossing.redated(step),
+            Site::Ahead | Site::Arrived | Site::Departed => {}
+        }
+        let zones = self.zones.iter_mut().flat_map(|times| [&mut times.enter, &mut times.leave]);
+        for noted in [&mut self.crossed_in, &mut self.standstill].into_iter().chain(zones) {
+            *noted = noted.map(|noted| noted.redated(step));
+        }
+    }
+
     /// One fix later: does the truck stand, has it been inside long enough?
     pub(super) fn fix(&mut self, fix: &Fix, motion: &Motion, out: &mut Vec<Fact>) {
         if !self.at_site() {
@@ -207,7 +229,8 @@ impl Stay {
         }
         let parked = motion.standing() >= STANDSTILL;
         if let Site::Entered { crossing, probability } = self.site {
-            let long_inside = fix.time - crossing.at >= INSIDE_CONFIRMS;
+            // Entered later than now: on a time line that is gone, however long ago.
+            let long_inside = !(Span(0)..INSIDE_CONFIRMS).contains(&(fix.time - crossing.at));
             if parked || long_inside {
                 self.site = Site::Arrived;
                 let why = if parked { "standstill" } else { "inside_60_s" };
@@ -256,25 +279,29 @@ impl Stay {
         &mut self.zones[index]
     }
 
-    fn record(&self, out: &Crossing) -> Record {
+    fn record(&self, out: &Crossing, decided: UnixMillis) -> Record {
+        let before = |noted: Noted| noted.record(out.at);
         let zone = |zone| self.zones.iter().find(|t| t.zone == zone);
-        let enter = |z| zone(z).and_then(|t| t.enter).map(Noted::record);
-        let leave = |z| zone(z).and_then(|t| t.leave).map(Noted::record);
+        let enter = |z| zone(z).and_then(|t| t.enter).map(before);
+        let leave = |z| zone(z).and_then(|t| t.leave).map(|noted| noted.record(decided));
+        let standstill = self.standstill.map(before);
+        // It came to stand after it was inside.
+        let stood = standstill.map_or(out.at, |stood| stood.at.0);
         Record {
-            crossed_in: self.crossed_in.map(Noted::record),
+            crossed_in: self.crossed_in.map(|noted| noted.record(stood)),
             gate_in: enter(Zone::Gate),
-            standstill: self.standstill.map(Noted::record),
+            standstill,
             dock_in: enter(Zone::Dock),
             dock_out: leave(Zone::Dock),
             gate_out: leave(Zone::Gate),
-            crossed_out: Some(Noted::of(out).record()),
+            crossed_out: Some(Noted::of(out).record(decided)),
         }
     }
 
     fn arrival(&mut self, status: Status, crossing: &Crossing, transition: &Transition, why: &'static str) -> Fact {
         self.arrival_revision += 1;
         let fact = self.fact(Kind::VisitArrived, Zone::Site, Phase::Enter, transition, why);
-        Fact { status, revision: self.arrival_revision, crossing: *crossing, ..fact }
+        Fact { status, revision: self.arrival_revision, crossing: crossing.known_by(fact.decided_at), ..fact }
     }
 
     fn fact(&self, kind: Kind, zone: Zone, phase: Phase, transition: &Transition, why: &'static str) -> Fact {
@@ -286,7 +313,7 @@ impl Stay {
             facility: self.facility.clone(),
             zone,
             phase,
-            crossing: transition.crossing,
+            crossing: transition.crossing.known_by(transition.decided_at),
             decided_at: transition.decided_at,
             probability: transition.probability,
             why,

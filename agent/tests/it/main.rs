@@ -17,4 +17,5 @@ mod replay;
 mod salvage;
 mod start;
 mod stop;
+mod time_steps;
 mod visits;

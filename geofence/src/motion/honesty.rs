@@ -2,7 +2,7 @@
 //! should go where its speed says, and by how much it does not shows how large the errors are that change from fix to fix.
 
 use super::filter::{Measurement, TAU_MOVING_S, add, norm, scale, sub};
-use crate::time::{Span, UnixMillis};
+use crate::time::{Span, TimeStep, UnixMillis};
 use serde::{Deserialize, Serialize};
 
 /// From this speed on errors change from fix to fix, m/s.
@@ -54,6 +54,10 @@ impl Honesty {
         let expected = 4.0 * fix.claimed_m * fix.claimed_m * (1.0 - libm::exp(-dt_s / TAU_MOVING_S));
         let share = 1.0 - libm::exp(-dt_s / TAU_S);
         self.ratio += share * ((missed * missed / expected).min(STEP_RATIO_MAX) - self.ratio);
+    }
+
+    pub(super) fn redate(&mut self, step: TimeStep) {
+        self.last = self.last.map(|(time, fix)| (step.redate(time), fix));
     }
 
     /// What was compared with cannot be compared with what comes.

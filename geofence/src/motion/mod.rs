@@ -13,7 +13,7 @@ mod run;
 mod standing;
 
 use crate::Position;
-use crate::time::{Span, UnixMillis};
+use crate::time::{Span, TimeStep, UnixMillis};
 use crate::tracker::Fix;
 use filter::{Filter, Measurement, Vector, norm, scale, sub};
 use frame::Frame;
@@ -185,7 +185,22 @@ impl Motion {
 
     /// What was measured before cannot be compared with what comes; that the truck stands or drives still holds.
     pub(crate) fn forget(&mut self) {
-        *self = Self { standing: self.standing, ..Self::default() };
+        let mut standing = self.standing;
+        standing.forget_times();
+        *self = Self { standing, ..Self::default() };
+    }
+
+    /// What was measured before was dated wrongly.
+    pub(crate) fn redate(&mut self, step: TimeStep) {
+        if let Some(taken) = &mut self.taken {
+            (taken.time, taken.same_since) = (step.redate(taken.time), step.redate(taken.same_since));
+        }
+        for mark in self.marks.iter_mut().flatten() {
+            mark.time = step.redate(mark.time);
+        }
+        self.run.redate(step);
+        self.honesty.redate(step);
+        self.standing.redate(step);
     }
 
     /// The truck has stood still for at least 5 s and has not driven since.

@@ -3,7 +3,7 @@
 //! They are held back. When they agree with each other, and with their own speeds, for long enough, they become the truth.
 
 use super::filter::{Measurement, add, norm, scale, sub};
-use crate::time::{Span, UnixMillis};
+use crate::time::{Span, TimeStep, UnixMillis};
 use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
@@ -92,6 +92,12 @@ impl Run {
     pub(super) fn members(&self) -> impl Iterator<Item = Member> + '_ {
         let newest = self.last.filter(|last| self.kept.last().is_none_or(|kept| kept.time < last.time));
         self.kept.iter().copied().chain(newest)
+    }
+
+    pub(super) fn redate(&mut self, step: TimeStep) {
+        for member in self.kept.iter_mut().chain(&mut self.last) {
+            member.time = step.redate(member.time);
+        }
     }
 
     pub(super) fn clear(&mut self) {

@@ -4,7 +4,7 @@
 //! crosses no boundary before it has driven: this holds off the false events of parked trucks.
 
 use super::filter::{Measurement, Vector, add, norm, scale, sub};
-use crate::time::{Span, UnixMillis};
+use crate::time::{Span, TimeStep, UnixMillis};
 use serde::{Deserialize, Serialize};
 
 /// Below this speed the truck may be standing, m/s, and never above [`SLOW_MAX_MPS`]: what is left of the speed's noise in
@@ -152,6 +152,15 @@ impl Standing {
             self.fast = Span(0);
             self.displaced = true;
         }
+    }
+
+    pub(super) fn forget_times(&mut self) {
+        (self.slow_since, self.began) = (None, None);
+    }
+
+    pub(super) fn redate(&mut self, step: TimeStep) {
+        self.slow_since = self.slow_since.map(|(moved, stood)| (step.redate(moved), step.redate(stood)));
+        self.began = self.began.map(|began| step.redate(began));
     }
 
     pub(super) fn since(&self) -> Option<(UnixMillis, UnixMillis)> {

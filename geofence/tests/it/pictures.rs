@@ -218,7 +218,7 @@ fn when_the_receivers_time_was_wrong_the_stay_goes_on_in_the_right_one() {
     let drive = seconds(&format!("{}{}", parked(10), many("<", 20)));
     let (wrong, right) = drive.split_at(25);
     let mut told: Vec<_> = wrong.iter().flat_map(|&second| advance(&mut tracker, &fence, late(second))).collect();
-    tracker.time_stepped();
+    tracker.forget_times();
     told.extend(right.iter().flat_map(|&second| advance(&mut tracker, &fence, second)));
     let kinds: Vec<_> = told.iter().map(|transition| transition.kind).collect();
     assert_eq!(kinds, [Kind::Entered, Kind::Left]);
