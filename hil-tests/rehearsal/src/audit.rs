@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hil_tests::event::Event;
-use hil_tests::verdict::{Landed, describe, first_presence, judge};
+use hil_tests::verdict::{Landed, Row, describe, first_presence, judge};
 use hil_tests::world::Shift;
 use hil_tests::world::truth::{Crossing, Direction};
 
@@ -68,6 +68,8 @@ pub struct Findings {
     pub unseen: u64,
     /// Of each event about a visit: when it was decided in the truck's time, and when it was committed.
     pub delays: Vec<(i64, i64)>,
+    /// Of the first word of each arrival: how long after the true crossing it was decided, in the truck's time, and as [`Self::delays`].
+    pub first_words: Vec<(i64, (i64, i64))>,
 }
 
 impl Findings {
@@ -81,6 +83,7 @@ impl Findings {
         self.crossings += other.crossings;
         self.unseen += other.unseen;
         self.delays.extend(other.delays);
+        self.first_words.extend(other.first_words);
     }
 }
 
@@ -142,7 +145,8 @@ fn landed(account: &Account<'_>, findings: &mut Findings) -> Vec<Landed> {
             Ok(event) => {
                 let delay = event.claim.as_ref().map(|claim| (claim.decided_ms, held.received_ms));
                 findings.delays.extend(delay);
-                landed.push(Landed { at_s: 0.0, start_utc_ms: account.start_utc_ms, event });
+                // By the machine's clock: what the shift's own was then, the truck alone knows.
+                landed.push(Landed { at_s: seconds(held.received_ms), start_utc_ms: account.start_utc_ms, event });
             }
             Err(why) => {
                 findings.missing.push(format!("{}: event {} cannot be read: {why}", account.truck, held.sequence))
@@ -174,6 +178,7 @@ fn crossings(account: &Account<'_>, landed: &[Landed], findings: &mut Findings) 
     let about_sites: Vec<Landed> = landed.iter().filter(is_about_a_site).cloned().collect();
     let verdict = judge(account.shift, account.start_utc_ms, &about_sites);
     findings.crossings += verdict.rows.len() as u64;
+    findings.first_words.extend(verdict.rows.iter().filter_map(|row| first_word(account, row)));
     let untold = verdict.rows.iter().filter(|row| row.stamp.is_none());
     let unseen = untold.filter(|row| !was_seen(account, &row.truth)).map(|row| describe(&row.truth));
     let begun = account.shift.begins_inside.iter().filter(|site| !was_seen_first(account, site));
@@ -184,6 +189,22 @@ fn crossings(account: &Account<'_>, landed: &[Landed], findings: &mut Findings) 
     findings.missing.extend(missing.map(|what| format!("{truck}: {what}")));
     let more = verdict.doubled.into_iter().chain(verdict.invented);
     findings.doubled.extend(more.map(|what| format!("{truck}: {what}")));
+}
+
+fn first_word(account: &Account<'_>, row: &Row) -> Option<(i64, (i64, i64))> {
+    let stamp = row.stamp.as_ref().filter(|_| row.truth.direction == Direction::Enter)?;
+    let decided_ms = account.start_utc_ms + millis(stamp.decided_s);
+    Some((millis(stamp.decided_s - row.truth.at_s), (decided_ms, millis(stamp.landed_s))))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970, below 2^53")]
+fn seconds(ms: i64) -> f64 {
+    ms as f64 / 1_000.0
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the inverse of the above")]
+fn millis(seconds: f64) -> i64 {
+    (seconds * 1_000.0).round() as i64
 }
 
 /// Whether the truck was alive long enough during the stay that this crossing begins or ends.

@@ -113,6 +113,8 @@ The last line is `REHEARSAL ` and a JSON object:
   kills                  of in_process, process, broker, receiver, database
   latency_p50_ms ..      from the decision to the commit at dispatch, outages included, in
                          real milliseconds
+  provisional_p50_ms ..  from the true crossing into a site to the commit of the first word
+                         of it: until the decision as in life, then as the latencies
   bytes_per_truck_month  both ways on the wire, without TLS and the headers of TCP and IP,
                          for 30 days of driving
   database, seed, trucks, hours, speed, links, clock_jumps, crossings, unseen, behind_s, faults

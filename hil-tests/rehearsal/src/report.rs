@@ -74,6 +74,7 @@ impl Report<'_> {
             tally.blows().skip(from).take(count).map(|(blow, count)| (blow.word().to_owned(), json!(count))).collect()
         };
         let [p50, p95, p99] = [50, 95, 99].map(|percent| percentile(&self.latencies_ms(), percent));
+        let [first_p50, first_p99] = [50, 99].map(|percent| percentile(&self.first_words_ms(), percent));
         let jumps = tally.blows().find(|(blow, _)| *blow == Blow::ClockJump).map_or(0, |(_, count)| count);
         let behind_s = f64::from(u32::try_from(tally.most_behind_ms()).unwrap_or(u32::MAX)) / 1_000.0;
         json!({
@@ -81,6 +82,7 @@ impl Report<'_> {
             "gaps": findings.gaps.len(), "out_of_order": findings.disordered.len(), "kills": counts(0, Blow::KILLS),
             "links": counts(Blow::KILLS, Blow::LINKS), "clock_jumps": jumps,
             "latency_p50_ms": p50, "latency_p95_ms": p95, "latency_p99_ms": p99,
+            "provisional_p50_ms": first_p50, "provisional_p99_ms": first_p99,
             "bytes_per_truck_month": self.bytes_per_truck_month(), "database": run.database.word(),
             "seed": run.seed, "trucks": run.trucks,
             "hours": run.hours, "speed": run.speed, "crossings": findings.crossings, "unseen": findings.unseen,
@@ -90,12 +92,22 @@ impl Report<'_> {
 
     /// From the decision to the commit, in real milliseconds, ascending. The drive's time runs `speed` times faster.
     fn latencies_ms(&self) -> Vec<i64> {
-        let (drive_ms, real_ms) = self.run.began_ms;
-        let real = |decided_ms: i64| real_ms + (decided_ms - drive_ms) / i64::from(self.run.speed.max(1));
-        let delays = self.findings.delays.iter();
-        let mut latencies: Vec<i64> = delays.map(|(decided_ms, received_ms)| received_ms - real(*decided_ms)).collect();
+        let mut latencies: Vec<i64> = self.findings.delays.iter().map(|delay| self.real_ms(*delay)).collect();
         latencies.sort_unstable();
         latencies
+    }
+
+    /// From the true crossing to the commit of the first word of it, ascending: until the decision as in life, from there on real milliseconds.
+    fn first_words_ms(&self) -> Vec<i64> {
+        let words = self.findings.first_words.iter();
+        let mut waits: Vec<i64> = words.map(|(decision_ms, delay)| decision_ms + self.real_ms(*delay)).collect();
+        waits.sort_unstable();
+        waits
+    }
+
+    fn real_ms(&self, (decided_ms, received_ms): (i64, i64)) -> i64 {
+        let (drive_ms, real_ms) = self.run.began_ms;
+        received_ms - (real_ms + (decided_ms - drive_ms) / i64::from(self.run.speed.max(1)))
     }
 
     fn bytes_per_truck_month(&self) -> u64 {
@@ -143,8 +155,9 @@ mod tests {
 
     #[test]
     fn the_last_line_has_what_the_contract_names() {
-        let findings =
-            Findings { events: 3, delays: vec![(1_060_000, 51_500), (1_000_000, 50_010)], ..Findings::default() };
+        let delays = vec![(1_060_000, 51_500), (1_000_000, 50_010)];
+        let first_words = vec![(2_000, (1_060_000, 51_500))];
+        let findings = Findings { events: 3, delays, first_words, ..Findings::default() };
         let (run, tally) = (run(), Tally::default());
         tally.count(Blow::Broker);
         tally.count(Blow::HalfOpen);
@@ -161,6 +174,7 @@ mod tests {
         assert_eq!(json["kills"].as_object().map(serde_json::Map::len), Some(Blow::KILLS));
         // A minute of the drive is a second; 1,000 bytes of two trucks in half an hour are 1,000 per truck and hour.
         assert_eq!((json["latency_p50_ms"].as_i64(), json["latency_p99_ms"].as_i64()), (Some(10), Some(500)));
+        assert_eq!(json["provisional_p99_ms"].as_i64(), Some(2_500));
         assert_eq!(json["bytes_per_truck_month"].as_u64(), Some(720_000));
         assert!(report.is_clean());
     }
