@@ -4,6 +4,7 @@ use super::say::print;
 use super::{Failure, configuration, exit};
 use crate::io::clock::wall_clock;
 use crate::io::journal::Journal;
+use crate::io::lock;
 use crate::io::run::HEALTH_EVERY;
 use crate::time::rfc3339;
 use clap::Args;
@@ -29,7 +30,7 @@ pub(super) fn status(arguments: &Arguments) -> Result<(), Failure> {
     let text = std::fs::read_to_string(&path).map_err(|error| unavailable(unread(&path, &error)))?;
     let mut health: Value =
         serde_json::from_str(&text).map_err(|error| unavailable(format!("{}: {error}", path.display())))?;
-    let running = is_running(&config.state_dir);
+    let running = lock::is_taken(&config.state_dir);
     let written = written(&path);
     let age_s = written.map(|written| (wall_clock() - written).0.max(0) / 1_000);
     let is_stale = age_s.is_some_and(|age_s| age_s > 3 * HEALTH_EVERY.0 / 1_000);
@@ -85,12 +86,6 @@ fn written(path: &Path) -> Option<UnixMillis> {
     let modified = std::fs::metadata(path).and_then(|meta| meta.modified()).ok()?;
     let written = modified.duration_since(std::time::UNIX_EPOCH).ok()?.as_millis();
     i64::try_from(written).ok().map(UnixMillis)
-}
-
-/// The daemon holds the lock as long as it lives.
-fn is_running(state_dir: &Path) -> bool {
-    let Ok(file) = std::fs::File::open(state_dir.join("lock")) else { return false };
-    rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_err()
 }
 
 /// How long ago, in the unit that a person would use.

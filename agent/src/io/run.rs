@@ -14,6 +14,7 @@ use super::diagnosis::{View, diagnose};
 use super::health::{Part, Parts, Uplinked};
 use super::journal::{Journal, JournalError};
 use super::keeper::{Held, Keeper};
+use super::lock;
 use super::mqtt::wire::Traffic;
 use super::mqtt::{self, Identity, LinkEvent, Outgoing, Uplink};
 use super::reserve::Reserve;
@@ -36,8 +37,8 @@ pub use failure::RunError;
 use geofence::{Fences, Span};
 use losses::Before;
 use privacy::Switch;
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
@@ -99,7 +100,7 @@ async fn run_in(
     small: bool,
     told_to_stop: impl Future<Output = ()>,
 ) -> Result<(), RunError> {
-    let _lock = lock(&config.state_dir)?;
+    let _lock = lock::take(&config.state_dir)?;
     let in_use = take_over(&config.facilities, &config.state_dir).map_err(RunError::Facilities)?;
     if small && in_use.compiled {
         return Err(RunError::Compiled);
@@ -568,13 +569,4 @@ fn owed(acks: bool, journal: &Journal, held: &Held, state: &State) -> Result<Out
     waiting.for_each(|ranges| ranges.iter().for_each(|(first, last)| lost.insert(first, last)));
     let outbox = Outbox::new(acks, journal.thru()?, begins, derived).since(journal.history()?);
     Ok(outbox.numbered(journal.sent(), state.base(), state.renumberings()).without(&lost))
-}
-
-fn lock(dir: &Path) -> Result<File, RunError> {
-    let dir_error = |error| RunError::StateDir { dir: dir.to_owned(), error };
-    fs::create_dir_all(dir).map_err(dir_error)?;
-    let file = File::create(dir.join("lock")).map_err(dir_error)?;
-    rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)
-        .map_err(|_| RunError::InUse(dir.to_owned()))?;
-    Ok(file)
 }
