@@ -1,5 +1,7 @@
 //! What `health` and `gatestamp status` say: every part of the gateway, since when it is as it is, and what to do.
 
+mod file;
+
 use super::atlas::InUse;
 use super::clock::wall_clock;
 use super::diagnosis::Diagnosis;
@@ -12,6 +14,7 @@ use crate::gnss::configure::Setup;
 use crate::gnss::coverage::{Cause, Summary};
 use crate::time::{Mono, Utc, rfc3339};
 use crate::version::VERSION;
+pub use file::HealthFile;
 use geofence::{Span, UnixMillis};
 use serde::Serialize;
 use std::collections::BTreeMap;

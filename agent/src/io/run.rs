@@ -11,7 +11,7 @@ use super::blackbox::Blackbox;
 use super::clock::{Clock, kernel_boot, wall_clock};
 use super::commands::Commands;
 use super::diagnosis::{View, diagnose};
-use super::health::{Part, Parts, Uplinked};
+use super::health::{HealthFile, Part, Parts, Uplinked};
 use super::journal::{Journal, JournalError};
 use super::keeper::{Held, Keeper};
 use super::lock;
@@ -37,8 +37,6 @@ pub use failure::RunError;
 use geofence::{Fences, Span};
 use losses::Before;
 use privacy::Switch;
-use std::fs;
-use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
@@ -142,7 +140,7 @@ struct Daemon {
     /// The trouble that was logged last, and when.
     warned: Option<(Kind, Mono)>,
     warned_of_drops: Option<Mono>,
-    health_file: PathBuf,
+    health_file: HealthFile,
     health_at: Option<Mono>,
     published_at: Option<Mono>,
     publish_every: Span,
@@ -205,7 +203,7 @@ impl Daemon {
             view: View::default(),
             warned: None,
             warned_of_drops: None,
-            health_file: config.state_dir.join("health.json"),
+            health_file: HealthFile::new(&config.state_dir),
             health_at: None,
             published_at: None,
             publish_every: match profile {
@@ -532,13 +530,10 @@ impl Daemon {
         self.hand_over(Outgoing::Health(health));
     }
 
-    /// For `gatestamp status`. Replaced as a whole, so that a reader never sees half of it.
+    /// For `gatestamp status`.
     fn write_health(&self) {
-        let new = self.health_file.with_extension("json.new");
-        let written = fs::write(&new, self.health()).and_then(|()| fs::rename(&new, &self.health_file));
-        if let Err(error) = written {
-            // Half a file on a full disk helps nobody; `status` tells from the age of the old one that something is wrong.
-            let _ = fs::remove_file(&new);
+        if let Err(error) = self.health_file.write(&self.health()) {
+            // `status` tells from the age of the old one that something is wrong.
             tracing::debug!(%error, "health.json could not be written");
         }
     }

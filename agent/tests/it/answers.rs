@@ -101,7 +101,7 @@ fn a_stopped_daemon_does_not_look_healthy() {
         said(&asked())
     );
     let lock = running(&bench, r#"{"device": "f-t"}"#);
-    assert!(asked().status.success() && said(&asked()).starts_with("f-t is online as of 2"), "{}", said(&asked()));
+    assert!(asked().status.success() && said(&asked()).starts_with("f-t runs, as of 2"), "{}", said(&asked()));
     drop(lock);
     assert_eq!(asked().status.code(), Some(69));
     assert!(said(&asked()).starts_with("f-t is stopped; what follows is as of 2"), "{}", said(&asked()));
