@@ -1,6 +1,7 @@
 //! The broker: one fresh connection after the other, each thrown away on any doubt. What is owed is the outbox's affair;
 //! nothing that matters lives only in here.
 
+pub mod gone;
 mod session;
 pub mod tls;
 pub mod wire;
@@ -13,6 +14,7 @@ use crate::engine::Link;
 use crate::keepalive::KeepAlive;
 use crate::time::rfc3339;
 use geofence::Span;
+use gone::{Cause, Gone};
 use session::Session;
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,8 +72,8 @@ pub(super) enum LinkEvent {
     Engine(Link),
     /// A message of `down/command`.
     Command(Vec<u8>),
-    /// The connection is gone, or could not be made: why.
-    Gone(String),
+    /// The connection is gone, or could not be made.
+    Gone(Gone),
 }
 
 /// Who connects to which topics.
@@ -169,7 +171,7 @@ struct Secrets {
 impl Secrets {
     /// Reads the files again: what changed counts from this connection on. What cannot be used leaves the last good ones, and
     /// is said.
-    fn current(&mut self, time: BestTime) -> Result<Option<(&Credentials, Option<String>)>, String> {
+    fn current(&mut self, time: BestTime) -> Result<Option<(&Credentials, Option<String>)>, Gone> {
         let Some(files) = &self.files else { return Ok(None) };
         let mut note = None;
         match Credentials::read(files, time) {
@@ -186,7 +188,7 @@ impl Secrets {
                 let why =
                     faults.iter().map(|fault| format!("{}: {}", fault.file, fault.what)).collect::<Vec<_>>().join("; ");
                 if self.in_use.is_none() {
-                    return Err(why);
+                    return Err(Gone::new(Cause::OwnFiles, why));
                 }
                 note = Some(format!("the changed certificates are not used: {why}"));
             }
@@ -202,17 +204,14 @@ async fn connect(
     time: BestTime,
     keep_alive_s: u16,
     traffic: &Arc<Traffic>,
-) -> Result<(Wire, Option<String>), String> {
+) -> Result<(Wire, Option<String>), Gone> {
     let mut notes = Vec::new();
     let mut tls = None;
     if let Some((credentials, note)) = secrets.current(time)? {
         if credentials.has_expired(time) {
-            let then = rfc3339(credentials.not_after);
-            return Err(format!(
-                "our own certificate expired on {then}, and it is {} ({})",
-                rfc3339(time.utc),
-                time.source.name()
-            ));
+            let (then, now) = (rfc3339(credentials.not_after), rfc3339(time.utc));
+            let why = format!("our own certificate expired on {then}, and it is {now} ({})", time.source.name());
+            return Err(Gone::new(Cause::OwnExpired, why));
         }
         notes.extend(note);
         notes.extend(credentials.doubts.iter().map(|fault| format!("{}: {}", fault.file, fault.what)));

@@ -15,6 +15,7 @@ use super::health::{HealthFile, Part, Parts, Uplinked};
 use super::journal::{Journal, JournalError};
 use super::keeper::{Held, Keeper};
 use super::lock;
+use super::mqtt::gone::Gone;
 use super::mqtt::wire::Traffic;
 use super::mqtt::{self, Identity, LinkEvent, Outgoing, Uplink};
 use super::reserve::Reserve;
@@ -396,11 +397,11 @@ impl Daemon {
                 }
             }
             LinkEvent::Command(bytes) => self.command(&bytes),
-            LinkEvent::Gone(why) => {
-                let remedy = Some("check mqtt.url, the network and the broker; connecting goes on by itself");
-                if self.parts.link.set("gone", Some(why.clone()), remedy, now) {
+            LinkEvent::Gone(Gone { cause, why }) => {
+                let remedy = cause.remedy();
+                if self.parts.link.set("gone", Some(why.clone()), Some(remedy), now) {
                     self.news = true;
-                    tracing::warn!(why, "no broker");
+                    tracing::warn!(why, remedy, "no broker");
                 }
                 self.engine_link(Link::Down);
             }

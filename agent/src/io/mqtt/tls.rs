@@ -3,6 +3,7 @@
 //! Only the CA that the configuration names is believed, never the system's. TLS 1.3 alone: in it our certificate, which names
 //! the truck, is not sent in the clear, and a handshake is one round trip shorter, which on 2G is two seconds.
 
+use super::gone::{Cause, Gone};
 use crate::besttime::{BestTime, TimeSource};
 use crate::config::TlsFiles;
 use crate::fault::Fault;
@@ -252,35 +253,45 @@ const FAR_AHEAD: UnixTime = UnixTime::since_unix_epoch(Duration::from_secs(221_8
     clippy::wildcard_enum_match_arm,
     reason = "rustls has many more errors than there are remedies, and adds to them"
 )]
-pub fn in_words(error: &rustls::Error, host: &str, time: BestTime) -> String {
+pub fn in_words(error: &rustls::Error, host: &str, time: BestTime) -> Gone {
     use rustls::{AlertDescription as Alert, CertificateError as Bad, Error};
     let now = format!("it is {} ({})", rfc3339(time.utc), time.source.name());
-    match error {
+    let (cause, why) = match error {
         Error::InvalidCertificate(bad) => match bad {
-            Bad::UnknownIssuer => "the broker's certificate is not from the CA that `ca` names".to_owned(),
+            Bad::UnknownIssuer => {
+                (Cause::Issuer, "the broker's certificate is not from the CA that `ca` names".to_owned())
+            }
             Bad::ExpiredContext { not_after, .. } => {
-                format!("the broker's certificate expired on {}, and {now}", rfc3339(utc(*not_after)))
+                let then = rfc3339(utc(*not_after));
+                (Cause::Certificate, format!("the broker's certificate expired on {then}, and {now}"))
             }
             Bad::NotValidYetContext { not_before, .. } => {
-                format!("the broker's certificate is valid from {} on, and {now}", rfc3339(utc(*not_before)))
+                let then = rfc3339(utc(*not_before));
+                (Cause::Certificate, format!("the broker's certificate is valid from {then} on, and {now}"))
             }
             Bad::NotValidForNameContext { .. } | Bad::NotValidForName => {
-                format!("the broker's certificate is not for {host}, as `url` names it")
+                (Cause::Name, format!("the broker's certificate is not for {host}, as `url` names it"))
             }
-            other => format!("the broker's certificate is not good: {other}"),
+            other => (Cause::Certificate, format!("the broker's certificate is not good: {other}")),
         },
         Error::AlertReceived(alert) => match alert {
-            Alert::CertificateExpired => format!("the broker says that our certificate expired; {now}"),
-            Alert::CertificateRevoked => "the broker says that our certificate is revoked".to_owned(),
-            Alert::UnknownCA | Alert::BadCertificate | Alert::CertificateUnknown | Alert::DecryptError => {
-                format!("the broker does not accept our certificate ({alert:?})")
+            Alert::CertificateExpired => {
+                (Cause::OwnExpired, format!("the broker says that our certificate expired; {now}"))
             }
-            other => format!("the broker ended the handshake ({other:?})"),
+            Alert::CertificateRevoked => {
+                (Cause::OwnRefused, "the broker says that our certificate is revoked".to_owned())
+            }
+            Alert::UnknownCA | Alert::BadCertificate | Alert::CertificateUnknown | Alert::DecryptError => {
+                (Cause::OwnRefused, format!("the broker does not accept our certificate ({alert:?})"))
+            }
+            other => (Cause::Ended, format!("the broker ended the handshake ({other:?})")),
         },
         Error::InvalidMessage(_) | Error::InappropriateMessage { .. } | Error::InappropriateHandshakeMessage { .. } => {
-            format!("what answers at {host} does not speak TLS: a captive portal, or the port of a broker without TLS")
+            let what = "a captive portal, or the port of a broker without TLS";
+            (Cause::Stranger, format!("what answers at {host} does not speak TLS: {what}"))
         }
-        Error::PeerIncompatible(_) => format!("the broker at {host} cannot do TLS 1.3: {error}"),
-        other => format!("TLS: {other}"),
-    }
+        Error::PeerIncompatible(_) => (Cause::Stranger, format!("the broker at {host} cannot do TLS 1.3: {error}")),
+        other => (Cause::Ended, format!("TLS: {other}")),
+    };
+    Gone::new(cause, why)
 }
