@@ -12,6 +12,7 @@ use crate::facility::{self, Facilities};
 use crate::fault::Fault;
 use crate::io::clock::wall_clock;
 use crate::io::facilities::{self, FacilityFile};
+use crate::io::mqtt::gone::Cause;
 use crate::io::mqtt::tls::Credentials;
 use crate::time::{Mono, rfc3339};
 use crate::version::released;
@@ -30,7 +31,9 @@ pub(super) fn check(arguments: &Arguments) -> Result<(), Failure> {
     let config = configuration(&arguments.config);
     let path = config.as_ref().ok().map(|c| c.facilities.clone()).or_else(|| facilities_of(&arguments.config));
     let facilities = path.as_deref().map(examined).transpose();
-    let tls = config.as_ref().ok().and_then(|c| c.mqtt.as_ref()?.tls.as_ref()).map(certificates).transpose();
+    let device = config.as_ref().map_or_else(|_| String::new(), |c| c.truck.device());
+    let tls = config.as_ref().ok().and_then(|c| c.mqtt.as_ref()?.tls.as_ref());
+    let tls = tls.map(|files| certificates(files, &device)).transpose();
     let state = config.as_ref().ok().map(|c| outlook::state(&c.state_dir)).transpose();
     let cannot_listen = config.as_ref().ok().and_then(|c| cannot_listen(&arguments.config, c));
     match (config, facilities, tls, state, cannot_listen) {
@@ -52,11 +55,15 @@ pub(super) fn check(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// Until when the truck's certificate holds. A person who asks gets as a fault what a running daemon goes on with.
-fn certificates(files: &TlsFiles) -> Result<String, Vec<Fault>> {
+fn certificates(files: &TlsFiles, device: &str) -> Result<String, Vec<Fault>> {
     let time = TimeBase::new(Mono(0), released(), None).at(Mono(0), Some(wall_clock()));
     let read = Credentials::read(files, time)?;
     if read.doubts.is_empty() {
-        Ok(format!(", certificate valid to {}", rfc3339(read.not_after)))
+        let file = files.cert.display();
+        // No fault: whose certificate it has to be is the broker's affair.
+        let warning =
+            read.foreign_to(device).map(|told| format!("\nwarning: {file}: {told}; {}", Cause::OwnForeign.remedy()));
+        Ok(format!(", certificate valid to {}{}", rfc3339(read.not_after), warning.unwrap_or_default()))
     } else {
         Err(read.doubts)
     }

@@ -125,7 +125,8 @@ pub(super) async fn run(uplink: Uplink, mut from: Receiver<Outgoing>, to: Sender
         let begun = clock.now();
         let best = base.at(begun, clock.system_utc());
         let (mut was_good, mut at_least) = (false, Span(0));
-        let gone = match connect(&config, &mut secrets, best, keep_alive.seconds(), &traffic).await {
+        let gone = match connect(&config, &identity.client_id, &mut secrets, best, keep_alive.seconds(), &traffic).await
+        {
             Err(why) => why,
             Ok((wire, note)) => {
                 let mut session = Session::open(wire, config.port, keep_alive.seconds(), &identity, clock);
@@ -154,7 +155,8 @@ pub(super) async fn run(uplink: Uplink, mut from: Receiver<Outgoing>, to: Sender
         if was_good {
             wait = BACK_OFF;
         }
-        if to.send(LinkEvent::Gone(gone)).await.is_err() {
+        let foreign = secrets.in_use.as_ref().and_then(|in_use| in_use.foreign_to(&identity.client_id));
+        if to.send(LinkEvent::Gone(gone.beside(foreign))).await.is_err() {
             return;
         }
         clock.sleep(jittered(wait).max(at_least)).await;
@@ -200,6 +202,7 @@ impl Secrets {
 /// A way to the broker, and what there is to say although it is open.
 async fn connect(
     config: &Mqtt,
+    device: &str,
     secrets: &mut Secrets,
     time: BestTime,
     keep_alive_s: u16,
@@ -214,6 +217,7 @@ async fn connect(
             return Err(Gone::new(Cause::OwnExpired, why));
         }
         notes.extend(note);
+        notes.extend(credentials.foreign_to(device));
         notes.extend(credentials.doubts.iter().map(|fault| format!("{}: {}", fault.file, fault.what)));
         if time.source != TimeSource::Gnss {
             notes.push(format!(

@@ -116,6 +116,15 @@ impl Gone {
         Self { cause, why: why.into() }
     }
 
+    /// The same while our certificate is another device's, as `foreign` says: what the broker does then comes of that.
+    pub fn beside(self, foreign: Option<String>) -> Self {
+        let by_the_broker = matches!(self.cause, Cause::OwnRefused | Cause::Denied | Cause::TakenOver | Cause::Ended);
+        match foreign.filter(|_| by_the_broker) {
+            Some(foreign) => Self::new(Cause::OwnForeign, format!("{}; {foreign}", self.why)),
+            None => self,
+        }
+    }
+
     /// An error of the socket, with what it belongs to.
     pub fn io(what: &str, error: &std::io::Error) -> Self {
         let what = if what.is_empty() { String::new() } else { format!("{what}: ") };

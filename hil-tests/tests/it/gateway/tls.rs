@@ -169,6 +169,39 @@ fn check_says_until_when_the_certificate_holds() {
 }
 
 #[test]
+fn a_certificate_of_another_truck_is_named_by_check_and_by_the_link() {
+    let desk = Desk::new();
+    let cert = desk.secrets.truck.cert.clone();
+    let take = |from: &Secrets, dir: &std::path::Path, name: &str| {
+        let other = from.authority.client(name, None, dir).expect("issued");
+        fs::copy(&other.cert, &from.truck.cert).expect("copied");
+        fs::copy(&other.key, &from.truck.key).expect("copied");
+    };
+    take(&desk.secrets, desk.dir.path(), "demo.truck-7.12");
+    let (status, said) = desk.says();
+    assert!(status == Some(0) && !said.contains("warning"), "a bundle of this truck: {said}");
+    take(&desk.secrets, desk.dir.path(), "demo.truck-8");
+    let (status, said) = desk.says();
+    assert_eq!(status, Some(0), "{said}");
+    for word in ["warning: ", &cert.display().to_string(), "is for demo.truck-8, and this gateway is demo-truck-7"] {
+        assert!(said.contains(word), "check does not say {word:?}: {said}");
+    }
+
+    let (garage, secrets) = Garage::open_secured(Shift::errands(77, 1), SCALE, ACL);
+    let dir = secrets.ca.parent().expect("a directory");
+    take(&secrets, dir, "demo.truck-8");
+    let rig = garage.drive(None);
+    let told = || {
+        let health = rig.installation.health().unwrap_or_default();
+        let why = health.pointer("/link/why").and_then(|why| why.as_str()).unwrap_or_default().to_owned();
+        why.contains("is for demo.truck-8")
+    };
+    assert!(await_condition(PATIENCE, told), "{}", rig.log_tail());
+    secrets.authority.client("demo-truck-7", None, dir).expect("issued");
+    rig.finish();
+}
+
+#[test]
 fn check_names_the_file_the_fault_and_the_remedy() {
     let desk = Desk::new();
     let Pair { cert, key } = desk.secrets.truck.clone();
