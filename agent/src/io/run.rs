@@ -311,7 +311,7 @@ impl Daemon {
                 if !shared_with.is_empty() {
                     tracing::warn!(others = shared_with.join(", "), "other programs read the receiver's port too");
                 }
-                self.view = View { speed, shared_with, tried: true, ..View::default() };
+                self.view = View { speed, shared_with, tried: true, heard: at, ..View::default() };
                 self.parts.setup = None;
                 self.recorded(Recorded::Source(at, SourceState::Open));
             }
@@ -328,7 +328,7 @@ impl Daemon {
                 self.view.trouble = Some(trouble);
             }
             SourceEvent::Bytes(at, bytes) => {
-                self.view.trouble = None;
+                (self.view.trouble, self.view.heard) = (None, at);
                 if !self.withholds(at) {
                     self.recorded(Recorded::Bytes(at, bytes));
                 }
@@ -493,7 +493,7 @@ impl Daemon {
         self.paused();
         let spares_health = self.tend_budget(at) >= Some(GivenUp::Health);
         let now = wall_clock();
-        let told = diagnose(&self.view, self.engine.coverage().cause());
+        let told = diagnose(&self.view, self.engine.coverage().cause(), at);
         let receiver = self.parts.receiver(told, now);
         self.news |= receiver;
         let changed = self.parts.disk(self.keeper.trouble(), now);
