@@ -118,3 +118,12 @@ fn a_receiver_that_is_not_there_is_logged_once() {
     assert_eq!(health["receiver"]["state"], "unplugged", "{health}");
     assert_eq!(log.lines().filter(|line| line.contains("receiver")).count(), 1, "{log}");
 }
+
+#[test]
+fn a_file_in_the_place_of_the_state_directory_is_named_as_one() {
+    let (bench, config) = configured(TRUCK);
+    bench.written("state", "");
+    let refused = ask(&["run", "--config", path(&config)]);
+    assert_eq!(refused.status.code(), Some(74), "{}", said(&refused));
+    assert!(said(&refused).contains("there is a file where a directory has to be"), "{}", said(&refused));
+}
