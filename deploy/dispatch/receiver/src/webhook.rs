@@ -7,6 +7,7 @@
 //! not stop all those behind it. A copy may be posted when this process dies between the answer and its commit: the id tells.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -30,6 +31,10 @@ const BACK_OFF: Duration = Duration::from_secs(1);
 const BACK_OFF_MAX: Duration = Duration::from_secs(300);
 /// Refusals of one event before it is passed over.
 const ATTEMPTS_MAX: u32 = 5;
+/// Characters of a secret: 16 hexadecimal digits are 64 bits.
+const SECRET_MIN: usize = 16;
+/// Permissions of those who are neither owner nor in the group.
+const OTHERS: u32 = 0o007;
 /// For one event, from the name's look-up to the answer's last byte.
 const POST_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -73,6 +78,26 @@ pub fn run(place: &Place, webhook: &Webhook) {
 /// In words: the key, the file, and what is wrong in it.
 pub fn check(webhook: &Webhook) -> Result<(), String> {
     Hook::new(webhook).map(drop)
+}
+
+/// Refuses a secret that is there and can be guessed, which no waiting mends. One that is not there yet is waited for.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_secret(webhook: &Webhook) -> Result<(), String> {
+    let there = webhook.secret.as_deref().filter(|file| std::fs::read(file).is_ok());
+    there.map_or(Ok(()), |file| read_secret(file).map(drop))
+}
+
+/// What is used, and should not stay so: a secret that everybody on this computer can read.
+#[must_use]
+pub fn doubt(webhook: &Webhook) -> Option<String> {
+    let file = webhook.secret.as_deref()?;
+    let mode = std::fs::metadata(file).ok()?.permissions().mode() & 0o777;
+    (mode & OTHERS != 0).then(|| {
+        let file = file.display();
+        format!("webhook.secret: {file}: everybody here may use it (mode {mode:03o}): chmod 640 {file}, and let the group be gatestamp-receiver")
+    })
 }
 
 /// What became of a post.
@@ -251,9 +276,10 @@ pub fn signature(secret: &[u8], at_s: i64, body: &[u8]) -> String {
 fn read_secret(file: &Path) -> Result<Vec<u8>, String> {
     let text = std::fs::read_to_string(file).map_err(|fault| format!("webhook.secret: {}: {fault}", file.display()))?;
     let secret = text.lines().next().unwrap_or_default().trim();
-    if secret.len() < 16 {
+    if secret.len() < SECRET_MIN {
         return Err(format!(
-            "webhook.secret: {}: its first line has fewer than 16 characters, which can be guessed",
+            "webhook.secret: {}: its first line has fewer than {SECRET_MIN} characters, which can be guessed: write a longer one there and at \
+             the other side, such as `openssl rand -hex 32` gives",
             file.display()
         ));
     }

@@ -71,7 +71,7 @@ enum Command {
     /// Make the folder of a further receiver over the same PostgreSQL, and give it its rights at the broker
     AddReceiver(dispatcher::ReceiverArguments),
     /// Take a further receiver's rights at the broker away
-    RemoveReceiver(dispatcher::ReceiverArguments),
+    RemoveReceiver(dispatcher::RemovedArguments),
     /// Show each truck: what is received, missing, lost, and when it was heard last
     Status(ConfigFile),
     /// Write a copy of the database, or of everything, while the receiver runs
@@ -162,6 +162,9 @@ fn check(path: &Path) -> Result<(), Failure> {
     store::check(&config.place)?;
     if let Some(hook) = &config.webhook {
         webhook::check(hook).map_err(|why| Failure(exit::CONFIGURATION, why))?;
+        if let Some(doubt) = webhook::doubt(hook) {
+            complain(&format!("warning: {doubt}"));
+        }
     }
     let place = match &config.place {
         Place::Sqlite(file) => format!("SQLite in {}", file.display()),
