@@ -3,7 +3,7 @@
 mod outlook;
 
 use super::run::cannot_listen;
-use super::say::print;
+use super::say::{counted, print};
 use super::{Failure, configuration, facilities_of};
 use crate::besttime::TimeBase;
 use crate::config::TlsFiles;
@@ -35,20 +35,17 @@ pub(super) fn check(arguments: &Arguments) -> Result<(), Failure> {
     let tls = config.as_ref().ok().and_then(|c| c.mqtt.as_ref()?.tls.as_ref());
     let tls = tls.map(|files| certificates(files, &device)).transpose();
     let state = config.as_ref().ok().map(|c| outlook::state(&c.state_dir)).transpose();
+    let receiver = config.as_ref().ok().map(|c| outlook::receiver(&arguments.config, &c.source)).transpose();
     let cannot_listen = config.as_ref().ok().and_then(|c| cannot_listen(&arguments.config, c));
-    match (config, facilities, tls, state, cannot_listen) {
-        (Ok(config), Ok(facilities), Ok(tls), Ok(state), None) => {
+    match (config, facilities, tls, state, receiver, cannot_listen) {
+        (Ok(config), Ok(facilities), Ok(tls), Ok(state), Ok(receiver), None) => {
             let told = facilities.unwrap_or_default();
             let ok = format!("ok: {}, {told}{}", config.truck.device(), tls.unwrap_or_default());
-            print(
-                [Some(ok), Some(outlook::receiver(&config.source)), Some(outlook::broker(&config)), state]
-                    .into_iter()
-                    .flatten(),
-            )
+            print([Some(ok), receiver, Some(outlook::broker(&config)), state].into_iter().flatten())
         }
-        (config, facilities, tls, state, cannot_listen) => {
+        (config, facilities, tls, state, receiver, cannot_listen) => {
             let faults = [config.err(), facilities.err(), tls.err()].into_iter().flatten().flatten();
-            let faults = faults.chain(state.err()).chain(cannot_listen);
+            let faults = faults.chain(receiver.err()).chain(state.err()).chain(cannot_listen);
             Err(Failure::faults(&faults.collect::<Vec<_>>()))
         }
     }
@@ -80,9 +77,10 @@ fn examined(path: &Path) -> Result<String, Vec<Fault>> {
         }
     };
     let compiled = Facilities::open(bytes).map_err(|error| vec![error.fault(&name)])?;
-    let mut told = format!("{} facilities with {} fences", compiled.count(), compiled.len());
+    let fences = counted(compiled.len(), ["fence", "fences"]);
+    let mut told = format!("{} with {fences}", counted(compiled.count(), ["facility", "facilities"]));
     if warnings > 0 {
-        let them = if warnings == 1 { "1 warning".to_owned() } else { format!("{warnings} warnings") };
+        let them = counted(warnings, ["warning", "warnings"]);
         told.push_str(&format!("\n{name}: {them}; gatestamp facilities lint {name} tells them"));
     }
     Ok(told)

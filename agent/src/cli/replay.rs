@@ -80,6 +80,12 @@ pub(super) fn replay(arguments: &Arguments) -> Result<(), Failure> {
         let why = "--from and --to name the window of an availability\n    remedy: use them with --output coverage";
         return Err(Failure(exit::USAGE, why.to_owned()));
     }
+    if let (Some(from), Some(to)) = (arguments.from, arguments.to)
+        && from >= to
+    {
+        let why = "--from is not before --to, so there is no window between them\n    remedy: exchange them, or name a later --to";
+        return Err(Failure(exit::USAGE, why.to_owned()));
+    }
     let config = arguments.config.as_deref().map(configuration).transpose().map_err(|f| Failure::faults(&f))?;
     let path = arguments.facilities.clone().or_else(|| config.as_ref().map(|c| c.facilities.clone()));
     let facilities = path.map(|path| facilities::load(&path)).transpose().map_err(|f| Failure::faults(&f))?;

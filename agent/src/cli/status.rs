@@ -237,10 +237,15 @@ fn delivery(health: &Health<'_>) -> Vec<String> {
         lines.push(beside(&format!("{what}: {unsendable}")));
     }
     if let Some(ignored) = health.number("/delivery/ignored_acks").filter(|count| *count > 0) {
+        let acks = if ignored == 1 { "acknowledgement" } else { "acknowledgements" };
         lines.push(beside(&format!(
-            "{ignored} acknowledgements ignored: for another device, or above what this journal ever held"
+            "{ignored} {acks} ignored: for another device, or above what this journal ever held"
         )));
-        lines.push(beside("remedy: see what writes to down/ack; only dispatch's receiver may"));
+        lines.push(beside(
+            "remedy: if this gateway was exchanged and is back, dispatch has the other one's events under its numbers, and keeps these \
+             aside as conflicts: stop gatestamp, move the state directory away and keep it, start it again. Else see what writes to down/ack: only \
+             dispatch's receiver may",
+        ));
     }
     lines
 }
@@ -285,6 +290,15 @@ mod tests {
         let line = "not sent at the moment: nobody listens; tried again at 14:36 UTC\n            remedy: start it\n";
         assert!(told(1).contains(line), "{}", told(1));
         assert!(!told(0).contains("nobody listens"), "{}", told(0));
+    }
+
+    #[test]
+    fn acknowledgements_that_are_ignored_may_be_those_of_an_exchanged_gateway() {
+        let told = |count: u64| describe(&json!({"delivery": {"ignored_acks": count}}));
+        for words in ["1 acknowledgement ignored", "was exchanged and is back", "move the state directory away"] {
+            assert!(told(1).contains(words), "{}", told(1));
+        }
+        assert!(told(2).contains("2 acknowledgements ignored") && !told(0).contains("ignored"));
     }
 
     #[test]

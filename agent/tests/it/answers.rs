@@ -48,7 +48,7 @@ fn check_says_what_the_daemon_will_do() {
     let told = || said(&ask(&["check", "--config", path(&config)]));
     let [com3, state] = ["COM3", "state"].map(|name| bench.file(name));
     for line in [
-        "ok: f-t, 1 facilities with 1 fences".to_owned(),
+        "ok: f-t, 1 facility with 1 fence".to_owned(),
         format!(
             "receiver: serial {}, speed auto, set up if it is a u-blox (not there now, and no port is named like this",
             com3.display()
@@ -61,7 +61,11 @@ fn check_says_what_the_daemon_will_do() {
     assert!(!state.exists(), "to ask makes nothing");
     fs::create_dir(&state).unwrap();
     bench.written("COM3", "");
-    assert!(told().contains("this is no port") && told().contains("state, writable"), "{}", told());
+    let refused = ask(&["check", "--config", path(&config)]);
+    assert_eq!(refused.status.code(), Some(78), "{}", said(&refused));
+    assert!(said(&refused).contains("COM3: this is no port") && said(&refused).contains("remedy: write"), "{}", told());
+    fs::remove_file(bench.file("COM3")).unwrap();
+    assert!(told().contains("state, writable"), "{}", told());
     assert_eq!(fs::read_dir(&state).unwrap().count(), 0);
     bench.written(
         "g.toml",

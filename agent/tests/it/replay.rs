@@ -125,3 +125,14 @@ fn two_replays_do_not_write_to_one_directory_at_once() {
     drop(lock);
     assert!(replay().status.success());
 }
+
+#[test]
+fn a_window_that_ends_before_it_begins_is_refused() {
+    let bench = Bench::new();
+    let drive = bench.written("drive.nmea", &parked("221126", 36_000..36_010));
+    let asked = |from: &str, to: &str| {
+        ask(&["replay", "--output", "coverage", "--from", from, "--to", to, path(&drive)]).status.code()
+    };
+    let (early, late) = ("2026-11-22T10:00:00Z", "2026-11-22T10:00:05Z");
+    assert_eq!([asked(late, early), asked(early, early), asked(early, late)], [Some(2), Some(2), Some(0)]);
+}

@@ -7,7 +7,6 @@
 //! not stop all those behind it. A copy may be posted when this process dies between the answer and its commit: the id tells.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -33,8 +32,6 @@ const BACK_OFF_MAX: Duration = Duration::from_secs(300);
 const ATTEMPTS_MAX: u32 = 5;
 /// Characters of a secret: 16 hexadecimal digits are 64 bits.
 const SECRET_MIN: usize = 16;
-/// Permissions of those who are neither owner nor in the group.
-const OTHERS: u32 = 0o007;
 /// For one event, from the name's look-up to the answer's last byte.
 const POST_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -87,17 +84,6 @@ pub fn check(webhook: &Webhook) -> Result<(), String> {
 pub fn check_secret(webhook: &Webhook) -> Result<(), String> {
     let there = webhook.secret.as_deref().filter(|file| std::fs::read(file).is_ok());
     there.map_or(Ok(()), |file| read_secret(file).map(drop))
-}
-
-/// What is used, and should not stay so: a secret that everybody on this computer can read.
-#[must_use]
-pub fn doubt(webhook: &Webhook) -> Option<String> {
-    let file = webhook.secret.as_deref()?;
-    let mode = std::fs::metadata(file).ok()?.permissions().mode() & 0o777;
-    (mode & OTHERS != 0).then(|| {
-        let file = file.display();
-        format!("webhook.secret: {file}: everybody here may use it (mode {mode:03o}): chmod 640 {file}, and let the group be gatestamp-receiver")
-    })
 }
 
 /// What became of a post.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
-use super::{Failure, configuration, exit};
+use super::{Failure, configuration, exit, exposed};
 use crate::command::Signer;
 use crate::config::Config;
 use crate::session::{self, Options};
@@ -19,6 +19,7 @@ pub(super) fn run(path: &Path) -> Result<(), Failure> {
     if let Some(doubt) = &config.doubt {
         warn!("{doubt}. The next release refuses to start so");
     }
+    exposed(&config).iter().for_each(|doubt| warn!("{doubt}"));
     let options = Options {
         broker: config.broker.clone(),
         place: config.place.clone(),
@@ -28,9 +29,6 @@ pub(super) fn run(path: &Path) -> Result<(), Failure> {
     };
     if let Some(webhook) = config.webhook.clone() {
         webhook::check_secret(&webhook).map_err(|why| Failure(exit::CONFIGURATION, why))?;
-        if let Some(doubt) = webhook::doubt(&webhook) {
-            warn!("{doubt}");
-        }
         let place = config.place.clone();
         let thread = std::thread::Builder::new().name("webhook".to_owned());
         // Ends with the process: what it was about to post is posted by the next one.
