@@ -26,12 +26,13 @@ pub(super) fn open(dir: &Path) -> Result<(Kept, State), Failure> {
     if is_gateways(dir).map_err(|error| unusable(dir, &error))? {
         return Err(Failure(exit::USAGE, format!("{}: {}", dir.display(), not_here(dir))));
     }
-    let lock = lock::take(dir).map_err(|error| match error {
-        RunError::InUse(_) => Failure(
-            exit::UNAVAILABLE,
-            format!("{}: another gatestamp writes there\n    remedy: wait until it has ended, or name another, empty directory", dir.display()),
-        ),
-        other => Failure(exit::IO, other.to_string()),
+    let lock = lock::take(dir).map_err(|error| {
+        if let RunError::InUse(_) = error {
+            let remedy = "wait until it has ended, or name another, empty directory";
+            let why = format!("{}: another gatestamp writes there\n    remedy: {remedy}", dir.display());
+            return Failure(exit::UNAVAILABLE, why);
+        }
+        Failure(exit::IO, error.to_string())
     })?;
     let journal = Journal::open(&dir.join("journal.db"), QUOTA).map_err(|error| unusable(dir, &error))?;
     let state = match journal.state().map_err(|error| unusable(dir, &error))? {

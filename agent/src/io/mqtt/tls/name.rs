@@ -63,11 +63,10 @@ mod tests {
 
     #[test]
     fn the_common_name_is_found_among_others_and_nothing_is_found_in_rubbish() {
+        let within = |tag: u8, content: &[u8]| [&[tag, u8::try_from(content.len()).unwrap()][..], content].concat();
         let attribute = |last: u8, text: &str| {
-            let string = [&[0x0c, text.len() as u8], text.as_bytes()].concat();
-            let inner = [&[0x06, 3, 0x55, 0x04, last][..], &string].concat();
-            let sequence = [&[0x30, inner.len() as u8][..], &inner].concat();
-            [&[0x31, sequence.len() as u8][..], &sequence].concat()
+            let inner = [&[0x06, 3, 0x55, 0x04, last][..], &within(0x0c, text.as_bytes())].concat();
+            within(0x31, &within(0x30, &inner))
         };
         let subject = [attribute(10, "Acme"), attribute(3, "acme.truck-7")].concat();
         assert_eq!(common_name(&subject).as_deref(), Some("acme.truck-7"));
