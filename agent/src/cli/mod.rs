@@ -34,7 +34,7 @@ struct Failure(u8, String);
 impl Failure {
     fn faults(faults: &[Fault]) -> Self {
         let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
-        let count = if faults.len() == 1 { "1 fault".to_owned() } else { format!("{} faults", faults.len()) };
+        let count = say::counted(faults.len(), ["fault", "faults"]);
         Self(exit::CONFIGURATION, format!("{}\n{count}", told.join("\n")))
     }
 }

@@ -1,22 +1,23 @@
 //! `gatestamp replay`: a recording through the same engine as in the truck, as fast as it goes.
 
 mod coverage;
+mod kept;
 
 use super::say::note;
 use super::{Failure, configuration, exit};
 use crate::config::{FloorChoice, Truck};
-use crate::engine::{Boot, Effect, Effects, Engine, Input, Notices, State};
+use crate::engine::{Boot, Effect, Effects, Engine, Input, Notices};
 use crate::event::centimetres;
 use crate::facility::Facilities;
 use crate::gnss::{GnssFix, Rejected};
 use crate::io::facilities;
-use crate::io::journal::{Journal, Position};
 use crate::io::recordings::{self, RecordingFile};
 use crate::outbox::Outbox;
 use crate::recording::{End, Recorded, Segment, raw};
 use crate::time::{Mono, Utc, parse_rfc3339};
 use clap::{Args, ValueEnum};
 use geofence::{Fences, Mode, UnixMillis};
+use kept::Kept;
 use serde::Serialize;
 use std::io::{BufWriter, ErrorKind, StdoutLock, Write};
 use std::path::PathBuf;
@@ -29,7 +30,8 @@ pub(super) struct Arguments {
     /// The facility file; without it the one of the configuration, without both none
     #[arg(long, value_name = "FILE")]
     facilities: Option<PathBuf>,
-    /// Go on from the journal in this directory, and keep the events there
+    /// Keep the events in a journal in this directory, which is made, and go on from it the next time. Never a gateway's own state
+    /// directory: what is replayed would be written into its history
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
     /// What to print, one JSON object a line
@@ -78,6 +80,12 @@ pub(super) fn replay(arguments: &Arguments) -> Result<(), Failure> {
         let why = "--from and --to name the window of an availability\n    remedy: use them with --output coverage";
         return Err(Failure(exit::USAGE, why.to_owned()));
     }
+    if let (Some(from), Some(to)) = (arguments.from, arguments.to)
+        && from >= to
+    {
+        let why = "--from is not before --to, so there is no window between them\n    remedy: exchange them, or name a later --to";
+        return Err(Failure(exit::USAGE, why.to_owned()));
+    }
     let config = arguments.config.as_deref().map(configuration).transpose().map_err(|f| Failure::faults(&f))?;
     let path = arguments.facilities.clone().or_else(|| config.as_ref().map(|c| c.facilities.clone()));
     let facilities = path.map(|path| facilities::load(&path)).transpose().map_err(|f| Failure::faults(&f))?;
@@ -102,7 +110,7 @@ pub(super) fn replay(arguments: &Arguments) -> Result<(), Failure> {
 struct Replay {
     engine: Engine,
     output: Output,
-    journal: Option<Journal>,
+    kept: Option<Kept>,
     book: coverage::Book,
     /// The window of the arguments.
     asked: Option<(Option<UnixMillis>, Option<UnixMillis>)>,
@@ -118,23 +126,14 @@ struct Replay {
 
 impl Replay {
     fn new(truck: Truck, facilities: Facilities, arguments: &Arguments) -> Result<Self, Failure> {
-        let mut state = State::default();
-        let mut journal = None;
-        if let Some(dir) = &arguments.state {
-            let failed = |why: String| Failure(exit::IO, format!("{}: {why}", dir.display()));
-            std::fs::create_dir_all(dir).map_err(|error| failed(error.to_string()))?;
-            let opened = Journal::open(&dir.join("journal.db"), 1 << 32).map_err(|error| failed(error.to_string()))?;
-            if let Some((stored, _)) = opened.state().map_err(|error| failed(error.to_string()))? {
-                state = serde_json::from_slice(&stored).map_err(|error| failed(error.to_string()))?;
-            }
-            journal = Some(opened);
-        }
+        let kept = arguments.state.as_deref().map(kept::open).transpose()?;
+        let (kept, state) = kept.map_or_else(Default::default, |(kept, state)| (Some(kept), state));
         let outbox = Outbox::new(true, 0, 1, state.sequence());
         let notices = Notices::new(crate::config::Profile::Frugal);
         Ok(Self {
             engine: Engine::new(truck, facilities, state, outbox, notices),
             output: arguments.output,
-            journal,
+            kept,
             book: coverage::Book::default(),
             asked: (arguments.from.is_some() || arguments.to.is_some()).then_some((arguments.from, arguments.to)),
             out: BufWriter::new(std::io::stdout().lock()),
@@ -192,7 +191,7 @@ impl Replay {
         let head = segment.head();
         if head.facilities == self.engine.facilities().revision() {
             let truck = self.engine.truck();
-            if head.fleet == truck.fleet && head.truck == truck.id && self.journal.is_none() {
+            if head.fleet == truck.fleet && head.truck == truck.id && self.kept.is_none() {
                 self.note_hole(name, head.state.sequence().saturating_sub(head.state.base()));
                 self.engine.resume(head.state.clone());
             }
@@ -245,10 +244,10 @@ impl Replay {
         for effect in effects {
             match effect {
                 Effect::Save(events) => {
-                    if let Some(journal) = &mut self.journal {
+                    if let Some(Kept { journal, .. }) = &mut self.kept {
                         let state = serde_json::to_vec(self.engine.state()).unwrap_or_default();
                         journal.number_above(self.engine.state().base());
-                        let saved = journal.save(&events, &state, Position { segment: 0, records: 0 });
+                        let saved = journal.save(&events, &state, kept::NOWHERE);
                         saved.map_err(std::io::Error::other)?;
                     }
                     if self.output == Output::Coverage {

@@ -20,6 +20,11 @@ pub(super) fn print<T: AsRef<str>>(lines: impl IntoIterator<Item = T>) -> Result
     }
 }
 
+/// So many, in the words for one and for several.
+pub(super) fn counted(count: usize, [one, several]: [&str; 2]) -> String {
+    format!("{count} {}", if count == 1 { one } else { several })
+}
+
 /// A remark beside the answer, or why there is none.
 pub(super) fn note(text: &str) {
     // Nobody is left to be told where this fails.

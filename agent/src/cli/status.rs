@@ -4,6 +4,7 @@ use super::say::print;
 use super::{Failure, configuration, exit};
 use crate::io::clock::wall_clock;
 use crate::io::journal::Journal;
+use crate::io::lock;
 use crate::io::run::HEALTH_EVERY;
 use crate::time::rfc3339;
 use clap::Args;
@@ -26,10 +27,10 @@ pub(super) fn status(arguments: &Arguments) -> Result<(), Failure> {
     let config = configuration(&arguments.config).map_err(|faults| Failure::faults(&faults))?;
     let path = config.state_dir.join("health.json");
     let unavailable = |why: String| Failure(exit::UNAVAILABLE, why);
-    let text = std::fs::read_to_string(&path).map_err(|error| unavailable(unread(&path, &error)))?;
+    let running = lock::is_taken(&config.state_dir);
+    let text = std::fs::read_to_string(&path).map_err(|error| unavailable(unread(&path, &error, running)))?;
     let mut health: Value =
         serde_json::from_str(&text).map_err(|error| unavailable(format!("{}: {error}", path.display())))?;
-    let running = is_running(&config.state_dir);
     let written = written(&path);
     let age_s = written.map(|written| (wall_clock() - written).0.max(0) / 1_000);
     let is_stale = age_s.is_some_and(|age_s| age_s > 3 * HEALTH_EVERY.0 / 1_000);
@@ -71,9 +72,11 @@ pub(super) fn status(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// Why there is no health to read, and who can do something about it.
-fn unread(path: &Path, error: &io::Error) -> String {
+fn unread(path: &Path, error: &io::Error, running: bool) -> String {
     let remedy = if error.kind() == ErrorKind::PermissionDenied {
         "the state is the service's own: run this as root or as gatestamp (sudo -u gatestamp gatestamp status)"
+    } else if running {
+        "the daemon runs: it has only begun, or has no room to write (df); ask again in a minute, then see its log (journalctl -u gatestamp)"
     } else {
         "start the daemon (systemctl start gatestamp), or see why it ended (journalctl -u gatestamp)"
     };
@@ -85,12 +88,6 @@ fn written(path: &Path) -> Option<UnixMillis> {
     let modified = std::fs::metadata(path).and_then(|meta| meta.modified()).ok()?;
     let written = modified.duration_since(std::time::UNIX_EPOCH).ok()?.as_millis();
     i64::try_from(written).ok().map(UnixMillis)
-}
-
-/// The daemon holds the lock as long as it lives.
-fn is_running(state_dir: &Path) -> bool {
-    let Ok(file) = std::fs::File::open(state_dir.join("lock")) else { return false };
-    rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_err()
 }
 
 /// How long ago, in the unit that a person would use.
@@ -132,10 +129,15 @@ fn beside(what: &str) -> String {
 fn describe(health: &Value) -> String {
     let health = Health(health);
     let word = |pointer: &str| health.word(pointer);
-    let status = if word("/status") == "stopped" { "stopped; what follows is".to_owned() } else { word("/status") };
+    let status = match word("/status").as_str() {
+        "stopped" => "is stopped; what follows is",
+        "stale" => "runs, and has not told anything new; what follows is",
+        // Of the daemon alone: whether the broker hears it is said below.
+        _ => "runs,",
+    };
     let age = health.number("/age_s").map(|seconds| format!(" ({} ago)", age(seconds))).unwrap_or_default();
     let mut lines = vec![format!(
-        "{} is {status} as of {}{age}; version {}, {}",
+        "{} {status} as of {}{age}; version {}, {}",
         word("/device"),
         word("/as_of"),
         word("/version"),
@@ -235,10 +237,15 @@ fn delivery(health: &Health<'_>) -> Vec<String> {
         lines.push(beside(&format!("{what}: {unsendable}")));
     }
     if let Some(ignored) = health.number("/delivery/ignored_acks").filter(|count| *count > 0) {
+        let acks = if ignored == 1 { "acknowledgement" } else { "acknowledgements" };
         lines.push(beside(&format!(
-            "{ignored} acknowledgements ignored: for another device, or above what this journal ever held"
+            "{ignored} {acks} ignored: for another device, or above what this journal ever held"
         )));
-        lines.push(beside("remedy: see what writes to down/ack; only dispatch's receiver may"));
+        lines.push(beside(
+            "remedy: if this gateway was exchanged and is back, dispatch has the other one's events under its numbers, and keeps these \
+             aside as conflicts: stop gatestamp, move the state directory away and keep it, start it again. Else see what writes to down/ack: only \
+             dispatch's receiver may",
+        ));
     }
     lines
 }
@@ -268,7 +275,7 @@ mod tests {
             "link": {"state": "not_configured", "since": "S", "remedy": "set mqtt.url"},
             "coverage": {"cause": "acquiring", "since": null, "availability_pct": null, "seconds": {}},
         }));
-        assert!(told.starts_with("f-t is online as of 2026-11-22T14:36:01.000Z (12 s ago); version 1, b\n"), "{told}");
+        assert!(told.starts_with("f-t runs, as of 2026-11-22T14:36:01.000Z (12 s ago); version 1, b\n"), "{told}");
         assert!(told.contains("\n  coverage  acquiring\n  last fix  none since the start\n"), "{told}");
         assert!(told.contains("\n      link  not_configured since S\n            remedy: set mqtt.url\n"), "{told}");
         assert!(!told.contains("null") && !told.contains("clock") && !told.contains("speed"), "{told}");
@@ -286,15 +293,28 @@ mod tests {
     }
 
     #[test]
+    fn acknowledgements_that_are_ignored_may_be_those_of_an_exchanged_gateway() {
+        let told = |count: u64| describe(&json!({"delivery": {"ignored_acks": count}}));
+        for words in ["1 acknowledgement ignored", "was exchanged and is back", "move the state directory away"] {
+            assert!(told(1).contains(words), "{}", told(1));
+        }
+        assert!(told(2).contains("2 acknowledgements ignored") && !told(0).contains("ignored"));
+    }
+
+    #[test]
     fn an_age_has_the_unit_that_a_person_would_use() {
         assert_eq!([0, 119, 120, 7_200, 172_800].map(age), ["0 s", "119 s", "2 min", "2 h", "2 days"]);
     }
 
     #[test]
     fn who_may_not_read_the_state_is_not_told_to_start_the_daemon() {
-        let told = |kind: ErrorKind| unread(Path::new("/s/health.json"), &kind.into());
-        assert!(told(ErrorKind::PermissionDenied).contains("sudo -u gatestamp gatestamp status"));
-        assert!(told(ErrorKind::NotFound).contains("systemctl start gatestamp"));
-        assert!(!told(ErrorKind::PermissionDenied).contains("systemctl"));
+        let told = |kind: ErrorKind, running| unread(Path::new("/s/health.json"), &kind.into(), running);
+        assert!(told(ErrorKind::PermissionDenied, true).contains("sudo -u gatestamp gatestamp status"));
+        assert!(told(ErrorKind::NotFound, false).contains("systemctl start gatestamp"));
+        assert!(!told(ErrorKind::PermissionDenied, true).contains("systemctl"));
+        assert!(
+            told(ErrorKind::NotFound, true).contains("the daemon runs")
+                && !told(ErrorKind::NotFound, true).contains("systemctl")
+        );
     }
 }

@@ -5,6 +5,8 @@
 
 use super::source::Trouble;
 use crate::gnss::coverage::Cause;
+use crate::time::Mono;
+use geofence::Span;
 
 /// What the border knows of the source.
 #[derive(Debug, Default)]
@@ -21,7 +23,13 @@ pub(super) struct View {
     pub(super) commands: u64,
     /// Open, or tried at least once.
     pub(super) tried: bool,
+    /// When bytes came last, or it was opened.
+    pub(super) heard: Mono,
 }
+
+/// Without bytes for so long, what is missing are bytes and not good fixes. The ledger is not sure of it before the slowest receiver
+/// would have spoken again.
+const QUIET_AFTER: Span = Span::seconds(3);
 
 /// A state with its explanation, as `health` and `status` tell it.
 #[derive(Debug, PartialEq, Eq)]
@@ -41,8 +49,9 @@ impl Diagnosis {
     }
 }
 
-/// The receiver's state from both sides.
-pub(super) fn diagnose(view: &View, cause: Cause) -> Diagnosis {
+/// The receiver's state from both sides, at `at`.
+pub(super) fn diagnose(view: &View, cause: Cause, at: Mono) -> Diagnosis {
+    let cause = if cause == Cause::Unknown && at - view.heard > QUIET_AFTER { Cause::SerialSilent } else { cause };
     if let Some(trouble) = &view.trouble {
         return Diagnosis::new(trouble.kind.word(), trouble.why.clone(), trouble.kind.remedy());
     }
@@ -141,44 +150,57 @@ mod tests {
     use super::super::source::Kind;
     use super::*;
 
+    const NOW: Mono = Mono(100_000);
+
     fn view() -> View {
-        View { tried: true, speed: Some(9_600), ..View::default() }
+        View { tried: true, speed: Some(9_600), heard: NOW, ..View::default() }
+    }
+
+    #[test]
+    fn a_receiver_that_falls_silent_is_not_told_to_send_what_cannot_be_used() {
+        let after = |seconds: i64| diagnose(&view(), Cause::Unknown, NOW.plus(Span::seconds(seconds))).state;
+        assert_eq!(
+            [0, 2, 3, 4, 8].map(after),
+            ["no_usable_fix", "no_usable_fix", "no_usable_fix", "no_data", "no_data"]
+        );
+        let told = diagnose(&view(), Cause::TunnelOrIndoor, NOW.plus(Span::seconds(8)));
+        assert_eq!(told.state, "no_fix", "what the receiver said last counts until the ledger knows better");
     }
 
     #[test]
     fn what_is_nearer_to_the_wire_is_told_first() {
         let mut view = view();
         view.shared_with = vec!["ModemManager (pid 812)".to_owned()];
-        let told = diagnose(&view, Cause::TunnelOrIndoor);
+        let told = diagnose(&view, Cause::TunnelOrIndoor, NOW);
         assert_eq!((told.state, told.why.is_some_and(|why| why.contains("pid 812"))), ("no_fix", true));
-        let told = diagnose(&view, Cause::Covered);
+        let told = diagnose(&view, Cause::Covered, NOW);
         assert_eq!((told.state, told.remedy.is_some()), ("receiving", true));
         view.scanning = true;
-        assert_eq!(diagnose(&view, Cause::ChecksumStorm).state, "wrong_speed");
+        assert_eq!(diagnose(&view, Cause::ChecksumStorm, NOW).state, "wrong_speed");
         assert_eq!(
-            diagnose(&view, Cause::SerialSilent).state,
+            diagnose(&view, Cause::SerialSilent, NOW).state,
             "no_data",
             "the scan found nothing, then it fell silent"
         );
         view.trouble = Some(Trouble::new(Kind::Busy, "in use by gpsd (pid 9)"));
-        let told = diagnose(&view, Cause::ChecksumStorm);
+        let told = diagnose(&view, Cause::ChecksumStorm, NOW);
         assert_eq!((told.state, told.why.as_deref()), ("opened_by_another_program", Some("in use by gpsd (pid 9)")));
     }
 
     #[test]
     fn every_cause_but_coverage_says_what_to_do_or_that_it_passes() {
         for cause in Cause::ALL {
-            let told = diagnose(&view(), cause);
+            let told = diagnose(&view(), cause, NOW);
             assert_eq!(told.why.is_some(), told.remedy.is_some());
             let passes = matches!(cause, Cause::Covered | Cause::AgentDown | Cause::PowerOff);
             assert_eq!(told.remedy.is_none(), passes, "{cause:?}");
         }
-        assert_eq!(diagnose(&view(), Cause::Covered), Diagnosis::fine("receiving"));
+        assert_eq!(diagnose(&view(), Cause::Covered, NOW), Diagnosis::fine("receiving"));
     }
 
     #[test]
     fn commands_of_another_program_are_told_while_all_else_is_well() {
-        let told = diagnose(&View { commands: 3, ..view() }, Cause::Covered);
+        let told = diagnose(&View { commands: 3, ..view() }, Cause::Covered, NOW);
         assert_eq!(told.state, "foreign_commands");
     }
 }

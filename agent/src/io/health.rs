@@ -1,5 +1,7 @@
 //! What `health` and `gatestamp status` say: every part of the gateway, since when it is as it is, and what to do.
 
+mod file;
+
 use super::atlas::InUse;
 use super::clock::wall_clock;
 use super::diagnosis::Diagnosis;
@@ -12,6 +14,7 @@ use crate::gnss::configure::Setup;
 use crate::gnss::coverage::{Cause, Summary};
 use crate::time::{Mono, Utc, rfc3339};
 use crate::version::VERSION;
+pub use file::HealthFile;
 use geofence::{Span, UnixMillis};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -213,9 +216,8 @@ impl Parts {
 
     /// Takes over what the disk refuses. Whether anything changed.
     pub fn disk(&mut self, trouble: &Trouble, now: UnixMillis) -> bool {
-        let room = Some("make room on the disk, or raise state.journal_quota_mb; events are held in memory meanwhile");
         let journal = match &trouble.journal {
-            Some(why) => self.journal.set("refused", Some(why.clone()), room, now),
+            Some((why, remedy)) => self.journal.set("refused", Some(why.clone()), Some(remedy), now),
             None => self.journal.set("ok", None, None, now),
         };
         let room = Some("make room on the disk, or check that the state directory is writable");
@@ -294,5 +296,24 @@ impl Parts {
         };
         // Maps here have enum keys that serialise as strings.
         serde_json::to_vec(&health).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::journal::JournalError;
+    use super::*;
+
+    #[test]
+    fn a_journal_that_refuses_names_the_remedy_of_its_cause() {
+        let told = |error: &JournalError| {
+            let mut parts = Parts::new(UnixMillis(0));
+            let journal = Some((error.to_string(), error.remedy()));
+            assert!(parts.disk(&Trouble { journal, ..Trouble::default() }, UnixMillis(0)));
+            parts.journal.remedy.unwrap_or_default()
+        };
+        assert!(told(&JournalError::Full).contains("journal_quota_mb"));
+        let taken = told(&JournalError::Taken(7));
+        assert!(taken.contains("another program") && !taken.contains("quota"), "{taken}");
     }
 }

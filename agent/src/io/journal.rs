@@ -117,6 +117,25 @@ impl JournalError {
     }
 }
 
+impl JournalError {
+    /// What to do where a running daemon's journal does not take its events, which are held in memory meanwhile.
+    #[must_use]
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Full => "make room on the disk, or raise state.journal_quota_mb; events are held in memory meanwhile",
+            Self::Taken(_) => {
+                "another program wrote to this journal, and room does not help: stop gatestamp, move journal.db with its -wal and -shm \
+                 out of the state directory and keep them, start it again: a new journal is derived from the recording"
+            }
+            Self::Damaged { .. } => "nothing: the daemon starts again, sets the journal aside and derives a new one",
+            Self::Later { .. } => "install the later release again",
+            Self::Sqlite(_) => {
+                "see that the disk is sound, has room and lets the service write (dmesg, df, ls -l); events are held in memory meanwhile"
+            }
+        }
+    }
+}
+
 impl From<rusqlite::Error> for JournalError {
     fn from(error: rusqlite::Error) -> Self {
         if error.sqlite_error_code() == Some(ErrorCode::DiskFull) { Self::Full } else { Self::Sqlite(error) }

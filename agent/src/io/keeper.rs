@@ -75,8 +75,8 @@ impl Held {
 /// What the disk refuses at the moment.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Trouble {
-    /// Why the journal does not take events.
-    pub journal: Option<String>,
+    /// Why the journal does not take events, and what to do about it.
+    pub journal: Option<(String, &'static str)>,
     /// Why the recording is not written.
     pub recording: Option<String>,
     /// Inputs that were not recorded since.
@@ -256,7 +256,7 @@ impl Keeper {
                 if self.trouble.journal.is_none() {
                     tracing::error!(why, "events cannot be journaled; they are held in memory until they can");
                 }
-                self.trouble.journal = Some(why);
+                self.trouble.journal = Some((why, error.remedy()));
                 self.retry_at.get_or_insert(at.plus(RETRY));
             }
         }

@@ -12,6 +12,7 @@ pub mod health;
 pub mod highwater;
 pub mod journal;
 pub mod keeper;
+pub mod lock;
 pub mod mqtt;
 pub(crate) mod recordings;
 pub mod reserve;

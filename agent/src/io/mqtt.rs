@@ -1,6 +1,7 @@
 //! The broker: one fresh connection after the other, each thrown away on any doubt. What is owed is the outbox's affair;
 //! nothing that matters lives only in here.
 
+pub mod gone;
 mod session;
 pub mod tls;
 pub mod wire;
@@ -13,6 +14,7 @@ use crate::engine::Link;
 use crate::keepalive::KeepAlive;
 use crate::time::rfc3339;
 use geofence::Span;
+use gone::{Cause, Gone};
 use session::Session;
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,8 +72,8 @@ pub(super) enum LinkEvent {
     Engine(Link),
     /// A message of `down/command`.
     Command(Vec<u8>),
-    /// The connection is gone, or could not be made: why.
-    Gone(String),
+    /// The connection is gone, or could not be made.
+    Gone(Gone),
 }
 
 /// Who connects to which topics.
@@ -123,7 +125,8 @@ pub(super) async fn run(uplink: Uplink, mut from: Receiver<Outgoing>, to: Sender
         let begun = clock.now();
         let best = base.at(begun, clock.system_utc());
         let (mut was_good, mut at_least) = (false, Span(0));
-        let gone = match connect(&config, &mut secrets, best, keep_alive.seconds(), &traffic).await {
+        let gone = match connect(&config, &identity.client_id, &mut secrets, best, keep_alive.seconds(), &traffic).await
+        {
             Err(why) => why,
             Ok((wire, note)) => {
                 let mut session = Session::open(wire, config.port, keep_alive.seconds(), &identity, clock);
@@ -152,7 +155,8 @@ pub(super) async fn run(uplink: Uplink, mut from: Receiver<Outgoing>, to: Sender
         if was_good {
             wait = BACK_OFF;
         }
-        if to.send(LinkEvent::Gone(gone)).await.is_err() {
+        let foreign = secrets.in_use.as_ref().and_then(|in_use| in_use.foreign_to(&identity.client_id));
+        if to.send(LinkEvent::Gone(gone.beside(foreign))).await.is_err() {
             return;
         }
         clock.sleep(jittered(wait).max(at_least)).await;
@@ -169,7 +173,7 @@ struct Secrets {
 impl Secrets {
     /// Reads the files again: what changed counts from this connection on. What cannot be used leaves the last good ones, and
     /// is said.
-    fn current(&mut self, time: BestTime) -> Result<Option<(&Credentials, Option<String>)>, String> {
+    fn current(&mut self, time: BestTime) -> Result<Option<(&Credentials, Option<String>)>, Gone> {
         let Some(files) = &self.files else { return Ok(None) };
         let mut note = None;
         match Credentials::read(files, time) {
@@ -186,7 +190,7 @@ impl Secrets {
                 let why =
                     faults.iter().map(|fault| format!("{}: {}", fault.file, fault.what)).collect::<Vec<_>>().join("; ");
                 if self.in_use.is_none() {
-                    return Err(why);
+                    return Err(Gone::new(Cause::OwnFiles, why));
                 }
                 note = Some(format!("the changed certificates are not used: {why}"));
             }
@@ -198,23 +202,22 @@ impl Secrets {
 /// A way to the broker, and what there is to say although it is open.
 async fn connect(
     config: &Mqtt,
+    device: &str,
     secrets: &mut Secrets,
     time: BestTime,
     keep_alive_s: u16,
     traffic: &Arc<Traffic>,
-) -> Result<(Wire, Option<String>), String> {
+) -> Result<(Wire, Option<String>), Gone> {
     let mut notes = Vec::new();
     let mut tls = None;
     if let Some((credentials, note)) = secrets.current(time)? {
         if credentials.has_expired(time) {
-            let then = rfc3339(credentials.not_after);
-            return Err(format!(
-                "our own certificate expired on {then}, and it is {} ({})",
-                rfc3339(time.utc),
-                time.source.name()
-            ));
+            let (then, now) = (rfc3339(credentials.not_after), rfc3339(time.utc));
+            let why = format!("our own certificate expired on {then}, and it is {now} ({})", time.source.name());
+            return Err(Gone::new(Cause::OwnExpired, why));
         }
         notes.extend(note);
+        notes.extend(credentials.foreign_to(device));
         notes.extend(credentials.doubts.iter().map(|fault| format!("{}: {}", fault.file, fault.what)));
         if time.source != TimeSource::Gnss {
             notes.push(format!(

@@ -11,9 +11,11 @@ use super::blackbox::Blackbox;
 use super::clock::{Clock, kernel_boot, wall_clock};
 use super::commands::Commands;
 use super::diagnosis::{View, diagnose};
-use super::health::{Part, Parts, Uplinked};
+use super::health::{HealthFile, Part, Parts, Uplinked};
 use super::journal::{Journal, JournalError};
 use super::keeper::{Held, Keeper};
+use super::lock;
+use super::mqtt::gone::Gone;
 use super::mqtt::wire::Traffic;
 use super::mqtt::{self, Identity, LinkEvent, Outgoing, Uplink};
 use super::reserve::Reserve;
@@ -36,8 +38,6 @@ pub use failure::RunError;
 use geofence::{Fences, Span};
 use losses::Before;
 use privacy::Switch;
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
@@ -99,7 +99,7 @@ async fn run_in(
     small: bool,
     told_to_stop: impl Future<Output = ()>,
 ) -> Result<(), RunError> {
-    let _lock = lock(&config.state_dir)?;
+    let _lock = lock::take(&config.state_dir)?;
     let in_use = take_over(&config.facilities, &config.state_dir).map_err(RunError::Facilities)?;
     if small && in_use.compiled {
         return Err(RunError::Compiled);
@@ -141,7 +141,7 @@ struct Daemon {
     /// The trouble that was logged last, and when.
     warned: Option<(Kind, Mono)>,
     warned_of_drops: Option<Mono>,
-    health_file: PathBuf,
+    health_file: HealthFile,
     health_at: Option<Mono>,
     published_at: Option<Mono>,
     publish_every: Span,
@@ -204,7 +204,7 @@ impl Daemon {
             view: View::default(),
             warned: None,
             warned_of_drops: None,
-            health_file: config.state_dir.join("health.json"),
+            health_file: HealthFile::new(&config.state_dir),
             health_at: None,
             published_at: None,
             publish_every: match profile {
@@ -311,7 +311,7 @@ impl Daemon {
                 if !shared_with.is_empty() {
                     tracing::warn!(others = shared_with.join(", "), "other programs read the receiver's port too");
                 }
-                self.view = View { speed, shared_with, tried: true, ..View::default() };
+                self.view = View { speed, shared_with, tried: true, heard: at, ..View::default() };
                 self.parts.setup = None;
                 self.recorded(Recorded::Source(at, SourceState::Open));
             }
@@ -328,7 +328,7 @@ impl Daemon {
                 self.view.trouble = Some(trouble);
             }
             SourceEvent::Bytes(at, bytes) => {
-                self.view.trouble = None;
+                (self.view.trouble, self.view.heard) = (None, at);
                 if !self.withholds(at) {
                     self.recorded(Recorded::Bytes(at, bytes));
                 }
@@ -397,11 +397,11 @@ impl Daemon {
                 }
             }
             LinkEvent::Command(bytes) => self.command(&bytes),
-            LinkEvent::Gone(why) => {
-                let remedy = Some("check mqtt.url, the network and the broker; connecting goes on by itself");
-                if self.parts.link.set("gone", Some(why.clone()), remedy, now) {
+            LinkEvent::Gone(Gone { cause, why }) => {
+                let remedy = cause.remedy();
+                if self.parts.link.set("gone", Some(why.clone()), Some(remedy), now) {
                     self.news = true;
-                    tracing::warn!(why, "no broker");
+                    tracing::warn!(why, remedy, "no broker");
                 }
                 self.engine_link(Link::Down);
             }
@@ -493,7 +493,7 @@ impl Daemon {
         self.paused();
         let spares_health = self.tend_budget(at) >= Some(GivenUp::Health);
         let now = wall_clock();
-        let told = diagnose(&self.view, self.engine.coverage().cause());
+        let told = diagnose(&self.view, self.engine.coverage().cause(), at);
         let receiver = self.parts.receiver(told, now);
         self.news |= receiver;
         let changed = self.parts.disk(self.keeper.trouble(), now);
@@ -531,13 +531,10 @@ impl Daemon {
         self.hand_over(Outgoing::Health(health));
     }
 
-    /// For `gatestamp status`. Replaced as a whole, so that a reader never sees half of it.
+    /// For `gatestamp status`.
     fn write_health(&self) {
-        let new = self.health_file.with_extension("json.new");
-        let written = fs::write(&new, self.health()).and_then(|()| fs::rename(&new, &self.health_file));
-        if let Err(error) = written {
-            // Half a file on a full disk helps nobody; `status` tells from the age of the old one that something is wrong.
-            let _ = fs::remove_file(&new);
+        if let Err(error) = self.health_file.write(&self.health()) {
+            // `status` tells from the age of the old one that something is wrong.
             tracing::debug!(%error, "health.json could not be written");
         }
     }
@@ -568,13 +565,4 @@ fn owed(acks: bool, journal: &Journal, held: &Held, state: &State) -> Result<Out
     waiting.for_each(|ranges| ranges.iter().for_each(|(first, last)| lost.insert(first, last)));
     let outbox = Outbox::new(acks, journal.thru()?, begins, derived).since(journal.history()?);
     Ok(outbox.numbered(journal.sent(), state.base(), state.renumberings()).without(&lost))
-}
-
-fn lock(dir: &Path) -> Result<File, RunError> {
-    let dir_error = |error| RunError::StateDir { dir: dir.to_owned(), error };
-    fs::create_dir_all(dir).map_err(dir_error)?;
-    let file = File::create(dir.join("lock")).map_err(dir_error)?;
-    rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)
-        .map_err(|_| RunError::InUse(dir.to_owned()))?;
-    Ok(file)
 }

@@ -48,7 +48,7 @@ fn check_says_what_the_daemon_will_do() {
     let told = || said(&ask(&["check", "--config", path(&config)]));
     let [com3, state] = ["COM3", "state"].map(|name| bench.file(name));
     for line in [
-        "ok: f-t, 1 facilities with 1 fences".to_owned(),
+        "ok: f-t, 1 facility with 1 fence".to_owned(),
         format!(
             "receiver: serial {}, speed auto, set up if it is a u-blox (not there now, and no port is named like this",
             com3.display()
@@ -61,7 +61,11 @@ fn check_says_what_the_daemon_will_do() {
     assert!(!state.exists(), "to ask makes nothing");
     fs::create_dir(&state).unwrap();
     bench.written("COM3", "");
-    assert!(told().contains("this is no port") && told().contains("state, writable"), "{}", told());
+    let refused = ask(&["check", "--config", path(&config)]);
+    assert_eq!(refused.status.code(), Some(78), "{}", said(&refused));
+    assert!(said(&refused).contains("COM3: this is no port") && said(&refused).contains("remedy: write"), "{}", told());
+    fs::remove_file(bench.file("COM3")).unwrap();
+    assert!(told().contains("state, writable"), "{}", told());
     assert_eq!(fs::read_dir(&state).unwrap().count(), 0);
     bench.written(
         "g.toml",
@@ -101,7 +105,7 @@ fn a_stopped_daemon_does_not_look_healthy() {
         said(&asked())
     );
     let lock = running(&bench, r#"{"device": "f-t"}"#);
-    assert!(asked().status.success() && said(&asked()).starts_with("f-t is online as of 2"), "{}", said(&asked()));
+    assert!(asked().status.success() && said(&asked()).starts_with("f-t runs, as of 2"), "{}", said(&asked()));
     drop(lock);
     assert_eq!(asked().status.code(), Some(69));
     assert!(said(&asked()).starts_with("f-t is stopped; what follows is as of 2"), "{}", said(&asked()));
@@ -117,4 +121,13 @@ fn a_receiver_that_is_not_there_is_logged_once() {
     let log = fs::read_to_string(bench.file("log")).unwrap();
     assert_eq!(health["receiver"]["state"], "unplugged", "{health}");
     assert_eq!(log.lines().filter(|line| line.contains("receiver")).count(), 1, "{log}");
+}
+
+#[test]
+fn a_file_in_the_place_of_the_state_directory_is_named_as_one() {
+    let (bench, config) = configured(TRUCK);
+    bench.written("state", "");
+    let refused = ask(&["run", "--config", path(&config)]);
+    assert_eq!(refused.status.code(), Some(74), "{}", said(&refused));
+    assert!(said(&refused).contains("there is a file where a directory has to be"), "{}", said(&refused));
 }

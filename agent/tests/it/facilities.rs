@@ -310,7 +310,7 @@ fn check_says_in_brief_that_there_are_warnings() {
     let config = bench.written("g.toml", "[truck]\nfleet = \"f\"\nid = \"t\"\n");
     let checked = ask(&["check", "--config", path(&config)]);
     let told = said(&checked);
-    assert!(checked.status.success() && told.contains("ok: f-t, 1 facilities with 1 fences"), "{told}");
+    assert!(checked.status.success() && told.contains("ok: f-t, 1 facility with 1 fence"), "{told}");
     assert!(told.contains("2 warnings; gatestamp facilities lint"), "{told}");
 }
 

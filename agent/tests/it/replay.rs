@@ -1,8 +1,11 @@
 //! `gatestamp replay` of raw NMEA through the real binary, where arrival times are the file's own.
 
-use crate::drive::sentence;
-use crate::facilities::{Bench, ask, path, said};
+use crate::drive::{inputs, sentence};
+use crate::facilities::{Bench, ask, collection, path, said, started, yard};
+use crate::power_cut::{journaled, live};
 use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 /// A parked truck's RMC and GGA of each of these seconds of a day.
 fn parked(date: &str, seconds: impl IntoIterator<Item = u32>) -> String {
@@ -65,4 +68,71 @@ fn a_file_that_is_no_recording_is_named_as_such() {
     let letter = bench.written("letter.txt", "Dear driver,\n$we are sorry*00\n");
     let told = said(&ask(&["replay", path(&letter)]));
     assert!(told.contains("no NMEA in it") && told.contains("remedy: "), "{told}");
+}
+
+/// Everything in a directory but what a running daemon writes over all the time, with the bytes.
+fn contents(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = entries.filter(|path| path.is_file() && !path.ends_with("health.json")).collect();
+    files.sort();
+    files.into_iter().map(|path| (path.clone(), fs::read(&path).unwrap())).collect()
+}
+
+#[test]
+fn a_gateways_own_state_is_never_replayed_into_while_it_runs_or_after() {
+    let bench = Bench::new();
+    bench.written("facilities.geojson", &collection(&[yard()]));
+    let drive = bench.written("drive.nmea", &parked("221126", 36_000..36_300));
+    let (mut daemon, ..) = started(&bench);
+    let state = bench.file("state");
+    let refused = |dir: &Path| {
+        let before = contents(dir);
+        let done = ask(&["replay", "--state", path(dir), path(&drive)]);
+        let told = said(&done);
+        assert_eq!(done.status.code(), Some(2), "{told}");
+        for word in ["is the state of a gateway", "remedy: name another, empty directory", "/recording`"] {
+            assert!(told.contains(word), "{word} is not in {told}");
+        }
+        assert!(done.stdout.is_empty() && contents(dir) == before, "{told}");
+    };
+    refused(&state);
+    daemon.kill().unwrap();
+    daemon.wait().unwrap();
+    refused(&state);
+}
+
+#[test]
+fn a_copy_of_a_gateways_journal_is_known_by_what_it_says() {
+    let bench = Bench::new();
+    let drive = bench.written("drive.nmea", &parked("221126", 36_000..36_300));
+    live(&bench.file(""), &inputs());
+    let before = journaled(&bench.file(""));
+    fs::remove_dir_all(bench.file("recording")).unwrap();
+    let done = ask(&["replay", "--state", path(&bench.file("")), path(&drive)]);
+    assert!(done.status.code() == Some(2) && said(&done).contains("is the state of a gateway"), "{}", said(&done));
+    assert!(journaled(&bench.file("")) == before && !bench.file("lock").exists());
+}
+
+#[test]
+fn two_replays_do_not_write_to_one_directory_at_once() {
+    let bench = Bench::new();
+    let drive = bench.written("drive.nmea", &parked("221126", 36_000..36_300));
+    let state = bench.file("state");
+    let lock = gatestamp::io::lock::take(&state).unwrap();
+    let replay = || ask(&["replay", "--state", path(&state), path(&drive)]);
+    let refused = replay();
+    assert!(refused.status.code() == Some(69) && said(&refused).contains("another gatestamp"), "{}", said(&refused));
+    drop(lock);
+    assert!(replay().status.success());
+}
+
+#[test]
+fn a_window_that_ends_before_it_begins_is_refused() {
+    let bench = Bench::new();
+    let drive = bench.written("drive.nmea", &parked("221126", 36_000..36_010));
+    let asked = |from: &str, to: &str| {
+        ask(&["replay", "--output", "coverage", "--from", from, "--to", to, path(&drive)]).status.code()
+    };
+    let (early, late) = ("2026-11-22T10:00:00Z", "2026-11-22T10:00:05Z");
+    assert_eq!([asked(late, early), asked(early, early), asked(early, late)], [Some(2), Some(2), Some(0)]);
 }

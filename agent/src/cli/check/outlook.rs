@@ -9,9 +9,20 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
-/// What it will listen to.
-pub(super) fn receiver(source: &Source) -> String {
-    match source {
+/// What it will listen to. A port that is a file or a folder is a fault of the configuration `file`: waiting mends that never.
+pub(super) fn receiver(file: &Path, source: &Source) -> Result<String, Fault> {
+    if let Source::Serial { device, .. } = source
+        && fs::metadata(device).is_ok_and(|found| !found.file_type().is_char_device())
+    {
+        return Err(Fault {
+            file: file.display().to_string(),
+            line: None,
+            what: format!("gnss.device: {}: this is no port", device.display()),
+            remedy: "write the receiver's, such as /dev/gnss or /dev/ttyUSB0 (dmesg | grep tty shows which there are)"
+                .to_owned(),
+        });
+    }
+    Ok(match source {
         Source::Serial { device, baud, configure } => {
             let speed = baud.map_or_else(|| "auto".to_owned(), |baud| baud.to_string());
             let setup = if *configure { "set up if it is a u-blox" } else { "never written to" };
@@ -23,15 +34,12 @@ pub(super) fn receiver(source: &Source) -> String {
             let there = if file.is_file() { "there" } else { "not there now" };
             format!("receiver: none, the recording {} is played ({there})", file.display())
         }
-    }
+    })
 }
 
 /// Whether a port is there now.
 fn port(device: &Path) -> String {
     match fs::metadata(device) {
-        Ok(found) if !found.file_type().is_char_device() => {
-            "this is no port: write the receiver's, such as /dev/gnss or /dev/ttyUSB0".to_owned()
-        }
         Ok(_) if access(device, Access::READ_OK).is_ok() => "there".to_owned(),
         Ok(_) => format!("there, and {} may not open it: it must be in the port's group (ls -l)", user()),
         Err(_) if device.starts_with("/dev") => "not there now".to_owned(),

@@ -1,7 +1,7 @@
 //! `gatestamp facilities compile`: a facility file to an atlas, whole or not at all.
 
 use super::drawn;
-use crate::cli::say::print;
+use crate::cli::say::{counted, print};
 use crate::cli::{Failure, exit};
 use crate::facility::lint::lint;
 use crate::facility::{Facilities, compiled, survey};
@@ -46,15 +46,18 @@ pub(super) fn compile(arguments: &Arguments) -> Result<(), Failure> {
     let facilities = Facilities::open(reread).map_err(|error| failed(error.to_string()))?;
     let fences = facilities.len();
     let mut told = vec![format!(
-        "{output}: {} facilities with {fences} fences, {size} bytes, {} bytes per fence, revision {:016x}",
-        facilities.count(),
+        "{output}: {} with {}, {size} bytes, {} bytes per fence, revision {:016x}",
+        counted(facilities.count(), ["facility", "facilities"]),
+        counted(fences, ["fence", "fences"]),
         size.div_ceil(fences.max(1)),
         facilities.revision()
     )];
     match lint(&survey(&text).0).len() {
         0 => {}
-        1 => told.push(format!("{name}: 1 warning; gatestamp facilities lint {name} tells it")),
-        n => told.push(format!("{name}: {n} warnings; gatestamp facilities lint {name} tells them")),
+        n => {
+            let them = counted(n, ["warning", "warnings"]);
+            told.push(format!("{name}: {them}; gatestamp facilities lint {name} tells them"));
+        }
     }
     print(told)
 }

@@ -1,7 +1,7 @@
 //! `gatestamp facilities lint`: every error and every warning of a facility file at once.
 
 use super::drawn;
-use crate::cli::say::print;
+use crate::cli::say::{counted, print};
 use crate::cli::{Failure, exit};
 use crate::facility::lint::{ROAD_BORDER_M, RoadFile, beside, lint as warnings, sort};
 use crate::facility::{Finding, Severity, compile, survey};
@@ -42,7 +42,11 @@ pub(super) fn lint(arguments: &Arguments) -> Result<(), Failure> {
     match &arguments.roads {
         Some(path) => {
             let roads = roads(path)?;
-            remarks.push(format!("{} roads compared, {} other features left out", roads.roads.len(), roads.left_out));
+            remarks.push(format!(
+                "{} compared, {} left out",
+                counted(roads.roads.len(), ["road", "roads"]),
+                counted(roads.left_out, ["other feature", "other features"])
+            ));
             findings.extend(beside(&plan, &roads.roads, arguments.road_border));
         }
         None => {
@@ -53,11 +57,11 @@ pub(super) fn lint(arguments: &Arguments) -> Result<(), Failure> {
     let name = arguments.file.display().to_string();
     let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
     let summary = format!(
-        "{name}: {} facilities with {} fences, {}, {}",
-        plan.facilities(),
-        plan.fences(),
-        counted(errors, "error"),
-        counted(findings.len() - errors, "warning")
+        "{name}: {} with {}, {}, {}",
+        counted(plan.facilities(), ["facility", "facilities"]),
+        counted(plan.fences(), ["fence", "fences"]),
+        counted(errors, ["error", "errors"]),
+        counted(findings.len() - errors, ["warning", "warnings"])
     );
     if arguments.json {
         let line = |finding| serde_json::to_string(&Line { file: &name, finding }).unwrap_or_default();
@@ -75,10 +79,6 @@ pub(super) fn lint(arguments: &Arguments) -> Result<(), Failure> {
 fn roads(path: &Path) -> Result<RoadFile, Failure> {
     let text = text(path, "the file of roads").map_err(|faults| Failure::faults(&faults))?;
     RoadFile::read(&text).map_err(|finding| Failure::faults(&[finding.fault(&path.display().to_string())]))
-}
-
-fn counted(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 /// The findings as lines, under a heading for each facility.

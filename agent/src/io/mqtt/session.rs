@@ -4,6 +4,7 @@
 //! handed over is popped at each of those. Its `poll` must not be cancelled, so it runs in a task of its own. It talks to the
 //! broker over a [`Wire`], so it knows neither TCP nor TLS.
 
+use super::gone::{Cause, Gone};
 use super::wire::Wire;
 use super::{Identity, LinkEvent, Outgoing};
 use crate::engine::Link;
@@ -191,7 +192,7 @@ impl Session {
         mut note: Option<String>,
         from: &mut Receiver<Outgoing>,
         to: &Sender<LinkEvent>,
-    ) -> Option<String> {
+    ) -> Option<Gone> {
         // Two deadlines that only the broker can move: a client that talks to itself must not pass for a living link.
         let mut heard = deadline(Duration::from_secs(CONNECT_TIMEOUT_S * 2));
         let mut acknowledged = deadline(PUBACK_PATIENCE);
@@ -200,7 +201,7 @@ impl Session {
             tokio::select! {
                 polled = self.polled.recv() => {
                     let event = match polled {
-                        None => return Some("the client ended".to_owned()),
+                        None => return Some("the client ended".to_owned().into()),
                         Some(Err(error)) => return Some(self.failed(&error)),
                         Some(Ok(event)) => event,
                     };
@@ -230,9 +231,9 @@ impl Session {
                         to.send(LinkEvent::Engine(Link::Refused(sequence, refusal))).await.ok()?;
                     }
                 }
-                () = &mut heard => return Some("nothing heard from the broker for too long".to_owned()),
+                () = &mut heard => return Some("nothing heard from the broker for too long".to_owned().into()),
                 () = &mut acknowledged, if waiting => {
-                    return Some("the broker takes events and does not acknowledge them".to_owned());
+                    return Some("the broker takes events and does not acknowledge them".to_owned().into());
                 }
             }
         }
@@ -273,7 +274,7 @@ impl Session {
         }
     }
 
-    fn event(&mut self, event: Event) -> Result<Option<LinkEvent>, String> {
+    fn event(&mut self, event: Event) -> Result<Option<LinkEvent>, Gone> {
         match event {
             Event::Outgoing(rumqttc::Outgoing::Publish(id)) => {
                 if let Some(Some(sequence)) = self.handed.pop_front() {
@@ -281,25 +282,29 @@ impl Session {
                 }
                 Ok(None)
             }
-            Event::Outgoing(rumqttc::Outgoing::AwaitAck(_)) => Err("packet ids collided in the client".to_owned()),
+            Event::Outgoing(rumqttc::Outgoing::AwaitAck(_)) => {
+                Err("packet ids collided in the client".to_owned().into())
+            }
             Event::Outgoing(_) => Ok(None),
             Event::Incoming(packet) => self.incoming(packet),
         }
     }
 
-    fn incoming(&mut self, packet: Packet) -> Result<Option<LinkEvent>, String> {
+    fn incoming(&mut self, packet: Packet) -> Result<Option<LinkEvent>, Gone> {
         match packet {
             Packet::ConnAck(ack) => self.connected(&ack).map(|up| Some(LinkEvent::Engine(up))),
             Packet::PubAck(ack) => Ok(self.acknowledged(&ack).map(LinkEvent::Engine)),
             // We allow none (MQTT 5.0, 3.3.2.3.4), and the client would keep the buffer of each for as long as it is connected.
             Packet::Publish(publish) if publish.properties.as_ref().is_some_and(|p| p.topic_alias.is_some()) => {
-                Err("the broker uses topic aliases, which we do not allow".to_owned())
+                Err("the broker uses topic aliases, which we do not allow".to_owned().into())
             }
             Packet::Publish(publish) => Ok(self.received(&publish)),
             Packet::SubAck(ack)
                 if ack.return_codes.iter().any(|code| !matches!(code, SubscribeReasonCode::Success(_))) =>
             {
-                Err(format!("the broker does not let us read {}: {:?}", self.subscribed.join(" or "), ack.return_codes))
+                let topics = self.subscribed.join(" or ");
+                let why = format!("the broker does not let us read {topics}: {:?}", ack.return_codes);
+                Err(Gone::new(Cause::Denied, why))
             }
             Packet::SubAck(_) => Ok(Some(LinkEvent::Engine(Link::Subscribed))),
             // The client makes an error of a DISCONNECT.
@@ -317,7 +322,7 @@ impl Session {
         }
     }
 
-    fn connected(&mut self, ack: &ConnAck) -> Result<Link, String> {
+    fn connected(&mut self, ack: &ConnAck) -> Result<Link, Gone> {
         self.connected = true;
         for topic in &self.subscribed {
             let subscribed = self.client.try_subscribe(topic, QoS::AtLeastOnce);
@@ -335,23 +340,30 @@ impl Session {
         Ok(Link::Up(receive_max.unwrap_or(RECEIVE_MAX_DEFAULT)))
     }
 
-    /// Why it ended: what the broker said last, else what the wire knows, else what the client makes of it.
-    fn failed(&mut self, error: &ConnectionError) -> String {
+    /// Why it ended: what was said last, else what the wire knows, else what the client makes of it.
+    fn failed(&mut self, error: &ConnectionError) -> Gone {
         if let ConnectionError::MqttState(StateError::ServerDisconnect { reason_code, .. }) = error {
             return self.disconnected(*reason_code);
+        }
+        if matches!(error, ConnectionError::MqttState(StateError::Deserialization(_))) {
+            // A portal says its page and closes: it was no broker that closed.
+            return in_words(error);
         }
         self.wire.ended().unwrap_or_else(|| in_words(error))
     }
 
-    fn disconnected(&mut self, reason: DisconnectReasonCode) -> String {
+    fn disconnected(&mut self, reason: DisconnectReasonCode) -> Gone {
         self.idleness.ended_in_order = true;
         if reason == DisconnectReasonCode::SessionTakenOver {
             self.taken_over = true;
-            return "another device connected with our identity (session taken over): two trucks share a configuration or a \
-                    certificate"
-                .to_owned();
+            let why = "another device connected with our identity (session taken over): two trucks share a configuration or a \
+                       certificate";
+            return Gone::new(Cause::TakenOver, why);
         }
-        format!("the broker closed the connection: {reason:?}")
+        let is_denied =
+            matches!(reason, DisconnectReasonCode::NotAuthorized | DisconnectReasonCode::AdministrativeAction);
+        let cause = if is_denied { Cause::Denied } else { Cause::Ended };
+        Gone::new(cause, format!("the broker closed the connection: {reason:?}"))
     }
 
     fn acknowledged(&mut self, ack: &PubAck) -> Option<Link> {
@@ -401,19 +413,23 @@ fn refusal(reason: PubAckReason) -> Refusal {
 }
 
 /// What the broker says to our CONNECT, and what is not MQTT at all.
-fn in_words(error: &ConnectionError) -> String {
+fn in_words(error: &ConnectionError) -> Gone {
     match error {
-        ConnectionError::ConnectionRefused(code) => format!("the broker refuses us: {code:?}"),
-        ConnectionError::Timeout(_) => {
-            format!("the broker took the connection and said nothing for {CONNECT_TIMEOUT_S} s")
+        ConnectionError::ConnectionRefused(code) => {
+            Gone::new(Cause::Denied, format!("the broker refuses us: {code:?}"))
         }
+        ConnectionError::Timeout(_) => Gone::new(
+            Cause::Stranger,
+            format!("the broker took the connection and said nothing for {CONNECT_TIMEOUT_S} s"),
+        ),
         ConnectionError::MqttState(StateError::Deserialization(error)) => {
-            format!("what answers does not speak MQTT: a captive portal, or another service on this port ({error})")
+            let what = "a captive portal, or another service on this port";
+            Gone::new(Cause::Stranger, format!("what answers does not speak MQTT: {what} ({error})"))
         }
         ConnectionError::MqttState(_)
         | ConnectionError::Io(_)
         | ConnectionError::NotConnAck(_)
-        | ConnectionError::RequestsDone => error.to_string(),
+        | ConnectionError::RequestsDone => error.to_string().into(),
     }
 }
 

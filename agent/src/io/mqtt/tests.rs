@@ -27,10 +27,16 @@ fn broker(then: impl Fn(&mut TcpStream) + Send + 'static) -> u16 {
     port
 }
 
-/// The link to it, with what it is given and what it says.
-fn link(port: u16, keep_alive_s: u16, clock: Clock) -> (Sender<Outgoing>, Receiver<LinkEvent>, Arc<Traffic>) {
+/// What a link is given, what it says and what it counts.
+type Ends = (Sender<Outgoing>, Receiver<LinkEvent>, Arc<Traffic>);
+
+fn link(port: u16, keep_alive_s: u16, clock: Clock) -> Ends {
+    link_to("127.0.0.1", port, keep_alive_s, clock)
+}
+
+fn link_to(host: &str, port: u16, keep_alive_s: u16, clock: Clock) -> Ends {
     let config = Mqtt {
-        host: "127.0.0.1".to_owned(),
+        host: host.to_owned(),
         port,
         tls: None,
         keep_alive_s,
@@ -54,10 +60,10 @@ fn link(port: u16, keep_alive_s: u16, clock: Clock) -> (Sender<Outgoing>, Receiv
     (to_link, events, traffic)
 }
 
-async fn until_gone(events: &mut Receiver<LinkEvent>) -> String {
+async fn until_gone(events: &mut Receiver<LinkEvent>) -> Gone {
     loop {
-        if let LinkEvent::Gone(why) = events.recv().await.unwrap() {
-            return why;
+        if let LinkEvent::Gone(gone) = events.recv().await.unwrap() {
+            return gone;
         }
     }
 }
@@ -87,7 +93,7 @@ async fn half_open_full_send_buffer_is_found_in_twice_the_keep_alive() {
     };
     flood.await;
     assert!(traffic.up() + 1_000_000 < handed, "{} of {handed} bytes: the buffers are not full", traffic.up());
-    let why = until_gone(&mut events).await;
+    let Gone { why, .. } = until_gone(&mut events).await;
     let found = clock.now() - begun;
     assert!(found <= Span::seconds(11), "{found:?}: {why}");
 }
@@ -103,10 +109,42 @@ async fn a_session_that_is_taken_over_is_named_and_not_fought_for() {
     });
     let (_to_link, mut events, _traffic) = link(port, 60, clock);
     for _ in 0..3 {
-        let why = until_gone(&mut events).await;
+        let Gone { cause, why } = until_gone(&mut events).await;
         assert!(why.contains("another device connected with our identity"), "{why}");
+        assert_eq!(cause, Cause::TakenOver);
     }
     let times: Vec<_> = seen.try_iter().collect();
     assert!(times.len() >= 3);
     assert!(times.windows(2).all(|pair| pair[1] - pair[0] >= TAKEN_OVER), "{times:?}");
+}
+
+#[tokio::test]
+async fn a_link_that_cannot_be_made_names_its_cause() {
+    let clock = Clock::new(1);
+    let page = format!("HTTP/1.1 302 Found\r\nLocation: http://login.example/\r\n\r\n{}", " ".repeat(200));
+    let stranger = broker(move |stream| _ = stream.write_all(page.as_bytes()));
+    let closed = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+    let gone = async |host: &str, port: u16| {
+        let (_to_link, mut events, _traffic) = link_to(host, port, 60, clock);
+        until_gone(&mut events).await
+    };
+    for (host, port, cause, word) in [
+        ("127.0.0.1", closed, Cause::Refused, "refused"),
+        ("nowhere.invalid", closed, Cause::NotResolved, "nowhere.invalid"),
+        ("127.0.0.1", stranger, Cause::Stranger, "does not speak MQTT"),
+    ] {
+        let told = gone(host, port).await;
+        assert!(told.cause == cause && told.why.contains(word), "{host}: {told:?}");
+    }
+}
+
+#[test]
+fn each_cause_has_a_remedy_of_its_own() {
+    use Cause::*;
+    let own = [OwnFiles, OwnExpired, OwnRefused, OwnForeign];
+    let theirs = [Issuer, Name, Certificate, Stranger, Denied, TakenOver];
+    let network = [NotResolved, Refused, TimedOut, NoNetwork, Ended];
+    let remedies: std::collections::BTreeSet<_> =
+        own.iter().chain(&theirs).chain(&network).map(|cause| cause.remedy()).collect();
+    assert_eq!(remedies.len(), 15);
 }

@@ -3,6 +3,9 @@
 //! Only the CA that the configuration names is believed, never the system's. TLS 1.3 alone: in it our certificate, which names
 //! the truck, is not sent in the clear, and a handshake is one round trip shorter, which on 2G is two seconds.
 
+mod name;
+
+use super::gone::{Cause, Gone};
 use crate::besttime::{BestTime, TimeSource};
 use crate::config::TlsFiles;
 use crate::fault::Fault;
@@ -37,6 +40,8 @@ pub struct Credentials {
     bytes: [Vec<u8>; 3],
     /// The last moment of our own certificate.
     pub not_after: UnixMillis,
+    /// The common name of our own certificate.
+    name: Option<String>,
     /// What `check` refuses and a running daemon may go on with: a key that others can read, dates that do not fit a clock that
     /// may be wrong.
     pub doubts: Vec<Fault>,
@@ -63,13 +68,23 @@ impl Credentials {
         let (Some(roots), Some(chain), Some(secret)) = (roots, chain, secret) else { return Err(faults) };
         let (Some((ca, _)), Some((cert, _)), Some((key, mode))) = (ca, cert, key) else { return Err(faults) };
         let own = certified(files, chain, secret).map_err(|fault| vec![fault])?;
-        let (not_after, doubt) = validity(&files.cert, &own, time).map_err(|fault| vec![fault])?;
+        let (not_after, name, doubt) = validity(&files.cert, &own, time).map_err(|fault| vec![fault])?;
         let exposed = (mode & NOT_THE_OWNERS != 0).then(|| {
             let what = format!("others than the owner may use the private key (mode {:03o})", mode & 0o777);
             fault(&files.key, what, "chmod 600 the file, and let it belong to the user gatestamp")
         });
         let doubts = doubt.into_iter().chain(exposed).collect();
-        Ok(Self { roots, own: Arc::new(own), bytes: [ca, cert, key], not_after, doubts })
+        Ok(Self { roots, own: Arc::new(own), bytes: [ca, cert, key], not_after, name, doubts })
+    }
+
+    /// Our own certificate is another device's than `device`, and may open its connection, and no other's, at the broker.
+    #[must_use]
+    pub fn foreign_to(&self, device: &str) -> Option<String> {
+        let name = self.name.as_deref().filter(|name| !name::may_be_of(name, device))?;
+        Some(format!(
+            "our certificate is for {name}, and this gateway is {device}: a broker that knows trucks by their certificates lets it do \
+             nothing here, or takes it for the other one"
+        ))
     }
 
     /// Our own certificate has expired beyond doubt: the broker would only say the same, at four kilobytes an attempt.
@@ -210,8 +225,12 @@ fn certified(
     }
 }
 
-/// The last moment of our own certificate, and what is doubtful about its dates at this time.
-fn validity(path: &Path, own: &CertifiedKey, time: BestTime) -> Result<(UnixMillis, Option<Fault>), Fault> {
+/// The last moment of our own certificate, its name, and what is doubtful about its dates at this time.
+fn validity(
+    path: &Path,
+    own: &CertifiedKey,
+    time: BestTime,
+) -> Result<(UnixMillis, Option<String>, Option<Fault>), Fault> {
     let unusable =
         |error: &dyn std::fmt::Display| fault(path, format!("is not a certificate: {error}"), "copy it again");
     let certificate = own.end_entity_cert().map_err(|error| unusable(&error))?;
@@ -240,7 +259,7 @@ fn validity(path: &Path, own: &CertifiedKey, time: BestTime) -> Result<(UnixMill
         // Valid beyond the year 9000, or not to be read: the broker will say.
         Ok(()) | Err(_) => FAR_AHEAD,
     };
-    Ok((utc(not_after), doubt))
+    Ok((utc(not_after), name::common_name(parsed.subject()), doubt))
 }
 
 /// In the year 9000.
@@ -252,35 +271,45 @@ const FAR_AHEAD: UnixTime = UnixTime::since_unix_epoch(Duration::from_secs(221_8
     clippy::wildcard_enum_match_arm,
     reason = "rustls has many more errors than there are remedies, and adds to them"
 )]
-pub fn in_words(error: &rustls::Error, host: &str, time: BestTime) -> String {
+pub fn in_words(error: &rustls::Error, host: &str, time: BestTime) -> Gone {
     use rustls::{AlertDescription as Alert, CertificateError as Bad, Error};
     let now = format!("it is {} ({})", rfc3339(time.utc), time.source.name());
-    match error {
+    let (cause, why) = match error {
         Error::InvalidCertificate(bad) => match bad {
-            Bad::UnknownIssuer => "the broker's certificate is not from the CA that `ca` names".to_owned(),
+            Bad::UnknownIssuer => {
+                (Cause::Issuer, "the broker's certificate is not from the CA that `ca` names".to_owned())
+            }
             Bad::ExpiredContext { not_after, .. } => {
-                format!("the broker's certificate expired on {}, and {now}", rfc3339(utc(*not_after)))
+                let then = rfc3339(utc(*not_after));
+                (Cause::Certificate, format!("the broker's certificate expired on {then}, and {now}"))
             }
             Bad::NotValidYetContext { not_before, .. } => {
-                format!("the broker's certificate is valid from {} on, and {now}", rfc3339(utc(*not_before)))
+                let then = rfc3339(utc(*not_before));
+                (Cause::Certificate, format!("the broker's certificate is valid from {then} on, and {now}"))
             }
             Bad::NotValidForNameContext { .. } | Bad::NotValidForName => {
-                format!("the broker's certificate is not for {host}, as `url` names it")
+                (Cause::Name, format!("the broker's certificate is not for {host}, as `url` names it"))
             }
-            other => format!("the broker's certificate is not good: {other}"),
+            other => (Cause::Certificate, format!("the broker's certificate is not good: {other}")),
         },
         Error::AlertReceived(alert) => match alert {
-            Alert::CertificateExpired => format!("the broker says that our certificate expired; {now}"),
-            Alert::CertificateRevoked => "the broker says that our certificate is revoked".to_owned(),
-            Alert::UnknownCA | Alert::BadCertificate | Alert::CertificateUnknown | Alert::DecryptError => {
-                format!("the broker does not accept our certificate ({alert:?})")
+            Alert::CertificateExpired => {
+                (Cause::OwnExpired, format!("the broker says that our certificate expired; {now}"))
             }
-            other => format!("the broker ended the handshake ({other:?})"),
+            Alert::CertificateRevoked => {
+                (Cause::OwnRefused, "the broker says that our certificate is revoked".to_owned())
+            }
+            Alert::UnknownCA | Alert::BadCertificate | Alert::CertificateUnknown | Alert::DecryptError => {
+                (Cause::OwnRefused, format!("the broker does not accept our certificate ({alert:?})"))
+            }
+            other => (Cause::Ended, format!("the broker ended the handshake ({other:?})")),
         },
         Error::InvalidMessage(_) | Error::InappropriateMessage { .. } | Error::InappropriateHandshakeMessage { .. } => {
-            format!("what answers at {host} does not speak TLS: a captive portal, or the port of a broker without TLS")
+            let what = "a captive portal, or the port of a broker without TLS";
+            (Cause::Stranger, format!("what answers at {host} does not speak TLS: {what}"))
         }
-        Error::PeerIncompatible(_) => format!("the broker at {host} cannot do TLS 1.3: {error}"),
-        other => format!("TLS: {other}"),
-    }
+        Error::PeerIncompatible(_) => (Cause::Stranger, format!("the broker at {host} cannot do TLS 1.3: {error}")),
+        other => (Cause::Ended, format!("TLS: {other}")),
+    };
+    Gone::new(cause, why)
 }

@@ -9,6 +9,7 @@
 //! A stall of the broker fills the relay (two buffers of 8 KiB and the socket's own), and then stops the client, which the
 //! session's watchdog sees: nothing is heard any more.
 
+use super::gone::{Cause, Gone};
 use super::tls;
 use crate::besttime::BestTime;
 use crate::budget::{CLASSES, Class, HEADERS};
@@ -112,7 +113,7 @@ impl Traffic {
 #[derive(Debug)]
 pub struct Wire {
     address: String,
-    ended: Arc<Mutex<Option<String>>>,
+    ended: Arc<Mutex<Option<Gone>>>,
     relay: JoinHandle<()>,
     traffic: Arc<Traffic>,
     record: u64,
@@ -123,15 +124,14 @@ impl Wire {
     ///
     /// # Errors
     /// In words that name what to mend.
-    pub async fn open(target: &Target<'_>, traffic: Arc<Traffic>) -> Result<Self, String> {
+    pub async fn open(target: &Target<'_>, traffic: Arc<Traffic>) -> Result<Self, Gone> {
         match tokio::time::timeout(CONNECT_PATIENCE, connect(target, traffic)).await {
             Ok(opened) => opened,
-            Err(_) => Err(format!(
-                "no connection to {}:{} within {} s: no answer, or one too slow",
-                target.host,
-                target.port,
-                CONNECT_PATIENCE.as_secs()
-            )),
+            Err(_) => {
+                let (host, port, seconds) = (target.host, target.port, CONNECT_PATIENCE.as_secs());
+                let why = format!("no connection to {host}:{port} within {seconds} s: no answer, or one too slow");
+                Err(Gone::new(Cause::TimedOut, why))
+            }
         }
     }
 
@@ -153,12 +153,12 @@ impl Wire {
     /// The broker itself closed the connection, and no network did.
     #[must_use]
     pub fn was_closed(&self) -> bool {
-        self.ended().as_deref() == Some(CLOSED)
+        self.ended().is_some_and(|gone| gone.why == CLOSED)
     }
 
     /// Why the relay ended, if it has and knows.
     #[must_use]
-    pub fn ended(&self) -> Option<String> {
+    pub fn ended(&self) -> Option<Gone> {
         self.ended.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -169,9 +169,9 @@ impl Drop for Wire {
     }
 }
 
-async fn connect(target: &Target<'_>, traffic: Arc<Traffic>) -> Result<Wire, String> {
+async fn connect(target: &Target<'_>, traffic: Arc<Traffic>) -> Result<Wire, Gone> {
     let (host, port) = (target.host, target.port);
-    let tcp = TcpStream::connect((host, port)).await.map_err(|error| format!("{host}:{port}: {error}"))?;
+    let tcp = reached(host, port).await?;
     // Small packets each way: waiting to fill a segment would make every event late.
     let _ = tcp.set_nodelay(true);
     let limit = u32::try_from(target.unacknowledged_max.as_millis()).unwrap_or(u32::MAX);
@@ -181,14 +181,14 @@ async fn connect(target: &Target<'_>, traffic: Arc<Traffic>) -> Result<Wire, Str
     traffic.segments.fetch_add(EMPTY_SEGMENTS, Relaxed);
     let counted = Counted { tcp, traffic: Arc::clone(&traffic) };
     match &target.tls {
-        None => relayed(counted, traffic, 0, |error| error.to_string()),
+        None => relayed(counted, traffic, 0, |error| Gone::io("", error)),
         Some((config, time)) => {
             let name = ServerName::try_from(host.to_owned()).map_err(|error| format!("{host}: {error}"))?;
             let (name_of, time) = (host.to_owned(), *time);
             let in_words =
                 move |error: &io::Error| match error.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>()) {
                     Some(tls) => tls::in_words(tls, &name_of, time),
-                    None => error.to_string(),
+                    None => Gone::io("", error),
                 };
             let connector = TlsConnector::from(Arc::clone(config));
             let shaken = connector.connect(name, counted).await.map_err(|error| in_words(&error))?;
@@ -198,13 +198,24 @@ async fn connect(target: &Target<'_>, traffic: Arc<Traffic>) -> Result<Wire, Str
     }
 }
 
+/// The first of the host's addresses that takes a connection.
+async fn reached(host: &str, port: u16) -> Result<TcpStream, Gone> {
+    let not_resolved = |why: String| Gone::new(Cause::NotResolved, format!("{host}: {why}"));
+    let found = tokio::net::lookup_host((host, port)).await.map_err(|error| not_resolved(error.to_string()))?;
+    let addresses: Vec<_> = found.collect();
+    if addresses.is_empty() {
+        return Err(not_resolved("the name has no address".to_owned()));
+    }
+    TcpStream::connect(&*addresses).await.map_err(|error| Gone::io(&format!("{host}:{port}"), &error))
+}
+
 /// Listens for the MQTT client, and joins it to `broker`.
 fn relayed<S>(
     broker: S,
     traffic: Arc<Traffic>,
     record: u64,
-    in_words: impl Fn(&io::Error) -> String + Send + 'static,
-) -> Result<Wire, String>
+    in_words: impl Fn(&io::Error) -> Gone + Send + 'static,
+) -> Result<Wire, Gone>
 where
     S: AsyncRead + AsyncWrite + Send + 'static,
 {
@@ -219,7 +230,7 @@ where
         let why = tokio::select! {
             up = copy(&mut from_client, &mut to_broker) => up.err().map(|error| in_words(&error)),
             down = copy(&mut from_broker, &mut to_client) => match down {
-                Ok(_) => Some(CLOSED.to_owned()),
+                Ok(_) => Some(Gone::new(Cause::Denied, CLOSED)),
                 Err(error) => Some(in_words(&error)),
             },
         };

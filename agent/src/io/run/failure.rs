@@ -9,7 +9,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The state directory cannot be used.
-    #[error("state directory {dir}: {error}\n    remedy: create it, and let the user that runs gatestamp write to it")]
+    #[error("state directory {dir}: {error}\n    remedy: {}", remedy(error))]
     StateDir {
         /// Which one.
         dir: PathBuf,
@@ -46,4 +46,40 @@ pub enum RunError {
     /// A signal handler or the like.
     #[error("{0}")]
     Io(#[from] io::Error),
+}
+
+/// What to do about a state directory that cannot be used.
+#[expect(clippy::wildcard_enum_match_arm, reason = "of all errors of directories these have a remedy of their own")]
+fn remedy(error: &io::Error) -> &'static str {
+    use io::ErrorKind as Kind;
+    match error.kind() {
+        Kind::ReadOnlyFilesystem => {
+            "its file system is mounted read-only: see why (dmesg; after errors the system does that by itself), mount it for writing, or \
+             name another in [state] dir"
+        }
+        Kind::NotADirectory | Kind::AlreadyExists | Kind::IsADirectory => {
+            "there is a file where a directory has to be, or the other way round: name a directory in [state] dir, or move it away"
+        }
+        Kind::StorageFull | Kind::QuotaExceeded => "make room on its disk (df)",
+        _ => "create it, and let the user that runs gatestamp write to it (chown gatestamp:)",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_directory_that_cannot_be_used_names_the_remedy_of_its_cause() {
+        let told = |errno: rustix::io::Errno| {
+            let error = io::Error::from(errno);
+            RunError::StateDir { dir: PathBuf::from("/s"), error }.to_string()
+        };
+        assert!(told(rustix::io::Errno::ROFS).contains("read-only: see why"), "{}", told(rustix::io::Errno::ROFS));
+        for errno in [rustix::io::Errno::NOTDIR, rustix::io::Errno::EXIST] {
+            assert!(told(errno).contains("there is a file where a directory has to be"), "{}", told(errno));
+        }
+        assert!(told(rustix::io::Errno::ACCESS).contains("chown gatestamp:"));
+        assert!(told(rustix::io::Errno::NOSPC).contains("make room"));
+    }
 }

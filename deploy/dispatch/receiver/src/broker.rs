@@ -74,7 +74,7 @@ impl Connection {
     /// What the way to the broker knows about its end, which the client does not.
     #[must_use]
     pub fn ended(&self) -> Option<String> {
-        self.wire.ended()
+        self.wire.ended().map(|gone| gone.why)
     }
 }
 
@@ -95,7 +95,7 @@ impl Broker {
         let tls = self.tls.as_ref().map(|files| credentials(files, time)).transpose()?;
         let tls = tls.map(|credentials| (credentials.client(time), time));
         let target = Target { host: &self.host, port: self.port, tls, unacknowledged_max: SILENCE_MAX };
-        let wire = Wire::open(&target, Arc::default()).await?;
+        let wire = Wire::open(&target, Arc::default()).await.map_err(|gone| gone.why)?;
         let mut options = MqttOptions::new(&self.client_id, wire.address(), self.port);
         options.set_transport(Transport::unix());
         options

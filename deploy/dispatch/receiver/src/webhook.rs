@@ -30,6 +30,8 @@ const BACK_OFF: Duration = Duration::from_secs(1);
 const BACK_OFF_MAX: Duration = Duration::from_secs(300);
 /// Refusals of one event before it is passed over.
 const ATTEMPTS_MAX: u32 = 5;
+/// Characters of a secret: 16 hexadecimal digits are 64 bits.
+const SECRET_MIN: usize = 16;
 /// For one event, from the name's look-up to the answer's last byte.
 const POST_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -73,6 +75,15 @@ pub fn run(place: &Place, webhook: &Webhook) {
 /// In words: the key, the file, and what is wrong in it.
 pub fn check(webhook: &Webhook) -> Result<(), String> {
     Hook::new(webhook).map(drop)
+}
+
+/// Refuses a secret that is there and can be guessed, which no waiting mends. One that is not there yet is waited for.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_secret(webhook: &Webhook) -> Result<(), String> {
+    let there = webhook.secret.as_deref().filter(|file| std::fs::read(file).is_ok());
+    there.map_or(Ok(()), |file| read_secret(file).map(drop))
 }
 
 /// What became of a post.
@@ -251,9 +262,10 @@ pub fn signature(secret: &[u8], at_s: i64, body: &[u8]) -> String {
 fn read_secret(file: &Path) -> Result<Vec<u8>, String> {
     let text = std::fs::read_to_string(file).map_err(|fault| format!("webhook.secret: {}: {fault}", file.display()))?;
     let secret = text.lines().next().unwrap_or_default().trim();
-    if secret.len() < 16 {
+    if secret.len() < SECRET_MIN {
         return Err(format!(
-            "webhook.secret: {}: its first line has fewer than 16 characters, which can be guessed",
+            "webhook.secret: {}: its first line has fewer than {SECRET_MIN} characters, which can be guessed: write a longer one there and at \
+             the other side, such as `openssl rand -hex 32` gives",
             file.display()
         ));
     }

@@ -69,6 +69,8 @@ fn a_disk_filled_by_others_makes_events_late_and_loses_none() {
     rig.until(rig.crossing("depot", Zone::Site, Direction::Leave, 0) + 30.0);
     let filler = rig.installation.state().join("filler");
     fill(&filler);
+    let told = || rig.installation.health().is_some_and(|health| health["recording"]["state"] == "refused");
+    assert!(await_condition(PATIENCE, told), "the full disk is told while it is full: {:?}", rig.installation.health());
     rig.until(rig.crossing("shop", Zone::Dock, Direction::Enter, 0) + 40.0);
     fs::remove_file(&filler).expect("removable");
     rig.settle();

@@ -16,13 +16,13 @@ use tempfile::TempDir;
 
 use super::rig::{Garage, PATIENCE, Rig, SCALE};
 
-/// Waits until the link is in `state` with each of `words` in its reason, and gives the reason back.
+/// Waits until the link is in `state` with each of `words` in its reason or its remedy, and gives both back.
 fn link_says(rig: &Rig, state: &str, words: &[&str]) -> String {
     let mut last = String::new();
     let said = await_condition(PATIENCE, || {
         let health = rig.installation.health().unwrap_or_default();
         let text = |pointer| health.pointer(pointer).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
-        last = format!("{}: {}", text("/link/state"), text("/link/why"));
+        last = format!("{}: {}; remedy: {}", text("/link/state"), text("/link/why"), text("/link/remedy"));
         text("/link/state") == state && words.iter().all(|word| last.contains(word))
     });
     assert!(said, "the link says {last:?}, not {state} with {words:?}\n{}", rig.log_tail());
@@ -75,7 +75,7 @@ fn a_broker_from_another_ca_is_not_talked_to() {
     let ca = secrets.ca.display().to_string();
     fs::write(garage.installation.config(), text.replace(&ca, &used.display().to_string())).expect("written");
     let rig = garage.drive(None);
-    link_says(&rig, "gone", &["not from the CA"]);
+    link_says(&rig, "gone", &["not from the CA", "remedy: mqtt.ca has to name"]);
     assert!(rig.owed() > 0, "events wait");
     // Hot rotation: the right CA is used by the next connection, without a restart.
     fs::write(&used, right).expect("written");
@@ -88,7 +88,7 @@ fn a_truck_whose_certificate_expired_says_so_keeps_its_events_and_takes_a_new_on
     let dir = secrets.ca.parent().expect("a directory");
     secrets.authority.client("demo-truck-7", Some((2020, 2026)), dir).expect("issued");
     let rig = garage.drive(None);
-    link_says(&rig, "gone", &["our own certificate expired on 2026-01-01", "gnss"]);
+    link_says(&rig, "gone", &["our own certificate expired on 2026-01-01", "gnss", "remedy: have a new"]);
     secrets.authority.client("demo-truck-7", None, dir).expect("issued");
     rig.finish();
 }
@@ -120,7 +120,7 @@ fn a_captive_portal_and_a_mute_server_are_told_apart_and_nothing_is_lost() {
         }
     });
     let mut rig = garage.drive(None);
-    let said = link_says(&rig, "gone", &["does not speak TLS"]);
+    let said = link_says(&rig, "gone", &["does not speak TLS", "remedy: see whether this network wants a login"]);
     assert!(said.contains("captive portal"), "{said}");
     rig.stop_agent();
     fs::write(&config, text).expect("written");
@@ -166,6 +166,39 @@ fn check_says_until_when_the_certificate_holds() {
     let (status, said) = Desk::new().says();
     assert_eq!(status, Some(0), "{said}");
     assert!(said.contains("certificate valid to 2100-01-01"), "{said}");
+}
+
+#[test]
+fn a_certificate_of_another_truck_is_named_by_check_and_by_the_link() {
+    let desk = Desk::new();
+    let cert = desk.secrets.truck.cert.clone();
+    let take = |from: &Secrets, dir: &std::path::Path, name: &str| {
+        let other = from.authority.client(name, None, dir).expect("issued");
+        fs::copy(&other.cert, &from.truck.cert).expect("copied");
+        fs::copy(&other.key, &from.truck.key).expect("copied");
+    };
+    take(&desk.secrets, desk.dir.path(), "demo.truck-7.12");
+    let (status, said) = desk.says();
+    assert!(status == Some(0) && !said.contains("warning"), "a bundle of this truck: {said}");
+    take(&desk.secrets, desk.dir.path(), "demo.truck-8");
+    let (status, said) = desk.says();
+    assert_eq!(status, Some(0), "{said}");
+    for word in ["warning: ", &cert.display().to_string(), "is for demo.truck-8, and this gateway is demo-truck-7"] {
+        assert!(said.contains(word), "check does not say {word:?}: {said}");
+    }
+
+    let (garage, secrets) = Garage::open_secured(Shift::errands(77, 1), SCALE, ACL);
+    let dir = secrets.ca.parent().expect("a directory");
+    take(&secrets, dir, "demo.truck-8");
+    let rig = garage.drive(None);
+    let told = || {
+        let health = rig.installation.health().unwrap_or_default();
+        let why = health.pointer("/link/why").and_then(|why| why.as_str()).unwrap_or_default().to_owned();
+        why.contains("is for demo.truck-8")
+    };
+    assert!(await_condition(PATIENCE, told), "{}", rig.log_tail());
+    secrets.authority.client("demo-truck-7", None, dir).expect("issued");
+    rig.finish();
 }
 
 #[test]

@@ -24,7 +24,7 @@ pub(super) struct InitArguments {
     #[arg(long = "host", value_name = "HOST", required = true)]
     hosts: Vec<String>,
     /// The broker's port
-    #[arg(long, value_name = "PORT", default_value_t = PORT)]
+    #[arg(long, value_name = "PORT", default_value_t = PORT, value_parser = clap::value_parser!(u16).range(1..))]
     port: u16,
 }
 
@@ -42,13 +42,24 @@ pub(super) struct TruckArguments {
     truck: String,
 }
 
-/// Arguments of `add-receiver` and `remove-receiver`.
+/// Arguments of `add-receiver`.
 #[derive(clap::Args)]
 pub(super) struct ReceiverArguments {
     /// The folder that `init` made
     #[arg(value_name = "DIR")]
     dir: PathBuf,
     /// The receiver: 1 to 32 of A-Z a-z 0-9 - _, never used before
+    #[arg(value_name = "NAME")]
+    name: String,
+}
+
+/// Arguments of `remove-receiver`.
+#[derive(clap::Args)]
+pub(super) struct RemovedArguments {
+    /// The folder that `init` made
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+    /// The receiver, by the name that `add-receiver` was given: 2 for receivers/dispatch-2
     #[arg(value_name = "NAME")]
     name: String,
 }
@@ -91,7 +102,7 @@ pub(super) fn add_receiver(arguments: &ReceiverArguments) -> Result<(), Failure>
     Ok(())
 }
 
-pub(super) fn remove_receiver(arguments: &ReceiverArguments) -> Result<(), Failure> {
+pub(super) fn remove_receiver(arguments: &RemovedArguments) -> Result<(), Failure> {
     installation::remove_receiver(&arguments.dir, &arguments.name).map_err(failed)?;
     say(RIGHTS_GONE);
     say(GROUP_KNOWN);

@@ -5,6 +5,7 @@ mod run;
 mod status;
 
 use std::io::{Write as _, stderr, stdout};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -30,6 +31,9 @@ mod exit {
     /// The configuration is at fault.
     pub(super) const CONFIGURATION: u8 = 78;
 }
+
+/// Permissions of those who are neither owner nor in the group.
+const OTHERS: u32 = 0o007;
 
 /// What ends a command: an exit code and what to say on stderr.
 struct Failure(u8, String);
@@ -71,7 +75,7 @@ enum Command {
     /// Make the folder of a further receiver over the same PostgreSQL, and give it its rights at the broker
     AddReceiver(dispatcher::ReceiverArguments),
     /// Take a further receiver's rights at the broker away
-    RemoveReceiver(dispatcher::ReceiverArguments),
+    RemoveReceiver(dispatcher::RemovedArguments),
     /// Show each truck: what is received, missing, lost, and when it was heard last
     Status(ConfigFile),
     /// Write a copy of the database, or of everything, while the receiver runs
@@ -163,6 +167,7 @@ fn check(path: &Path) -> Result<(), Failure> {
     if let Some(hook) = &config.webhook {
         webhook::check(hook).map_err(|why| Failure(exit::CONFIGURATION, why))?;
     }
+    exposed(&config).iter().for_each(|doubt| complain(&format!("warning: {doubt}")));
     let place = match &config.place {
         Place::Sqlite(file) => format!("SQLite in {}", file.display()),
         Place::Postgres { ca, .. } => {
@@ -172,6 +177,20 @@ fn check(path: &Path) -> Result<(), Failure> {
     let broker = &config.broker;
     say(&format!("good: broker {}:{} as {}, {place}", broker.host, broker.port, broker.client_id));
     Ok(())
+}
+
+/// Secrets that everybody on this computer can read: they are used, and should not stay so.
+fn exposed(config: &Config) -> Vec<String> {
+    let secret = config.webhook.as_ref().and_then(|hook| hook.secret.as_deref());
+    let files = [("webhook.secret", secret), ("commands.key", config.command_key.as_deref())];
+    let told = |(key, file): (&str, Option<&Path>)| {
+        let file = file?;
+        let mode = std::fs::metadata(file).ok()?.permissions().mode() & 0o777;
+        let name = file.display();
+        let who = format!("everybody on this computer may use it (mode {mode:03o})");
+        (mode & OTHERS != 0).then(|| format!("{key}: {name}: {who}: chmod 640 {name}, and chgrp gatestamp-receiver"))
+    };
+    files.into_iter().filter_map(told).collect()
 }
 
 /// What a person needs to know when a command fails.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
-use super::{Failure, configuration, exit};
+use super::{Failure, configuration, exit, exposed};
 use crate::command::Signer;
 use crate::config::Config;
 use crate::session::{self, Options};
@@ -19,6 +19,7 @@ pub(super) fn run(path: &Path) -> Result<(), Failure> {
     if let Some(doubt) = &config.doubt {
         warn!("{doubt}. The next release refuses to start so");
     }
+    exposed(&config).iter().for_each(|doubt| warn!("{doubt}"));
     let options = Options {
         broker: config.broker.clone(),
         place: config.place.clone(),
@@ -27,6 +28,7 @@ pub(super) fn run(path: &Path) -> Result<(), Failure> {
         signer: signer(&config)?,
     };
     if let Some(webhook) = config.webhook.clone() {
+        webhook::check_secret(&webhook).map_err(|why| Failure(exit::CONFIGURATION, why))?;
         let place = config.place.clone();
         let thread = std::thread::Builder::new().name("webhook".to_owned());
         // Ends with the process: what it was about to post is posted by the next one.
@@ -36,12 +38,14 @@ pub(super) fn run(path: &Path) -> Result<(), Failure> {
     let runtime = runtime.map_err(|fault| Failure(exit::IO, fault.to_string()))?;
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate()).map_err(|fault| Failure(exit::IO, fault.to_string()))?;
-        tokio::select! {
-            ended = session::run(&options, || info!("receiving")) => ended.map_err(Failure::from),
+        let signal = tokio::select! {
+            ended = session::run(&options, || info!("receiving")) => return ended.map_err(Failure::from),
             // Nothing to save: what is not committed is not acknowledged either.
-            _ = terminate.recv() => Ok(()),
-            _ = tokio::signal::ctrl_c() => Ok(()),
-        }
+            _ = terminate.recv() => "SIGTERM",
+            _ = tokio::signal::ctrl_c() => "SIGINT",
+        };
+        info!(signal, "stopped");
+        Ok(())
     })
 }
 

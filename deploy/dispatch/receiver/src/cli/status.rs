@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::mpsc;
 use std::time::Duration;
 
 use super::{Failure, configuration, say};
@@ -12,7 +13,7 @@ use crate::config::Webhook;
 use crate::ledger::{int, text};
 use crate::message::{self, OFFLINE, PREFIX, Truck};
 use crate::session::SEEN_EVERY;
-use crate::store::{self, Row, Store, StoreError, Value};
+use crate::store::{self, Place, Row, Store, StoreError, Value};
 use crate::webhook;
 
 /// Of each truck's devices, with how many sequences were declared lost.
@@ -30,6 +31,8 @@ const WAITING: &str = "SELECT count(*), min(e.received_ms) FROM event e JOIN dev
 const NOT_TAKEN: &str =
     "SELECT fleet, truck, hook_ms, hook_why FROM device WHERE hook_why IS NOT NULL ORDER BY hook_ms DESC LIMIT 1";
 
+/// For a server that is gone or stands still; one in the next continent answers within a second.
+const OPEN_PATIENCE: Duration = Duration::from_secs(5);
 /// A receiver that has given no sign for as long as three: one may be late behind a slow disk.
 const SILENT_AFTER: Duration = SEEN_EVERY.saturating_mul(3);
 /// A client id that was used long ago is of nobody any more.
@@ -44,19 +47,23 @@ struct Said {
 
 pub(super) fn status(path: &Path) -> Result<(), Failure> {
     let config = configuration(path)?;
-    let mut store = store::beside(&config.place)?;
+    let mut store = opened(&config.place)?;
     let now_ms = wall_ms();
     for line in trucks(store.as_mut(), rights(path).as_ref(), now_ms)? {
         say(&line);
     }
-    for (statement, what) in [
-        (REFUSED, "messages were no events of their truck (table refused)"),
-        (UNHOOKED, "events were refused by the webhook's other side (table unhooked)"),
+    for (statement, words, table) in [
+        (REFUSED, ["message was no event of its truck", "messages were no events of their truck"], "refused"),
+        (
+            UNHOOKED,
+            ["event was refused by the webhook's other side", "events were refused by the webhook's other side"],
+            "unhooked",
+        ),
     ] {
         let count = store.query(statement, &[])?;
         let count = count.first().map_or(Ok(0), |row| int(row, 0))?;
         if count > 0 {
-            say(&format!("{count} {what}"));
+            say(&format!("{} (table {table})", counted(count, words)));
         }
     }
     if let Some(hook) = &config.webhook {
@@ -66,6 +73,21 @@ pub(super) fn status(path: &Path) -> Result<(), Failure> {
         say(&line);
     }
     Ok(())
+}
+
+/// The database, if it answers soon: its own patience is that of a service, which has nobody waiting at a terminal.
+fn opened(place: &Place) -> Result<Box<dyn Store>, StoreError> {
+    let (answer, answered) = mpsc::sync_channel(1);
+    let (place, thread) = (place.clone(), std::thread::Builder::new().name("open".to_owned()));
+    // Still waiting, it ends with the process.
+    let spawned = thread.spawn(move || drop(answer.send(store::beside(&place))));
+    spawned.map_err(|fault| StoreError::Failed(format!("no thread for the database: {fault}")))?;
+    answered.recv_timeout(OPEN_PATIENCE).unwrap_or_else(|_| {
+        Err(StoreError::Failed(format!(
+            "the database has not answered within {} s: see that what [store] names runs and can be reached from here",
+            OPEN_PATIENCE.as_secs()
+        )))
+    })
 }
 
 fn trucks(store: &mut dyn Store, rights: Option<&BTreeSet<Truck>>, now_ms: i64) -> Result<Vec<String>, StoreError> {
@@ -128,13 +150,17 @@ fn device(row: &Row, now_ms: i64) -> Result<String, StoreError> {
     let (above, lost, conflicts) = (int(row, 6)?, int(row, 7)?, int(row, 8)?);
     let mut line = format!("{}/{} ({}): complete to {thru}", text(row, 0)?, text(row, 1)?, text(row, 2)?);
     if above > 0 || complete > thru {
-        line.push_str(&format!(", a hole from {} on, {above} events above it", thru.saturating_add(1)));
+        let above = counted(above, ["event", "events"]);
+        line.push_str(&format!(", a hole from {} on, {above} above it", thru.saturating_add(1)));
     }
     if lost > 0 {
-        line.push_str(&format!(", {lost} losses (view losses)"));
+        line.push_str(&format!(", {} (view losses)", counted(lost, ["loss", "losses"])));
     }
     if conflicts > 0 {
-        line.push_str(&format!(", {conflicts} CONFLICTS (table conflict): two devices use one name"));
+        let conflicts = counted(conflicts, ["CONFLICT", "CONFLICTS"]);
+        line.push_str(&format!(
+            ", {conflicts} (table conflict): two gateways use one name, or one that was exchanged was put back"
+        ));
     }
     line.push_str(&format!(", last event {}", ago(last_ms, now_ms)));
     Ok(line)
@@ -150,11 +176,8 @@ fn webhook(store: &mut dyn Store, hook: &Webhook, now_ms: i64) -> Result<String,
     let [Value::Int(count), Value::Int(since)] = waiting else {
         return Ok("webhook: nothing waits".to_owned());
     };
-    let mut line = format!(
-        "webhook: {count} {} since {}",
-        if *count == 1 { "event waits" } else { "events wait" },
-        ago(*since, now_ms)
-    );
+    let waiting = counted(*count, ["event waits", "events wait"]);
+    let mut line = format!("webhook: {waiting} since {}", ago(*since, now_ms));
     if let Some(row) = store.query(NOT_TAKEN, &[])?.first() {
         let (at_ms, why) = (int(row, 2)?, text(row, 3)?);
         line.push_str(&format!(", last answer {} to {}/{}: {why}", ago(at_ms, now_ms), text(row, 0)?, text(row, 1)?));
@@ -185,6 +208,11 @@ fn receivers(store: &mut dyn Store, now_ms: i64) -> Result<Vec<String>, StoreErr
         lines.push("NO RECEIVER has run within a week: systemctl start gatestamp-receiver".to_owned());
     }
     Ok(lines)
+}
+
+/// So many, in the words for one and for several.
+fn counted(count: i64, [one, several]: [&str; 2]) -> String {
+    format!("{count} {}", if count == 1 { one } else { several })
 }
 
 /// A moment, and how long ago it was.

@@ -111,7 +111,13 @@ pub fn init(plan: &Plan, day: (i32, u8, u8)) -> Result<(), String> {
 /// A host of a certificate and of a URL.
 fn is_host(text: &str) -> bool {
     let allowed = |c: u8| c.is_ascii_alphanumeric() || b"-.".contains(&c);
-    (1..=253).contains(&text.len()) && text.bytes().all(allowed) && !text.starts_with(['-', '.'])
+    let is_label = |label: &str| (1..=63).contains(&label.len()) && !label.starts_with('-') && !label.ends_with('-');
+    // What ends in a number is an address, in URLs and for resolvers too.
+    let ends_in_number = text.rsplit('.').next().is_some_and(|last| last.bytes().all(|c| c.is_ascii_digit()));
+    (1..=253).contains(&text.len())
+        && text.bytes().all(allowed)
+        && text.split('.').all(is_label)
+        && (!ends_in_number || text.parse::<std::net::Ipv4Addr>().is_ok())
 }
 
 fn dispatch_key(dir: &Path) -> Result<Signer, String> {

@@ -1,5 +1,6 @@
 //! The receiver from outside: the real binary, a real Mosquitto, and both real databases.
 
+mod answers;
 mod backup;
 mod everything;
 mod installation;

@@ -80,7 +80,7 @@ impl Client {
 
     async fn open(port: u16, id: &str, tls: Option<(Arc<ClientConfig>, BestTime)>) -> Result<Self, String> {
         let target = Target { host: "localhost", port, tls, unacknowledged_max: PATIENCE };
-        let wire = Wire::open(&target, Arc::default()).await?;
+        let wire = Wire::open(&target, Arc::default()).await.map_err(|gone| gone.why)?;
         let mut options = MqttOptions::new(id, wire.address(), port);
         options.set_transport(Transport::unix()).set_clean_start(true);
         let (client, events) = AsyncClient::new(options, 64);
