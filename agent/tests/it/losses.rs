@@ -179,7 +179,7 @@ fn what_is_noted_ahead_of_sending_is_taken_back_with_the_next_commit() {
     assert_eq!(open().sent(), 300);
 }
 
-fn event(sequence: u64, kind: Kind) -> Event {
+pub(crate) fn event(sequence: u64, kind: Kind) -> Event {
     let body = vec![b'x'; if kind == Kind::DeviceHealth { 600 } else { 1_300 }];
     let evicts = Ranges::default();
     Event { sequence, id: format!("fleet-truck-{sequence}"), kind, at: UnixMillis(0), body, evicts }
