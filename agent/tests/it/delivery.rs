@@ -1,10 +1,13 @@
 //! How delivery stands is stored with what is stored anyway, and an older or newer release is none the worse for it.
 
+use crate::drive::{engine, inputs};
 use crate::losses::event;
 use gatestamp::downlink::{Applied, Keys, Order, Signer};
+use gatestamp::engine::{Input, Link, State};
 use gatestamp::event::{Event, Kind};
 use gatestamp::io::journal::{Journal, Position};
-use gatestamp::outbox::Delivery;
+use gatestamp::outbox::{Delivery, Refusal};
+
 use geofence::UnixMillis;
 use std::path::Path;
 
@@ -106,4 +109,20 @@ fn what_is_spoilt_or_of_the_future_says_nothing_and_stops_nothing() {
         sql(dir.path(), &format!("UPDATE state SET delivery = {spoilt}"));
         assert_eq!(open(dir.path()).delivery().unwrap(), Delivery::default(), "{spoilt}");
     }
+}
+
+#[test]
+fn since_when_no_broker_takes_it_is_dated_by_the_fixes() {
+    let mut engine = engine(State::default());
+    let drive = inputs();
+    let (before, after) = drive.split_at(60);
+    before.iter().for_each(|input| drop(engine.handle(&Input::Recorded(input))));
+    let at = before[before.len() - 1].at();
+    engine.outbox_mut().journaled(at, 90, false);
+    drop(engine.handle(&Input::Link(at, Link::Refused(90, Refusal::NotTaken))));
+    assert_eq!(engine.outbox().delivery().not_taken_since, None);
+    after.iter().take(5).for_each(|input| drop(engine.handle(&Input::Recorded(input))));
+    let newest = engine.newest_fix().unwrap();
+    let since = engine.outbox().delivery().not_taken_since.unwrap();
+    assert!((0..10_000).contains(&(newest - since).0), "{since:?} {newest:?}");
 }
