@@ -377,7 +377,8 @@ impl Daemon {
                     tracing::info!(why, "not connecting yet");
                 }
             }
-            LinkEvent::Connected(note) => {
+            LinkEvent::Connected { note, interval_s } => {
+                self.proven_every(interval_s);
                 tracing::info!(note, "connected to the broker");
                 let remedy = note.is_some().then_some("gatestamp check names each fault and its remedy");
                 self.news |= self.parts.link.set("connected", note, remedy, now);

@@ -213,7 +213,8 @@ impl Session {
                         Ok(None) => {}
                         Ok(Some(event)) => {
                             if matches!(event, LinkEvent::Engine(Link::Up(_))) {
-                                to.send(LinkEvent::Connected(note.take())).await.ok()?;
+                                let interval_s = self.lived().interval_s;
+                                to.send(LinkEvent::Connected { note: note.take(), interval_s }).await.ok()?;
                             }
                             to.send(event).await.ok()?;
                         }
