@@ -6,10 +6,13 @@
 //!       <= half of it                           health, but for changes of state
 //!       <= a quarter of it                      sending again by the timer
 //! ```
+//! The need follows the interval at which the link is proven, which is learned. Pings that take more than a month has are no reason to
+//! give up sending again: what they take beyond it is left out there.
 //! First deliveries of events are never given up, nor the answers to commands, nor the link itself.
 
 use crate::besttime::{BestTime, TimeSource};
 use crate::config::Profile;
+use crate::keepalive::SHORTEST_S;
 use crate::time::{Utc, parse_rfc3339, rfc3339};
 use geofence::UnixMillis;
 use serde::Serialize;
@@ -116,7 +119,8 @@ pub struct Kept {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Budget {
     monthly: u64,
-    a_day: u64,
+    /// At which the link is proven, seconds.
+    interval_s: u16,
     kept: Kept,
     /// The ledger could not be read: the month so far counts as an even share of the budget, once it is known how far it is.
     unknown: bool,
@@ -150,19 +154,34 @@ pub const fn of_profile(profile: Profile) -> u64 {
     }
 }
 
-/// Bytes that pings alone take of the longest month, of a link with this keep-alive.
+/// Bytes that pings take in so many days, of a link that is proven at this interval.
+const fn of_pings(interval_s: u16, days: u64) -> u64 {
+    let seconds = if interval_s == 0 { 1 } else { interval_s as u64 };
+    days * 86_400 / seconds * PING
+}
+
+/// Where pings at this interval alone take more of the longest month than it may cost: that they do, in words.
 #[must_use]
-pub const fn of_pings(keep_alive_s: u16) -> u64 {
-    let seconds = if keep_alive_s == 0 { 1 } else { keep_alive_s as u64 };
-    31 * 86_400 / seconds * PING
+pub fn pings_beyond(monthly: u64, interval_s: u16) -> Option<String> {
+    let pings = of_pings(interval_s, 31);
+    (pings > monthly).then(|| {
+        let tenths = pings / (MEGABYTE / 10);
+        let (whole, tenth, month) = (tenths / 10, tenths % 10, monthly / MEGABYTE);
+        format!("pings every {interval_s} s alone take {whole}.{tenth} MB of {month} MB a month")
+    })
 }
 
 impl Budget {
-    /// A budget of so many bytes a month, of a link with this keep-alive.
+    /// A budget of so many bytes a month, of a link that is proven at this interval to begin with.
     #[must_use]
-    pub fn new(monthly: u64, keep_alive_s: u16) -> Self {
-        let a_day = 86_400 / u64::from(keep_alive_s.max(1)) * PING + EVENTS_A_DAY;
-        Self { monthly, a_day, kept: Kept::default(), unknown: false, given_up: None, since: None }
+    pub fn new(monthly: u64, interval_s: u16) -> Self {
+        Self { monthly, interval_s, kept: Kept::default(), unknown: false, given_up: None, since: None }
+    }
+
+    /// The link is proven at this interval from here on. Where that is another one, and its pings take more than the month: in words.
+    pub fn proven_every(&mut self, interval_s: u16) -> Option<String> {
+        let before = std::mem::replace(&mut self.interval_s, interval_s);
+        pings_beyond(self.monthly, interval_s).filter(|_| before != interval_s)
     }
 
     /// Goes on from what was kept, and what may have been spent beside it.
@@ -255,14 +274,32 @@ impl Budget {
     fn judge(&self, now: UnixMillis) -> Option<GivenUp> {
         // A month that is not known may be all to come.
         let (elapsed, length) = self.kept.month.map_or((0, 31 * DAY_MS), |month| month.elapsed(now));
-        let days = share(self.a_day, length - elapsed, DAY_MS);
+        let pings = of_pings(self.interval_s, 1);
+        let need = share(pings + EVENTS_A_DAY, length - elapsed, DAY_MS);
         let left = self.monthly.saturating_sub(self.spent());
-        let levels = [(GivenUp::Resends, days / 4), (GivenUp::Health, days / 2), (GivenUp::Positions, days)];
-        let reached = |level: GivenUp, need: u64| {
+        // Pings a day that a month has beside events. What they take beyond is left out where sending again is judged: to give that
+        // up would save next to nothing.
+        let fit = share(self.monthly, DAY_MS, length).saturating_sub(EVENTS_A_DAY);
+        let need_of_fit = share(pings.min(fit) + EVENTS_A_DAY, length - elapsed, DAY_MS);
+        let left_of_fit = self.monthly.saturating_sub(self.spent() - self.beyond(fit, elapsed));
+        let levels = [
+            (GivenUp::Resends, left_of_fit, need_of_fit / 4),
+            (GivenUp::Health, left, need / 2),
+            (GivenUp::Positions, left, need),
+        ];
+        let reached = |level: GivenUp, left: u64, need: u64| {
             let margin = if self.given_up >= Some(level) { self.monthly / RETURN_SHARE } else { 0 };
             left <= need + margin
         };
-        levels.into_iter().find(|(level, need)| reached(*level, *need)).map(|(level, _)| level)
+        levels.into_iter().find(|(level, left, need)| reached(*level, *left, *need)).map(|(level, ..)| level)
+    }
+
+    /// What pings have taken beyond `fit` a day: as much of the link's own bytes as the shortest interval may have, since the interval
+    /// was another one before, and how long nobody has noted.
+    fn beyond(&self, fit: u64, elapsed: i64) -> u64 {
+        let most = share(of_pings(SHORTEST_S.min(self.interval_s), 1), elapsed, DAY_MS);
+        let link = self.kept.spent.get(Class::Link as usize).copied().unwrap_or(0);
+        most.min(link).saturating_sub(share(fit, elapsed, DAY_MS))
     }
 }
 
@@ -309,6 +346,54 @@ mod tests {
             }
             assert!(budget.spent() <= of_profile(profile), "{profile:?}: {}", budget.spent());
         }
+    }
+
+    /// A month of fifteen events a day, and of pings at the interval that a day has.
+    fn month(monthly: u64, configured_s: u16, resends: u64, interval_s: impl Fn(u32) -> u16) -> Vec<Option<GivenUp>> {
+        let mut budget = Budget::new(monthly, configured_s);
+        let days = (1..=30).map(|day| {
+            let _ = budget.proven_every(interval_s(day));
+            budget.at(time(&format!("2026-11-{day:02}T00:00:00Z")));
+            budget.spend(Class::Visits, 15 * 1_200);
+            budget.spend(Class::Resends, resends);
+            budget.spend(Class::Link, 3 * 6_000 + of_pings(interval_s(day), 1));
+            budget.at(time(&format!("2026-11-{day:02}T23:59:59Z")));
+            budget.given_up()
+        });
+        days.collect()
+    }
+
+    #[test]
+    fn pings_alone_never_give_up_sending_again_however_often_the_network_wants_them() {
+        assert_eq!((of_pings(30, 31), of_pings(30, 30), of_pings(240, 30)), (18_213_120, 17_625_600, 2_203_200));
+        for monthly in [MEGABYTE, 5 * MEGABYTE, 25 * MEGABYTE] {
+            for interval_s in [10, 20, 30, 54, 80, 120, 240, 300] {
+                let given_up = month(monthly, interval_s, 0, |_| interval_s);
+                let enough = monthly >= 30 * EVENTS_A_DAY;
+                assert!(!enough || !given_up.contains(&Some(GivenUp::Resends)), "{monthly} {interval_s} {given_up:?}");
+            }
+        }
+        // Twenty days in a network that forgets soon, and the rest in one that does not; and the other way round.
+        for bad in [1..=20, 11..=30] {
+            let given_up = month(5 * MEGABYTE, 240, 0, |day| if bad.contains(&day) { 30 } else { 300 });
+            assert!(!given_up.contains(&Some(GivenUp::Resends)), "{given_up:?}");
+        }
+        // What is sent again is a reason.
+        let given_up = month(5 * MEGABYTE, 240, 200_000, |_| 30);
+        assert!(given_up.contains(&Some(GivenUp::Resends)), "{given_up:?}");
+    }
+
+    #[test]
+    fn the_need_follows_the_interval_that_is_in_use() {
+        let mut budget = Budget::new(5 * MEGABYTE, 240);
+        let now = time("2026-11-02T00:00:00Z");
+        assert!(!budget.at(now));
+        assert_eq!(budget.proven_every(120), None);
+        let beyond = "pings every 30 s alone take 18.2 MB of 5 MB a month";
+        assert_eq!((budget.proven_every(30).as_deref(), budget.proven_every(30)), (Some(beyond), None), "told once");
+        assert!(budget.at(now));
+        assert_eq!(budget.given_up(), Some(GivenUp::Health));
+        assert_eq!((budget.proven_every(300), budget.at(now), budget.given_up()), (None, true, None));
     }
 
     #[test]

@@ -12,6 +12,8 @@
 //! What was decided within the last quarter of an hour overtakes the backlog, visits before anything else; every fourth
 //! message is still the backlog's, so that `thru` always moves. Overtaking changes no sequence: dispatch orders by it.
 
+mod again;
+mod delivery;
 mod history;
 mod numbering;
 mod refusal;
@@ -24,17 +26,14 @@ use geofence::Span;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::RangeInclusive;
 
+use again::PATIENCE;
+pub use delivery::Delivery;
 pub use history::{Clash, History};
 pub use refusal::{Pause, Refusal};
+use unsent::Standing;
 
 /// Events on the way at once. On a round trip of 2 s this is 50 events/s.
 const WINDOW_MAX: u16 = 100;
-/// Patience with dispatch before what the broker took, and dispatch does not acknowledge, is sent again; doubles up to the
-/// maximum. While dispatch is silent it is the oldest event alone, and the rest once dispatch has moved: a backlog of 1,000 costs 29
-/// copies a day, and not 29,000. A new connection sends again only what was on the way: dispatch may be away for a week, and a link
-/// flap a thousand times meanwhile.
-const PATIENCE: Span = Span::seconds(30);
-const PATIENCE_MAX: Span = Span::seconds(3_600);
 /// Fresh is what was decided so recently.
 const FRESH: Span = Span::seconds(900);
 /// Fresh events that are known at once: one every four seconds. What is beyond waits its turn in the backlog.
@@ -96,8 +95,8 @@ pub struct Outbox {
     sparing: bool,
     /// This broker does not take it; tried again with each connection.
     not_taken: Ranges,
-    /// Since when there is any, whatever was tried.
-    not_taken_since: Option<Mono>,
+    /// For how long there is any, whatever was tried.
+    standing: Standing,
     /// Not taken by an earlier connection, and tried again since.
     retried: Ranges,
     retried_at: Option<Mono>,
@@ -154,7 +153,7 @@ impl Outbox {
             heard: false,
             sparing: false,
             not_taken: Ranges::default(),
-            not_taken_since: None,
+            standing: Standing::default(),
             retried: Ranges::default(),
             retried_at: None,
             quarantined: Ranges::default(),
@@ -267,7 +266,7 @@ impl Outbox {
         }
         (self.probing, self.pause) = (false, None);
         if self.retried.contains(sequence) {
-            (self.retried, self.not_taken_since) = (Ranges::default(), None);
+            (self.retried, self.standing) = (Ranges::default(), Standing::default());
         }
         if sequence > self.thru {
             self.with_broker.insert(sequence, sequence);
@@ -284,9 +283,7 @@ impl Outbox {
             return;
         }
         if refusal == Refusal::NotTaken && self.not_taken.runs() < NOT_SENT_MAX {
-            self.not_taken_since.get_or_insert(at);
-            self.not_taken.insert(sequence, sequence);
-            return;
+            return self.no_broker_takes(at, sequence);
         }
         if refusal == Refusal::Unsendable && self.quarantined.runs() < NOT_SENT_MAX {
             self.quarantined.insert(sequence, sequence);
@@ -312,22 +309,33 @@ impl Outbox {
     }
 
     /// Dispatch has committed everything up to `thru`, and the ranges `have` above it. What goes back or lies above what was
-    /// ever sent changes nothing.
+    /// ever sent changes nothing. It speaks now: a copy of what it said before is [`Outbox::retained`].
     pub fn received(&mut self, at: Mono, thru: u64, have: &[(u64, u64)]) {
+        let is_news = self.acknowledged(at, thru, have);
+        self.heard |= is_news;
+    }
+
+    /// The same, as the broker kept it: dispatch said so once, and may be away since.
+    pub fn retained(&mut self, at: Mono, thru: u64, have: &[(u64, u64)]) {
+        self.acknowledged(at, thru, have);
+    }
+
+    /// Whether it changes anything.
+    fn acknowledged(&mut self, at: Mono, thru: u64, have: &[(u64, u64)]) -> bool {
         let told = have.iter().fold(thru, |told, (_, last)| told.max(*last));
         if told <= self.base && self.history != History::Known && self.base > 0 {
             // What led to the numbers that we have, once more: it says nothing about our events.
             self.quiet_until = Some(at);
-            return;
+            return false;
         }
         let clash = self.history.clash(told, self.sent_max, self.highest).filter(|_| self.dispatch_acks);
         if clash.is_some() && told < SEQUENCE_END - ROOM && self.renumberings < RENUMBERINGS_MAX {
             self.clash = clash;
-            return;
+            return false;
         }
         if clash.is_some() || thru > self.highest {
             self.ignored_acks += 1;
-            return;
+            return false;
         }
         self.quiet_until = Some(at);
         self.accepted |= told > 0 && self.history != History::Known;
@@ -343,8 +351,8 @@ impl Outbox {
             .collect();
         let is_news = have != self.have;
         self.have = have;
-        self.heard |= thru > self.thru || is_news;
-        if thru > self.thru {
+        let is_further = thru > self.thru;
+        if is_further {
             self.moved_to(thru);
             self.patience = PATIENCE;
             self.again_at = Some(at.plus(self.patience));
@@ -354,6 +362,7 @@ impl Outbox {
             let soon = at.plus(self.patience);
             self.again_at = Some(self.again_at.map_or(soon, |then| then.min(soon)));
         }
+        is_further || is_news
     }
 
     /// Owes everything from `sequence` on again, as far as the journal still holds it, from `lowest` on. What dispatch
@@ -369,17 +378,6 @@ impl Outbox {
         self.send_again();
         self.patience = PATIENCE;
         self.again_at = Some(at.plus(self.patience));
-    }
-
-    /// Whether `sequence` was sent before since the start. Of more than a thousand runs the last count as new.
-    #[must_use]
-    pub fn is_resent(&self, sequence: u64) -> bool {
-        self.resent.contains(sequence)
-    }
-
-    /// Whether to send nothing a second time by the timer.
-    pub fn spare(&mut self, sparing: bool) {
-        self.sparing = sparing;
     }
 
     /// `thru`, if it moved since it was last asked for.
@@ -401,18 +399,7 @@ impl Outbox {
             self.held.clear();
         }
         self.pass();
-        let all_sent = self.next > self.highest && self.on_the_way.is_empty();
-        let is_time = all_sent && self.owed() > 0 && self.again_at.is_some_and(|then| at >= then);
-        if is_time && !self.sparing {
-            if std::mem::take(&mut self.heard) || !self.dispatch_acks {
-                self.send_again();
-            } else {
-                self.ask_again();
-            }
-            self.patience = Span((self.patience.0 * 2).min(PATIENCE_MAX.0));
-            self.again_at = Some(at.plus(self.patience));
-            self.pass();
-        }
+        self.tend_silence(at);
         let window = if self.probing { 1 } else { window };
         // Counted from the oldest sending, not by number: the client's packet ids go round within the window, and one that
         // comes round to a message still on the way would stall it.
@@ -495,13 +482,17 @@ impl Outbox {
     /// The last of what follows without a hole from `sequence` on and need not be sent, as far as one look tells.
     fn passed_thru(&self, sequence: u64) -> Option<u64> {
         let alone = self.on_the_way.contains_key(&sequence) || self.held.contains(&sequence);
-        let known = self.have.iter().find(|(first, last)| (*first..=*last).contains(&sequence)).map(|(_, last)| *last);
         [&self.with_broker, &self.lost, &self.not_taken, &self.quarantined, &self.shelved]
             .into_iter()
             .filter_map(|ranges| ranges.end_of_run(sequence))
-            .chain(known)
+            .chain(self.had_thru(sequence))
             .chain(alone.then_some(sequence))
             .max()
+    }
+
+    /// The last of the run that `sequence` is in, of what dispatch says it has above `thru`.
+    fn had_thru(&self, sequence: u64) -> Option<u64> {
+        self.have.iter().find(|(first, last)| (*first..=*last).contains(&sequence)).map(|(_, last)| *last)
     }
 
     /// Moves the cursor past what need not be sent.
@@ -550,29 +541,6 @@ impl Outbox {
         sent.into_iter().for_each(|sequence| self.was_sent(sequence, sequence));
         self.on_the_way.clear();
         self.sent.clear();
-    }
-
-    fn send_again(&mut self) {
-        self.next = self.thru + 1;
-        self.nothing_on_the_way();
-        for (first, last) in std::mem::take(&mut self.with_broker).iter() {
-            self.was_sent(first, last);
-        }
-    }
-
-    /// Dispatch is silent. The oldest event that it lacks asks for all of them: where dispatch answers, the rest follows; where it is
-    /// away, an hour costs one event, however many are owed.
-    fn ask_again(&mut self) {
-        if let Some((oldest, _)) = self.with_broker.span() {
-            self.with_broker.remove(oldest, oldest);
-            self.was_sent(oldest, oldest);
-        }
-        self.next = self.thru + 1;
-    }
-
-    fn was_sent(&mut self, first: u64, last: u64) {
-        self.resent.insert(first.max(self.thru + 1), last);
-        self.resent.keep_lowest(WITH_BROKER_MAX);
     }
 }
 

@@ -53,6 +53,14 @@ impl Mosquitto {
         Self::configured(dir, |_| format!("max_packet_size {packet_bytes}\n"))
     }
 
+    /// Starts one that wants a word of each client so often, and says so.
+    ///
+    /// # Errors
+    /// As [`Mosquitto::start`].
+    pub fn start_impatient(dir: &Path, keep_alive_s: u16) -> io::Result<Self> {
+        Self::configured(dir, |_| format!("max_keepalive {keep_alive_s}\n"))
+    }
+
     /// Kills it; what starts again takes packets of any length.
     ///
     /// # Errors

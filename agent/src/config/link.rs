@@ -42,19 +42,14 @@ pub struct Mqtt {
 }
 
 impl Mqtt {
-    /// What somebody should change where the pings alone take more than the month has, at the longest interval that is tried.
+    /// What somebody should change where the pings alone take more than the month has, at the longest interval that is tried. What the
+    /// network or the broker makes of it is known once there is a connection ([`budget::Budget::proven_every`]).
     #[must_use]
     pub fn pings_beyond_the_month(&self) -> Option<String> {
-        let pings = budget::of_pings(self.keep_alive_max_s);
         // Without a name for it, the interval becomes longer than it is by itself.
         let shortened = self.keep_alive_max_s < KEEP_ALIVE_MAX_S;
         let remedy = if shortened { "remove keep_alive_s, or raise monthly_mb" } else { "raise monthly_mb" };
-        (pings > self.monthly_bytes).then(|| {
-            let tenths = pings / (budget::MEGABYTE / 10);
-            let (whole, tenth, month) = (tenths / 10, tenths % 10, self.monthly_bytes / budget::MEGABYTE);
-            let every = self.keep_alive_max_s;
-            format!("pings every {every} s alone take {whole}.{tenth} MB of {month} MB a month: {remedy}")
-        })
+        budget::pings_beyond(self.monthly_bytes, self.keep_alive_max_s).map(|told| format!("{told}: {remedy}"))
     }
 }
 

@@ -61,6 +61,8 @@ pub enum Link {
         thru: u64,
         /// Ranges above it, first and last.
         have: Vec<(u64, u64)>,
+        /// The broker kept it from before: dispatch need not be there.
+        retained: bool,
     },
     /// Dispatch wants everything from this sequence on again.
     Replay {
@@ -336,6 +338,7 @@ impl Engine {
             self.state.time_stepped(fix);
         }
         let time = self.state.received(fix);
+        self.outbox.dated(time);
         let change = self.state.coverage.fix(at, time, fix.time_stepped, &mut covered(effects));
         self.coverage_event(at, change, events);
         let transitions = self.state.tracker.step(&self.facilities, &fix.fix);
@@ -485,8 +488,12 @@ impl Engine {
             Link::Down => self.outbox.link_down(),
             Link::Delivered(sequence) => self.outbox.delivered(*sequence),
             Link::Refused(sequence, refusal) => self.outbox.refused(at, *sequence, *refusal),
-            Link::Received { device, thru, have } if *device == self.sender.device => {
-                self.outbox.received(at, *thru, have);
+            Link::Received { device, thru, have, retained } if *device == self.sender.device => {
+                if *retained {
+                    self.outbox.retained(at, *thru, have);
+                } else {
+                    self.outbox.received(at, *thru, have);
+                }
             }
             Link::Received { .. } => self.outbox.foreign_ack(),
             Link::Replay { sequence, lowest } => self.outbox.replay_from(at, *sequence, *lowest),

@@ -4,6 +4,7 @@
 //! One writer. The sequence is the engine's, not SQLite's: it is part of the event's bytes.
 
 mod commands;
+mod delivery;
 mod losses;
 mod numbering;
 mod packed;
@@ -163,6 +164,8 @@ pub struct Journal {
     recorded: bool,
     /// What its numbers are, and what dispatch knows of them.
     numbering: numbering::Numbering,
+    /// How delivery stands, as the next transaction notes it; `None`: as it stands there.
+    delivery: Option<String>,
     /// The engine's state, of the damaged journal before this one.
     salvaged_state: Option<Vec<u8>>,
 }
@@ -194,6 +197,7 @@ impl Journal {
             refused,
             recorded: true,
             numbering,
+            delivery: None,
             salvaged_state: None,
         })
     }
@@ -207,7 +211,16 @@ impl Journal {
         let db = Connection::open_with_flags(path, flags)?;
         db.busy_timeout(std::time::Duration::from_secs(5))?;
         let numbering = numbering::Numbering::default();
-        Ok(Self { db, page_max: 0, high_water: None, refused: None, recorded: true, numbering, salvaged_state: None })
+        Ok(Self {
+            db,
+            page_max: 0,
+            high_water: None,
+            refused: None,
+            recorded: true,
+            numbering,
+            delivery: None,
+            salvaged_state: None,
+        })
     }
 
     /// Commits events and the state that they left the engine in, in one transaction.
@@ -273,13 +286,14 @@ impl Journal {
                 }
             }
             tx.prepare_cached(
-                "INSERT INTO state (one, engine, segment, records) VALUES (1, ?1, ?2, ?3)
-                 ON CONFLICT (one) DO UPDATE SET engine = ?1, segment = ?2, records = ?3",
+                "INSERT INTO state (one, engine, segment, records, delivery) VALUES (1, ?1, ?2, ?3, ?4)
+                 ON CONFLICT (one) DO UPDATE SET engine = ?1, segment = ?2, records = ?3, delivery = coalesce(?4, delivery)",
             )?
             .execute(params![
                 packed::pack(engine),
                 position.segment.cast_signed(),
-                position.records.cast_signed()
+                position.records.cast_signed(),
+                self.delivery
             ])?;
         }
         tx.commit()?;
@@ -391,6 +405,7 @@ fn lay_out(db: &mut Connection, layout: i32, begun_before: bool) -> Result<numbe
         tx.execute_batch(CREATE)?;
         tx.execute_batch(&format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {LAYOUT};"))?;
     }
+    delivery::lay_out(&tx)?;
     tx.execute_batch(commands::CREATE)?;
     let numbering = numbering::Numbering::open(&tx, begun_before)?;
     tx.commit()?;

@@ -171,6 +171,11 @@ impl Keeper {
         if retry && self.dirty {
             self.commit(at);
         }
+        // What found no room is derived by the next start, from the state before it. No state after it may be stored, and the ring must not
+        // lose what it is derived from.
+        if self.held.dropped > 0 {
+            return None;
+        }
         // Not before the journal has everything: the head of a segment must not know of events that a kill would lose.
         let reopen = retry && self.trouble.recording.is_some() && !self.dirty;
         if !(reopen || self.blackbox.is_due(at)) {

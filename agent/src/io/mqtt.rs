@@ -66,8 +66,13 @@ impl Outgoing {
 pub(super) enum LinkEvent {
     /// Not connecting yet: there was no fix since the start, and certificates are judged at its time.
     Waiting,
-    /// Connected; what there is to say although it is.
-    Connected(Option<String>),
+    /// Connected.
+    Connected {
+        /// What there is to say although it is.
+        note: Option<String>,
+        /// The interval at which this connection is proven, seconds: ours, or the broker's.
+        interval_s: u16,
+    },
     /// Something for the engine.
     Engine(Link),
     /// A message of `down/command`.

@@ -161,6 +161,8 @@ struct Daemon {
     /// What dispatch lacks of before this journal.
     before: Before,
     to_link: Option<Sender<Outgoing>>,
+    /// How many events were with the broker or dispatch when that was noted last.
+    noted: u64,
     commands: Commands,
     time: watch::Sender<TimeBase>,
     traffic: Arc<Traffic>,
@@ -181,11 +183,10 @@ impl Daemon {
         let blackbox = Blackbox::new(&recording, config.recording_quota).map_err(dir_error)?;
 
         let profile = config.mqtt.as_ref().map_or(Profile::Normal, |mqtt| mqtt.profile);
-        let outbox = Outbox::new(config.dispatch.acks, journal.thru()?, 1, 0);
+        let (outbox, notices) = (Outbox::new(config.dispatch.acks, journal.thru()?, 1, 0), Notices::new(profile));
         let mut parts = Parts::new(wall_clock());
         parts.facilities(&in_use, wall_clock());
-        let facilities = in_use.facilities;
-        let mut engine = Engine::new(config.truck.clone(), facilities, State::default(), outbox, Notices::new(profile));
+        let mut engine = Engine::new(config.truck.clone(), in_use.facilities, State::default(), outbox, notices);
         let Resumed { unsaved, floor } = resume(&mut engine, &mut journal, &recording, &mut why)?;
         // The start ends private time in the engine, and a switch that cannot be seen then must not.
         let was_private = engine.state().is_private();
@@ -221,6 +222,7 @@ impl Daemon {
             unnamed_since: None,
             before: Before::Unasked,
             to_link: None,
+            noted: engine.outbox().taken(),
             time: watch::Sender::new(TimeBase::new(now, released(), engine.newest_fix())),
             traffic: Arc::default(),
             budget: config.mqtt.as_ref().map(|mqtt| budget::open(mqtt, &config.state_dir)),
@@ -375,12 +377,13 @@ impl Daemon {
                     tracing::info!(why, "not connecting yet");
                 }
             }
-            LinkEvent::Connected(note) => {
+            LinkEvent::Connected { note, interval_s } => {
+                self.proven_every(interval_s);
                 tracing::info!(note, "connected to the broker");
                 let remedy = note.is_some().then_some("gatestamp check names each fault and its remedy");
                 self.news |= self.parts.link.set("connected", note, remedy, now);
             }
-            LinkEvent::Engine(Link::Received { device, thru, have }) => self.acknowledged(device, thru, have),
+            LinkEvent::Engine(told @ Link::Received { .. }) => self.acknowledged(told),
             LinkEvent::Engine(Link::Refused(sequence, why)) => {
                 self.engine_link(Link::Refused(sequence, why));
                 if matches!(why, Refusal::NotTaken | Refusal::Unsendable)
@@ -454,7 +457,10 @@ impl Daemon {
                     self.keeper.record(at, input);
                 }
             }
-            Effect::Save(events) => self.keeper.save(at, events, self.engine.state()),
+            Effect::Save(events) => {
+                self.note_delivery();
+                self.keeper.save(at, events, self.engine.state());
+            }
             Effect::SaveReceived(thru) => {
                 // Lost, it only means that dispatch gets events twice.
                 if let Err(error) = self.keeper.journal().received(thru) {
@@ -490,6 +496,7 @@ impl Daemon {
         self.name_losses(known);
         self.tend_acceptance();
         self.engine_link(Link::Tick);
+        self.tend_delivery();
         self.paused();
         let spares_health = self.tend_budget(at) >= Some(GivenUp::Health);
         let now = wall_clock();
@@ -564,5 +571,6 @@ fn owed(acks: bool, journal: &Journal, held: &Held, state: &State) -> Result<Out
     let waiting = held.events.iter().map(|event| named_by(&event.body)).chain([state.losing()]);
     waiting.for_each(|ranges| ranges.iter().for_each(|(first, last)| lost.insert(first, last)));
     let outbox = Outbox::new(acks, journal.thru()?, begins, derived).since(journal.history()?);
-    Ok(outbox.numbered(journal.sent(), state.base(), state.renumberings()).without(&lost))
+    let outbox = outbox.numbered(journal.sent(), state.base(), state.renumberings()).without(&lost);
+    Ok(outbox.resumed(&journal.delivery()?))
 }

@@ -1,5 +1,6 @@
 //! The cursor against brokers and dispatchers of every kind.
 
+mod delivery;
 mod history;
 mod unsent;
 

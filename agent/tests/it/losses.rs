@@ -179,7 +179,7 @@ fn what_is_noted_ahead_of_sending_is_taken_back_with_the_next_commit() {
     assert_eq!(open().sent(), 300);
 }
 
-fn event(sequence: u64, kind: Kind) -> Event {
+pub(crate) fn event(sequence: u64, kind: Kind) -> Event {
     let body = vec![b'x'; if kind == Kind::DeviceHealth { 600 } else { 1_300 }];
     let evicts = Ranges::default();
     Event { sequence, id: format!("fleet-truck-{sequence}"), kind, at: UnixMillis(0), body, evicts }
@@ -340,6 +340,31 @@ fn what_waits_for_room_at_a_start_is_bounded() {
     assert!(held.dropped > 0 && held.position.records < all.len() as u64, "the next start goes on from there");
     let keeper = Keeper::new(journal, Blackbox::new(&dir.path().join("recording"), ROOMY).unwrap(), held);
     assert!(!keeper.is_clean() && keeper.trouble().dropped > 0);
+}
+
+#[test]
+fn no_state_is_stored_past_events_that_found_no_room() {
+    let dir = tempfile::tempdir().unwrap();
+    let recording = dir.path().join("recording");
+    let journal = Journal::open(&dir.path().join("journal.db"), ROOMY).unwrap();
+    // What was held has found room by now, and what came after it had found none.
+    let held = Held { dropped: 1, ..Held::default() };
+    let mut keeper = Keeper::new(journal, Blackbox::new(&recording, ROOMY).unwrap(), held);
+    let mut decided = engine(State::default());
+    keeper.begin(Mono(0), &head(&decided));
+    inputs().iter().for_each(|input| feed(&mut keeper, &mut decided, input));
+    let due = Mono(2 * 3_600_000);
+    assert_eq!(keeper.tend(due, || head(&decided)), None);
+    assert!(keeper.must_start_again() && !keeper.is_clean());
+    keeper.end();
+    drop(keeper);
+    assert_eq!(std::fs::read_dir(&recording).unwrap().count(), 1, "the ring does not turn");
+    let mut journal = Journal::open(&dir.path().join("journal.db"), ROOMY).unwrap();
+    assert_eq!(journal.state().unwrap(), None);
+    let mut again = engine(State::default());
+    resume(&mut again, &mut journal, &recording, &mut Vec::new()).unwrap();
+    assert_eq!(journal.highest().unwrap(), decided.state().sequence());
+    assert_eq!(journal.bodies(&(1..=u64::from(u32::MAX))).unwrap().len() as u64, decided.state().sequence());
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod answers;
 mod clock;
+mod delivery;
 mod drive;
 mod engine;
 mod facilities;

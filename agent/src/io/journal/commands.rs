@@ -59,6 +59,9 @@ impl Journal {
             Order::ReplayFrom(sequence) => {
                 let thru = i64::try_from(sequence.saturating_sub(1)).unwrap_or(i64::MAX);
                 tx.execute("UPDATE received SET thru = min(thru, ?1)", [thru])?;
+                // What dispatch asks for is owed as if it had never been sent, also after a kill.
+                tx.execute("UPDATE state SET delivery = NULL", [])?;
+                self.delivery = None;
             }
             Order::Keys(keys) => {
                 let keep = "INSERT INTO trusted (one, pinned, keys) VALUES (1, ?1, ?2)

@@ -117,10 +117,28 @@ impl Numbering {
         if self.settling && !self.settled {
             tx.execute("UPDATE numbering SET settled = 1", [])?;
         }
-        if self.due() == 0 && self.noted > self.sent {
+        if self.due() == 0 {
+            self.take_back(tx)?;
+        }
+        Ok(())
+    }
+
+    /// More is noted than was sent.
+    pub(super) const fn is_ahead(&self) -> bool {
+        self.noted > self.sent
+    }
+
+    /// A part of a transaction.
+    pub(super) fn take_back(&self, tx: &Connection) -> Result<(), JournalError> {
+        if self.is_ahead() {
             tx.execute("UPDATE numbering SET sent = ?1", [self.sent.cast_signed()])?;
         }
         Ok(())
+    }
+
+    /// It was committed.
+    pub(super) const fn taken_back(&mut self) {
+        self.noted = self.sent;
     }
 
     /// Numbers all rows as the engine does. Nothing of them was acknowledged.
@@ -162,7 +180,7 @@ impl Numbering {
             (self.base, self.sent) = (self.next_base, self.next_base);
             (self.untold, self.accepted, self.derived) = (false, false, false);
         }
-        self.noted = self.sent;
+        self.taken_back();
     }
 }
 
@@ -220,8 +238,8 @@ impl Journal {
     }
 
     /// Notes that events up to `sequence` may be with dispatch from here on. Less, and ours would be taken for another's. More, and
-    /// another's would be taken for ours: so what is noted ahead is taken back with the next [`Journal::save`], and only a cut between
-    /// the two leaves it.
+    /// another's would be taken for ours: so what is noted ahead is taken back with the next [`Journal::save`], or once nothing is on the way
+    /// ([`Journal::note_delivery`]), and only a cut before leaves it.
     ///
     /// # Errors
     /// As SQLite has them.

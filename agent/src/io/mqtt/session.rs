@@ -214,7 +214,8 @@ impl Session {
                         Ok(None) => {}
                         Ok(Some(event)) => {
                             if matches!(event, LinkEvent::Engine(Link::Up(_))) {
-                                to.send(LinkEvent::Connected(note.take())).await.ok()?;
+                                let interval_s = self.lived().interval_s;
+                                to.send(LinkEvent::Connected { note: note.take(), interval_s }).await.ok()?;
                             }
                             to.send(event).await.ok()?;
                         }
@@ -383,16 +384,16 @@ impl Session {
         if publish.topic != self.topics.ack.as_bytes() {
             return None;
         }
-        Some(LinkEvent::Engine(self.acknowledgement(&publish.payload)))
+        Some(LinkEvent::Engine(self.acknowledgement(&publish.payload, publish.retain)))
     }
 
-    fn acknowledgement(&self, payload: &[u8]) -> Link {
+    fn acknowledgement(&self, payload: &[u8], retained: bool) -> Link {
         match serde_json::from_slice::<Ack>(payload) {
-            Ok(ack) => Link::Received { device: ack.device, thru: ack.thru, have: ack.have },
+            Ok(ack) => Link::Received { device: ack.device, thru: ack.thru, have: ack.have, retained },
             Err(error) => {
                 tracing::debug!(%error, topic = self.topics.ack, "an acknowledgement that cannot be read");
                 // For nobody, up to nothing: the outbox counts it among those that it ignores.
-                Link::Received { device: String::new(), thru: 0, have: Vec::new() }
+                Link::Received { device: String::new(), thru: 0, have: Vec::new(), retained }
             }
         }
     }

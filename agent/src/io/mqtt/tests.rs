@@ -9,18 +9,34 @@ use tokio::sync::mpsc::channel;
 
 /// CONNACK: no session, success, no properties.
 const CONNACK: [u8; 5] = [0x20, 3, 0, 0, 0];
+/// The same with a keep-alive of the broker's own: 30 s (MQTT 5.0, 3.2.2.3.14).
+const CONNACK_OF_30_S: [u8; 8] = [0x20, 6, 0, 0, 3, 0x13, 0, 30];
+
+/// PUBLISH of a word of dispatch's: QoS 0, retained or not, no properties (MQTT 5.0, 3.3).
+fn ack(retained: bool) -> Vec<u8> {
+    let (topic, body) = ("gatestamp/v1/acme/t-7/down/ack", r#"{"device":"acme-t-7","thru":3}"#);
+    let length = u8::try_from(2 + topic.len() + 1 + body.len()).unwrap();
+    let head = [0x30 | u8::from(retained), length, 0, u8::try_from(topic.len()).unwrap()];
+    [head.as_slice(), topic.as_bytes(), &[0], body.as_bytes()].concat()
+}
+
 /// DISCONNECT, 0x8E session taken over, no properties.
 const TAKEN_OVER_WORD: [u8; 4] = [0xe0, 2, 0x8e, 0];
 
 /// A broker that answers each CONNECT, and then does as `then` says.
 fn broker(then: impl Fn(&mut TcpStream) + Send + 'static) -> u16 {
+    welcoming(&CONNACK, then)
+}
+
+/// The same with words of its own.
+fn welcoming(connack: &'static [u8], then: impl Fn(&mut TcpStream) + Send + 'static) -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let Ok(mut stream) = stream else { return };
             let _ = stream.read(&mut [0; 512]);
-            let _ = stream.write_all(&CONNACK);
+            let _ = stream.write_all(connack);
             then(&mut stream);
         }
     });
@@ -74,7 +90,7 @@ async fn half_open_full_send_buffer_is_found_in_twice_the_keep_alive() {
     let port = broker(|_| std::thread::sleep(Duration::from_secs(60)));
     let clock = Clock::new(1);
     let (to_link, mut events, traffic) = link(port, 5, clock);
-    assert!(matches!(events.recv().await, Some(LinkEvent::Connected(None))));
+    assert!(matches!(events.recv().await, Some(LinkEvent::Connected { note: None, interval_s: 5 })));
     let begun = clock.now();
     let mut handed = 0_u64;
     let mut still = 0;
@@ -147,4 +163,23 @@ fn each_cause_has_a_remedy_of_its_own() {
     let remedies: std::collections::BTreeSet<_> =
         own.iter().chain(&theirs).chain(&network).map(|cause| cause.remedy()).collect();
     assert_eq!(remedies.len(), 15);
+}
+
+#[tokio::test]
+async fn the_brokers_keep_alive_is_told_and_what_it_kept_of_dispatch_is_known_as_such() {
+    let port = welcoming(&CONNACK_OF_30_S, |stream| {
+        let _ = stream.write_all(&[ack(true), ack(false)].concat());
+        let _ = stream.read(&mut [0; 512]);
+        let _ = stream.read(&mut [0; 512]);
+    });
+    let (_to_link, mut events, _traffic) = link(port, 60, Clock::new(1));
+    let connected = events.recv().await.unwrap();
+    assert!(matches!(connected, LinkEvent::Connected { note: None, interval_s: 30 }), "{connected:?}");
+    let mut said = Vec::new();
+    while said.len() < 2 {
+        if let LinkEvent::Engine(Link::Received { thru, retained, .. }) = events.recv().await.unwrap() {
+            said.push((thru, retained));
+        }
+    }
+    assert_eq!(said, [(3, true), (3, false)]);
 }

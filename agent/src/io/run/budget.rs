@@ -76,6 +76,15 @@ impl Daemon {
         budget.given_up()
     }
 
+    /// The interval of this connection: what the network lets it be, or the broker wants, and not what is configured.
+    pub(super) fn proven_every(&mut self, interval_s: u16) {
+        let Some(budgeted) = &mut self.budget else { return };
+        budgeted.judged = None;
+        if let Some(told) = budgeted.budget.proven_every(interval_s) {
+            tracing::warn!("{told}: the network or the broker wants them so often; raise monthly_mb");
+        }
+    }
+
     /// The daemon stops: what it still sends is not counted.
     pub(super) fn close_budget(&mut self) {
         let at = self.clock.now();

@@ -54,9 +54,9 @@ impl Daemon {
     }
 
     /// Dispatch says what it has. Where it speaks of this journal for the first time, what it lacks of before is nowhere any more.
-    pub(super) fn acknowledged(&mut self, device: String, thru: u64, have: Vec<(u64, u64)>) {
-        let known: Ranges = have.iter().copied().collect();
-        let told = Link::Received { device, thru, have };
+    pub(super) fn acknowledged(&mut self, told: Link) {
+        let Link::Received { thru, have, .. } = &told else { return };
+        let (thru, known): (u64, Ranges) = (*thru, have.iter().copied().collect());
         let ignored = self.engine.outbox().ignored_acks();
         self.engine_link(told.clone());
         match self.engine.outbox().clash() {

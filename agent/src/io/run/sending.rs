@@ -8,7 +8,35 @@ use crate::outbox::Refusal;
 use crate::time::Mono;
 use std::ops::RangeInclusive;
 
+/// So many events more with the broker are worth a commit of their own where no other comes: 20 kB, which a start would send again.
+const WORTH_NOTING: u64 = 16;
+/// The same while more of them are on the way: 1.3 MB, and 100 commits for a backlog of 100,000.
+const WORTH_NOTING_AMID: u64 = 1_024;
+
 impl Daemon {
+    /// How delivery stands goes into the next transaction.
+    pub(super) fn note_delivery(&mut self) {
+        let outbox = self.engine.outbox();
+        self.noted = outbox.taken();
+        self.keeper.journal().delivers(&outbox.delivery());
+    }
+
+    /// What was taken is noted with the next event. Of a backlog much is, and the power may go before there is one.
+    pub(super) fn tend_delivery(&mut self) {
+        let outbox = self.engine.outbox();
+        let (taken, is_drained) = (outbox.taken(), outbox.is_drained());
+        let worth = if is_drained { WORTH_NOTING } else { WORTH_NOTING_AMID };
+        let delivery = (taken >= self.noted.saturating_add(worth)).then(|| outbox.delivery());
+        if !is_drained && delivery.is_none() {
+            return;
+        }
+        // Also where the disk refuses: it is tried again with the next event, and when there is as much more.
+        self.noted = if delivery.is_some() { taken } else { self.noted };
+        if let Err(error) = self.keeper.journal().note_delivery(delivery.as_ref()) {
+            tracing::debug!(%error, "how delivery stands could not be noted");
+        }
+    }
+
     pub(super) fn send(&mut self, at: Mono, range: RangeInclusive<u64>) {
         let read = self.keeper.journal().bodies(&range).and_then(|read| Ok((read, self.keeper.journal().highest()?)));
         let (bodies, highest) = read.unwrap_or_else(|error| {

@@ -8,6 +8,7 @@ use gatestamp::time::Mono;
 use hil_tests::certificates::ACL;
 use hil_tests::clock::await_condition;
 use hil_tests::link::Link;
+use hil_tests::mosquitto::Mosquitto;
 use hil_tests::world::Shift;
 use serde_json::Value;
 
@@ -66,4 +67,14 @@ fn a_month_whose_bytes_are_used_up_brings_every_arrival_and_no_position() {
     assert_eq!(dispatch.latest("position"), None);
     assert!(dispatch.latest("state").is_some() && dispatch.latest("health").is_some());
     rig.finish();
+}
+
+#[test]
+fn the_interval_that_the_broker_wants_is_reckoned_with_and_not_the_configured_one() {
+    let garage = Garage::open_at(Shift::errands(97, 1), SCALE, |dir| Mosquitto::start_impatient(dir, 10));
+    let _agent = garage.installation.start().expect("the agent starts");
+    let log = || fs::read_to_string(garage.installation.log()).unwrap_or_default();
+    let told = "pings every 10 s alone take 54.6 MB of 25 MB a month: the network or the broker wants them so often";
+    assert!(await_condition(PATIENCE, || log().contains(told)), "{}", log());
+    assert_eq!(log().matches("pings every").count(), 1, "not at the configured 60 s: {}", log());
 }

@@ -21,6 +21,7 @@ mod refusals;
 mod releases;
 mod rig;
 mod sources;
+mod starts;
 mod stops;
 mod storage;
 mod tls;

@@ -1,0 +1,77 @@
+//! Sending again what the broker took and dispatch does not acknowledge.
+
+use super::{Outbox, WITH_BROKER_MAX};
+use crate::time::Mono;
+use geofence::Span;
+
+/// Patience with dispatch before what the broker took, and dispatch does not acknowledge, is sent again; doubles up to the
+/// maximum. While dispatch is silent it is the oldest event alone, and the rest once dispatch has moved: a backlog of 1,000 costs 29
+/// copies a day, and not 29,000. A new connection, and a start, send again only what was on the way: dispatch may be away for a week,
+/// and a link flap a thousand times meanwhile.
+pub(super) const PATIENCE: Span = Span::seconds(30);
+const PATIENCE_MAX: Span = Span::seconds(3_600);
+
+impl Outbox {
+    /// Whether `sequence` was sent before since the start. Of more than a thousand runs the last count as new.
+    #[must_use]
+    pub fn is_resent(&self, sequence: u64) -> bool {
+        self.resent.contains(sequence)
+    }
+
+    /// Whether to send nothing a second time by the timer.
+    pub fn spare(&mut self, sparing: bool) {
+        self.sparing = sparing;
+    }
+
+    /// Sends again where that is due: all of it once dispatch was heard, else what asks for it. Where the broker's word has to do, what it
+    /// took is never sent again, and what it did not take has its own times.
+    pub(super) fn tend_silence(&mut self, at: Mono) {
+        let all_sent = self.next > self.highest && self.on_the_way.is_empty();
+        let is_time = all_sent && self.owed() > 0 && self.again_at.is_some_and(|then| at >= then);
+        if !is_time || self.sparing || !self.dispatch_acks {
+            return;
+        }
+        if std::mem::take(&mut self.heard) {
+            self.send_again();
+        } else {
+            self.ask_again();
+        }
+        self.patience = Span((self.patience.0 * 2).min(PATIENCE_MAX.0));
+        self.again_at = Some(at.plus(self.patience));
+        self.pass();
+    }
+
+    pub(super) fn send_again(&mut self) {
+        self.next = self.thru + 1;
+        self.nothing_on_the_way();
+        for (first, last) in std::mem::take(&mut self.with_broker).iter() {
+            self.was_sent(first, last);
+        }
+    }
+
+    /// Dispatch is silent. The oldest event that it lacks asks for all of them: where dispatch answers, the rest follows; where it is
+    /// away, an hour costs one event, however many are owed.
+    fn ask_again(&mut self) {
+        if let Some(oldest) = self.oldest_lacking() {
+            self.with_broker.remove(oldest, oldest);
+            self.was_sent(oldest, oldest);
+        }
+        self.next = self.thru + 1;
+    }
+
+    /// The oldest that the broker took and dispatch does not say it has.
+    fn oldest_lacking(&self) -> Option<u64> {
+        self.with_broker.iter().find_map(|(first, last)| {
+            let mut oldest = first;
+            while let Some(end) = self.had_thru(oldest) {
+                oldest = end.saturating_add(1);
+            }
+            (oldest <= last).then_some(oldest)
+        })
+    }
+
+    pub(super) fn was_sent(&mut self, first: u64, last: u64) {
+        self.resent.insert(first.max(self.thru + 1), last);
+        self.resent.keep_lowest(WITH_BROKER_MAX);
+    }
+}
