@@ -8,6 +8,7 @@ mod losses;
 mod numbering;
 mod packed;
 mod salvage;
+mod unsalvaged;
 
 use super::highwater::{self, HighWater};
 use crate::event::Event;
@@ -17,6 +18,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionB
 use std::ffi::OsStr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+pub use unsalvaged::Unsalvaged;
 
 /// "GStm": says that a file is ours.
 const APPLICATION_ID: i32 = 0x4753_746d;
@@ -200,7 +202,7 @@ impl Journal {
             self.evict_received()?;
         }
         let events = &*self.counted(events);
-        let by = self.numbering.due();
+        let (by, was_settled) = (self.numbering.due(), self.is_settled());
         let newest = if by > 0 { Some(self.highest()?.saturating_add(by)) } else { None };
         let newest = newest.max(events.last().map(|event| event.sequence));
         if let (Some(high_water), Some(newest)) = (&mut self.high_water, newest) {
@@ -218,6 +220,13 @@ impl Journal {
         };
         if by > 0 {
             self.limit_pages(self.page_max)?;
+        }
+        if saved.is_ok()
+            && !was_settled
+            && self.is_settled()
+            && let Some(path) = self.db.path()
+        {
+            unsalvaged::forget(Path::new(path));
         }
         saved
     }
@@ -407,25 +416,30 @@ fn classify(path: &Path, error: rusqlite::Error) -> JournalError {
     }
 }
 
-/// Moves a journal out of the way, under a name that says why and when. Of those that were moved before the newest stay.
+/// Where a journal is moved out of the way: a name that says why and when, and that nothing has yet.
+#[must_use]
+pub fn name_aside(path: &Path, why: &str, now: UnixMillis) -> PathBuf {
+    let mut at = now;
+    loop {
+        let stamp: String = rfc3339(at).chars().filter(char::is_ascii_alphanumeric).collect();
+        let target = beside(path, &format!(".{why}-{stamp}"));
+        // Of two starts in the same millisecond of a clock that was not set: nothing is written over.
+        if !target.exists() {
+            return target;
+        }
+        at = UnixMillis(at.0.saturating_add(1));
+    }
+}
+
+/// Moves a journal out of the way, to [`name_aside`]. Of those that were moved before the newest stay, and those that are still to be
+/// salvaged.
 ///
 /// # Errors
 /// As the file system has them.
 pub fn set_aside(path: &Path, why: &str, now: UnixMillis) -> std::io::Result<PathBuf> {
-    let beside = |suffix: &str| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
-        PathBuf::from(name)
-    };
-    let stamp: String = rfc3339(now).chars().filter(char::is_ascii_alphanumeric).collect();
-    let target = beside(&format!(".{why}-{stamp}"));
+    let target = name_aside(path, why, now);
     std::fs::rename(path, &target)?;
-    for suffix in ["-wal", "-shm"] {
-        let from = beside(suffix);
-        if from.exists() {
-            std::fs::rename(&from, beside(&format!(".{why}-{stamp}{suffix}")))?;
-        }
-    }
+    move_companions(path, &target)?;
     // The new one is set aside whatever becomes of the others.
     if let Err(error) = forget_set_aside(path, why, &target) {
         tracing::warn!(%error, "journals that were set aside before could not be removed");
@@ -433,24 +447,50 @@ pub fn set_aside(path: &Path, why: &str, now: UnixMillis) -> std::io::Result<Pat
     Ok(target)
 }
 
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// The log and its index follow their journal, for good: a log that stays behind is taken for the next journal's, and deleted.
+fn move_companions(path: &Path, target: &Path) -> std::io::Result<()> {
+    for suffix in ["-wal", "-shm"] {
+        let (from, to) = (beside(path, suffix), beside(target, suffix));
+        if from.exists() && !to.exists() {
+            std::fs::rename(&from, &to)?;
+        }
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::File::open(folder)?.sync_all()
+}
+
+/// When a journal of this name was set aside for this reason; none: it was not.
+fn stamp_of<'a>(path: &Path, why: &str, name: &'a OsStr) -> Option<&'a str> {
+    let begin = format!("{}.{why}-", path.file_name()?.to_string_lossy());
+    let stamp = name.to_str()?.strip_prefix(&begin)?;
+    (!stamp.is_empty() && stamp.bytes().all(|byte| byte.is_ascii_alphanumeric())).then_some(stamp)
+}
+
 /// Removes all but `newest`, and the newest of the others that were set aside for this reason: their names end in a date and so sort
 /// by it. The date of `newest` is of a clock that may not have been set yet.
 fn forget_set_aside(path: &Path, why: &str, newest: &Path) -> std::io::Result<()> {
-    let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
-    let begin = format!("{}.{why}-", name.to_string_lossy());
+    let Some(dir) = path.parent() else { return Ok(()) };
+    let mut spared = unsalvaged::named(path);
+    spared.retain(|named| named != newest && named.exists());
     let mut kept = Vec::new();
     for entry in std::fs::read_dir(dir)? {
-        let name = entry?.file_name().to_string_lossy().into_owned();
-        let stamp = name.strip_prefix(&begin).filter(|_| newest.file_name() != Some(OsStr::new(&name)));
-        if stamp.is_some_and(|stamp| !stamp.is_empty() && stamp.bytes().all(|byte| byte.is_ascii_alphanumeric())) {
-            kept.push(name);
+        let file = dir.join(entry?.file_name());
+        let is_other = file != newest && !spared.contains(&file);
+        if is_other && file.file_name().is_some_and(|name| stamp_of(path, why, name).is_some()) {
+            kept.push(file);
         }
     }
     kept.sort_unstable();
-    kept.truncate(kept.len().saturating_sub(SET_ASIDE_MAX - 1));
-    for name in kept {
+    kept.truncate(kept.len().saturating_sub((SET_ASIDE_MAX - 1).saturating_sub(spared.len())));
+    for file in kept {
         for suffix in ["-wal", "-shm", ""] {
-            let file = dir.join(format!("{name}{suffix}"));
+            let file = beside(&file, suffix);
             if file.exists() {
                 std::fs::remove_file(file)?;
             }

@@ -18,4 +18,5 @@ mod salvage;
 mod start;
 mod stop;
 mod time_steps;
+mod unsalvaged;
 mod visits;
