@@ -166,6 +166,19 @@ impl Counts {
     }
 }
 
+/// Bytes that are looked at together.
+const LOOK: usize = 1 << 16;
+
+/// Whether a receiver speaks in `bytes`: one sentence, or binary message that is listened for, with a good checksum.
+#[must_use]
+pub fn speaks(bytes: &[u8]) -> bool {
+    let (mut framer, mut found) = (framer::Framer::default(), false);
+    bytes.chunks(LOOK).any(|chunk| {
+        framer.feed(chunk, |framed| found |= framed.is_ok());
+        found
+    })
+}
+
 /// Everything between the serial port and the tracker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 #[serde(default)]
