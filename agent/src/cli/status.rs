@@ -26,7 +26,7 @@ pub(super) fn status(arguments: &Arguments) -> Result<(), Failure> {
     let config = configuration(&arguments.config).map_err(|faults| Failure::faults(&faults))?;
     let path = config.state_dir.join("health.json");
     let unavailable = |why: String| Failure(exit::UNAVAILABLE, why);
-    let text = std::fs::read_to_string(&path).map_err(|error| unavailable(unread(&path, &error)))?;
+    let text = std::fs::read_to_string(&path).map_err(|error| unavailable(unread(&config.state_dir, &path, &error)))?;
     let mut health: Value =
         serde_json::from_str(&text).map_err(|error| unavailable(format!("{}: {error}", path.display())))?;
     let running = is_running(&config.state_dir);
@@ -45,8 +45,11 @@ pub(super) fn status(arguments: &Arguments) -> Result<(), Failure> {
         object.insert("as_of".to_owned(), written.map(rfc3339).into());
         object.insert("age_s".to_owned(), age_s.into());
     }
-    if let Ok(journal) = Journal::open_for_reading(&config.state_dir.join("journal.db")) {
-        let (highest, thru) = (journal.highest().unwrap_or(0), journal.thru().unwrap_or(0));
+    // A daemon that started on a full disk has the journal to itself, and says how things were.
+    if let Ok(journal) = Journal::open_for_reading(&config.state_dir.join("journal.db"))
+        && let Ok(highest) = journal.highest()
+        && let Ok(thru) = journal.thru()
+    {
         if let Some(delivery) = health.get_mut("delivery").and_then(Value::as_object_mut) {
             delivery.insert("sequence".to_owned(), highest.into());
             delivery.insert("received_thru".to_owned(), thru.into());
@@ -71,9 +74,11 @@ pub(super) fn status(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// Why there is no health to read, and who can do something about it.
-fn unread(path: &Path, error: &io::Error) -> String {
+fn unread(state_dir: &Path, path: &Path, error: &io::Error) -> String {
     let remedy = if error.kind() == ErrorKind::PermissionDenied {
         "the state is the service's own: run this as root or as gatestamp (sudo -u gatestamp gatestamp status)"
+    } else if is_running(state_dir) {
+        "the daemon runs, but cannot write it: make room on the disk (df -h, df -i), then look at its log (journalctl -u gatestamp)"
     } else {
         "start the daemon (systemctl start gatestamp), or see why it ended (journalctl -u gatestamp)"
     };
@@ -292,7 +297,7 @@ mod tests {
 
     #[test]
     fn who_may_not_read_the_state_is_not_told_to_start_the_daemon() {
-        let told = |kind: ErrorKind| unread(Path::new("/s/health.json"), &kind.into());
+        let told = |kind: ErrorKind| unread(Path::new("/s"), Path::new("/s/health.json"), &kind.into());
         assert!(told(ErrorKind::PermissionDenied).contains("sudo -u gatestamp gatestamp status"));
         assert!(told(ErrorKind::NotFound).contains("systemctl start gatestamp"));
         assert!(!told(ErrorKind::PermissionDenied).contains("systemctl"));

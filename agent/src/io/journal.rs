@@ -7,6 +7,7 @@ mod commands;
 mod losses;
 mod numbering;
 mod packed;
+mod roomless;
 mod salvage;
 mod unsalvaged;
 
@@ -86,17 +87,20 @@ pub enum JournalError {
     /// Another event has this sequence already: nothing of this transaction was kept.
     #[error("the journal holds another event of sequence {0}")]
     Taken(u64),
+    /// There is room for a journal again whose place was held in memory, and something else is there.
+    #[error("{0} is to be opened by another start")]
+    Unopened(PathBuf),
     /// Anything else.
     #[error("journal: {0}")]
     Sqlite(rusqlite::Error),
 }
 
 impl JournalError {
-    /// The file got damaged while it was open: it has to be set aside, as the next start does.
+    /// The file got damaged while it was open, or another one is there: the next start does what is to be done.
     #[must_use]
     pub fn is_damage(&self) -> bool {
         match self {
-            Self::Damaged { .. } => true,
+            Self::Damaged { .. } | Self::Unopened(_) => true,
             Self::Sqlite(error) => {
                 matches!(error.sqlite_error_code(), Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt))
             }
@@ -114,7 +118,7 @@ impl JournalError {
             Self::Sqlite(error) => {
                 matches!(error.sqlite_error_code(), Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen))
             }
-            Self::Damaged { .. } | Self::Later { .. } | Self::Taken(_) => false,
+            Self::Damaged { .. } | Self::Later { .. } | Self::Taken(_) | Self::Unopened(_) => false,
         }
     }
 }
@@ -148,6 +152,8 @@ pub struct Journal {
     numbering: numbering::Numbering,
     /// The engine's state, of the damaged journal before this one.
     salvaged_state: Option<Vec<u8>>,
+    /// It is in memory, and waits for room.
+    stand_in: Option<roomless::StandIn>,
 }
 
 impl Journal {
@@ -156,8 +162,12 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Damaged`] if the file is no journal or fails its check.
     pub fn open(path: &Path, quota: u64) -> Result<Self, JournalError> {
+        Self::on(Connection::open(path).map_err(|error| classify(path, error))?, path, quota)
+    }
+
+    /// `db` is the journal at `path`, or stands in for it.
+    fn on(mut db: Connection, path: &Path, quota: u64) -> Result<Self, JournalError> {
         let damaged = |error: rusqlite::Error| classify(path, error);
-        let mut db = Connection::open(path).map_err(damaged)?;
         let page_max = configure(&db, quota).map_err(damaged)?;
         let layout: i32 = db.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(damaged)?;
         if layout > LAYOUT {
@@ -178,6 +188,7 @@ impl Journal {
             recorded: true,
             numbering,
             salvaged_state: None,
+            stand_in: None,
         })
     }
 
@@ -190,7 +201,16 @@ impl Journal {
         let db = Connection::open_with_flags(path, flags)?;
         db.busy_timeout(std::time::Duration::from_secs(5))?;
         let numbering = numbering::Numbering::default();
-        Ok(Self { db, page_max: 0, high_water: None, refused: None, recorded: true, numbering, salvaged_state: None })
+        Ok(Self {
+            db,
+            page_max: 0,
+            high_water: None,
+            refused: None,
+            recorded: true,
+            numbering,
+            salvaged_state: None,
+            stand_in: None,
+        })
     }
 
     /// Commits events and the state that they left the engine in, in one transaction.
@@ -198,6 +218,7 @@ impl Journal {
     /// # Errors
     /// Nothing is changed then; [`JournalError::Full`] may pass.
     pub fn save(&mut self, events: &[Event], engine: &[u8], position: Position) -> Result<(), JournalError> {
+        self.make_real()?;
         if self.is_nearly_full()? {
             self.evict_received()?;
         }
@@ -401,7 +422,7 @@ fn configure(db: &Connection, quota: u64) -> Result<u64, rusqlite::Error> {
     // Read back: on a file system without shared memory SQLite silently keeps another mode.
     let mode: String = db.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
     let synchronous: i32 = db.query_row("PRAGMA synchronous", [], |row| row.get(0))?;
-    if mode != "wal" || synchronous != 2 {
+    if (mode != "wal" && mode != "memory") || synchronous != 2 {
         tracing::warn!(mode, synchronous, "the journal is not in WAL mode with synchronous FULL");
     }
     Ok(page_max)

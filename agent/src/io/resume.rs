@@ -7,7 +7,7 @@
 use super::blackbox::segments;
 use super::journal::{Journal, JournalError, Position, Unsalvaged, name_aside, set_aside};
 use super::keeper::Held;
-use super::reserve::Reserve;
+use super::reserve::{self, Reserve};
 use super::systemd;
 use crate::engine::{Effect, Engine, Input, State};
 use crate::event::Event;
@@ -39,7 +39,7 @@ impl Opened {
 }
 
 /// Opens the journal of `state_dir`; a damaged one is set aside under a name that says when. Where the disk has no room even for that,
-/// the reserve is given up for it.
+/// the reserve is given up for it; without one, events are held in memory until it has.
 ///
 /// # Errors
 /// What cannot be mended here.
@@ -50,14 +50,34 @@ pub fn open_journal(state_dir: &Path, quota: u64, now: geofence::UnixMillis) -> 
         Ok(opened) => opened.is_cut_short,
         Err(error) => error.may_be_want_of_room(),
     };
-    if !wants_room || !Reserve::new(state_dir).give_up() {
+    if !wants_room {
         return opened;
+    }
+    if !Reserve::new(state_dir).give_up() {
+        return without_room(state_dir, quota, &unsalvaged, opened);
     }
     tracing::error!("the disk has no room for the journal to be opened; the reserve is given up for it");
     drop(opened);
-    let mut opened = open_or_set_aside(state_dir, quota, now, &mut unsalvaged)?;
+    let opened = open_or_set_aside(state_dir, quota, now, &mut unsalvaged);
+    let mut opened = without_room(state_dir, quota, &unsalvaged, opened)?;
     opened.why.push("disk_full_reserve_given_up".to_owned());
     Ok(opened)
+}
+
+/// `opened`, or where a full disk does not let it be: what decides without it until there is room.
+fn without_room(
+    state_dir: &Path,
+    quota: u64,
+    unsalvaged: &Unsalvaged,
+    opened: Result<Opened, JournalError>,
+) -> Result<Opened, JournalError> {
+    let wants_room = opened.as_ref().err().is_some_and(JournalError::may_be_want_of_room);
+    if !wants_room || !reserve::is_full(state_dir) {
+        return opened;
+    }
+    let journal = Journal::open_without_room(&state_dir.join("journal.db"), quota, !unsalvaged.kept().is_empty())?;
+    tracing::error!("the disk has no room for the journal; events are held in memory until it has");
+    Ok(Opened::with(journal, vec!["disk_full_no_reserve".to_owned()], false))
 }
 
 /// `unsalvaged`: what this attempt sets aside, and what starts before it could not salvage.
@@ -71,7 +91,10 @@ fn open_or_set_aside(
     let journal = match Journal::open(&path, quota) {
         Ok(journal) => journal,
         Err(JournalError::Damaged { path, why }) => {
-            unsalvaged.add(name_aside(&path, "damaged", now));
+            if !unsalvaged.add(name_aside(&path, "damaged", now)) && reserve::is_full(state_dir) {
+                unsalvaged.take_back();
+                return Err(JournalError::Full);
+            }
             let kept = set_aside(&path, "damaged", now).map_err(|error| JournalError::Damaged {
                 path: path.clone(),
                 why: format!("{why}, and it cannot be set aside: {error}"),

@@ -14,6 +14,7 @@ mod numbering;
 mod power_cut;
 mod privacy;
 mod replay;
+mod roomless;
 mod salvage;
 mod start;
 mod stop;

@@ -69,12 +69,18 @@ impl Unsalvaged {
         &self.kept
     }
 
-    /// `kept` is to be salvaged as well; to be called before it is moved there.
-    pub fn add(&mut self, kept: PathBuf) {
+    /// `kept` is to be salvaged as well; to be called before it is moved there. Whether that is noted: a kill after the move would end it.
+    #[must_use]
+    pub fn add(&mut self, kept: PathBuf) -> bool {
         self.kept.insert(0, kept);
         self.kept.truncate(SET_ASIDE_MAX);
         self.attempts = 0;
-        self.write();
+        self.write()
+    }
+
+    /// The newest is not moved.
+    pub fn take_back(&mut self) {
+        self.kept.remove(0);
     }
 
     /// Notes that salvaging begins. False where it began too often and never came to an end: it is given up.
@@ -102,13 +108,15 @@ impl Unsalvaged {
     }
 
     /// A disk that refuses is said in the log: without the file a kill costs what it would have saved, and nothing else.
-    fn write(&self) {
+    fn write(&self) -> bool {
         let names = self.kept.iter().filter_map(|kept| Some(format!(" {}", kept.file_name()?.to_str()?)));
         let said = sealed(&format!("{MAGIC} {}{}", self.attempts, names.collect::<String>()));
         let file = file(&self.journal);
-        if let Err(error) = atlas::write(&file, said.as_bytes()) {
+        let written = atlas::write(&file, said.as_bytes());
+        if let Err(error) = &written {
             tracing::warn!(%error, file = %file.display(), "it cannot be written: a kill while the journal is salvaged would end that");
         }
+        written.is_ok()
     }
 }
 
