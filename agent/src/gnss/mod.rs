@@ -319,6 +319,14 @@ pub struct LineTime {
     pub midnight: Option<UnixMillis>,
 }
 
+impl LineTime {
+    /// Date and time, where the line has a date.
+    #[must_use]
+    pub fn instant(self) -> Option<UnixMillis> {
+        Some(self.midnight? + self.time_of_day)
+    }
+}
+
 /// When a line of NMEA was measured, if it is whole and says so.
 #[must_use]
 pub fn line_time(line: &[u8]) -> Option<LineTime> {
