@@ -49,8 +49,8 @@ pub struct Settings {
 #[derive(Debug)]
 struct Pair {
     master: OwnedFd,
-    /// Held open so that raw mode is there before the agent comes and survives its death.
-    slave: OwnedFd,
+    /// Held open so that a dead agent's end is none for the receiver; not while nobody else may have the port open.
+    slave: Option<OwnedFd>,
     device: PathBuf,
 }
 
@@ -99,6 +99,13 @@ impl Port {
         self.plugged.as_ref().map(|pair| pair.device.as_path())
     }
 
+    /// Nobody but the agent has the port open from now on: a program that shares it keeps it from setting up the receiver.
+    pub fn let_go(&mut self) {
+        if let Some(pair) = &mut self.plugged {
+            pair.slave = None;
+        }
+    }
+
     /// Bytes that found no room because nobody read, as on a real line.
     #[must_use]
     pub fn dropped_bytes(&self) -> u64 {
@@ -139,13 +146,13 @@ impl Port {
     /// When the terminal is gone.
     pub fn block_writes(&self) -> io::Result<()> {
         let pair = self.plugged.as_ref().ok_or(io::ErrorKind::NotFound)?;
-        Ok(tcflow(&pair.slave, Action::OOff)?)
+        pair.with_slave(|slave| tcflow(slave, Action::OOff))
     }
 
     /// How the agent has set the port, as the kernel tells.
     #[must_use]
     pub fn settings(&self) -> Option<Settings> {
-        let modes = tcgetattr(&self.plugged.as_ref()?.slave).ok()?;
+        let modes = tcgetattr(&self.plugged.as_ref()?.master).ok()?;
         let flow = modes.control_modes.contains(ControlModes::CRTSCTS)
             || modes.input_modes.intersects(InputModes::IXON | InputModes::IXOFF);
         let raw = !modes.local_modes.intersects(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG)
@@ -160,11 +167,11 @@ impl Port {
     /// When the terminal is gone.
     pub fn leave_cooked(&self) -> io::Result<()> {
         let Some(pair) = &self.plugged else { return Ok(()) };
-        let mut modes = tcgetattr(&pair.slave)?;
+        let mut modes = tcgetattr(&pair.master)?;
         modes.control_modes |= ControlModes::CRTSCTS;
         modes.input_modes |= InputModes::IXON | InputModes::IXOFF | InputModes::ICRNL;
         modes.local_modes |= LocalModes::ICANON;
-        tcsetattr(&pair.slave, OptionalActions::Now, &modes)?;
+        tcsetattr(&pair.master, OptionalActions::Now, &modes)?;
         Ok(())
     }
 
@@ -200,8 +207,7 @@ impl Port {
     pub fn forget_last_reader(&self) {
         if let Some(pair) = &self.plugged {
             // Both may only fail on a terminal that is gone, and then there is nothing to forget.
-            let _ = ioctl_tiocnxcl(&pair.slave);
-            let _ = tcflush(&pair.slave, QueueSelector::IFlush);
+            let _ = pair.with_slave(|slave| ioctl_tiocnxcl(slave).and_then(|()| tcflush(slave, QueueSelector::IFlush)));
         }
     }
 }
@@ -219,14 +225,26 @@ impl Pair {
         unlockpt(&master)?;
         let name = ptsname(&master, Vec::new())?;
         let device = PathBuf::from(name.to_string_lossy().into_owned());
-        let slave = rustix::fs::open(&device, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())?;
+        let slave = open_slave(&device)?;
         let mut modes = tcgetattr(&slave)?;
         modes.make_raw();
         tcsetattr(&slave, OptionalActions::Now, &modes)?;
         let flags = rustix::fs::fcntl_getfl(&master)?;
         rustix::fs::fcntl_setfl(&master, flags | OFlags::NONBLOCK)?;
-        Ok(Self { master, slave, device })
+        Ok(Self { master, slave: Some(slave), device })
     }
+
+    /// The other end, opened for a moment where it is not held.
+    fn with_slave(&self, with: impl FnOnce(&OwnedFd) -> rustix::io::Result<()>) -> io::Result<()> {
+        Ok(match &self.slave {
+            Some(slave) => with(slave),
+            None => open_slave(&self.device).and_then(|slave| with(&slave)),
+        }?)
+    }
+}
+
+fn open_slave(device: &Path) -> rustix::io::Result<OwnedFd> {
+    rustix::fs::open(device, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())
 }
 
 #[cfg(test)]

@@ -306,7 +306,7 @@ impl Replay {
         let counts = self.engine.state().counts();
         let undated = counts.rejected.contains_key(&Rejected::NoDate);
         if counts.sentences == 0 {
-            // No failure: receivers speak other languages too, and a truck's first hour may be silent.
+            // No failure: a truck's first hour may be silent.
             note(&format!(
                 "no NMEA in it: not one sentence with a good checksum in {} bytes\n    remedy: name what a receiver sent, or the folder \
                  `recording` of a state directory",

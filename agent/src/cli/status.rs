@@ -46,8 +46,11 @@ pub(super) fn status(arguments: &Arguments) -> Result<(), Failure> {
         object.insert("as_of".to_owned(), written.map(rfc3339).into());
         object.insert("age_s".to_owned(), age_s.into());
     }
-    if let Ok(journal) = Journal::open_for_reading(&config.state_dir.join("journal.db")) {
-        let (highest, thru) = (journal.highest().unwrap_or(0), journal.thru().unwrap_or(0));
+    // A daemon that started on a full disk has the journal to itself, and says how things were.
+    if let Ok(journal) = Journal::open_for_reading(&config.state_dir.join("journal.db"))
+        && let Ok(highest) = journal.highest()
+        && let Ok(thru) = journal.thru()
+    {
         if let Some(delivery) = health.get_mut("delivery").and_then(Value::as_object_mut) {
             delivery.insert("sequence".to_owned(), highest.into());
             delivery.insert("received_thru".to_owned(), thru.into());
@@ -76,7 +79,8 @@ fn unread(path: &Path, error: &io::Error, running: bool) -> String {
     let remedy = if error.kind() == ErrorKind::PermissionDenied {
         "the state is the service's own: run this as root or as gatestamp (sudo -u gatestamp gatestamp status)"
     } else if running {
-        "the daemon runs: it has only begun, or has no room to write (df); ask again in a minute, then see its log (journalctl -u gatestamp)"
+        "the daemon runs: it has only begun, or cannot write it: make room on the disk (df -h, df -i), ask again in a minute, then see its log \
+         (journalctl -u gatestamp)"
     } else {
         "start the daemon (systemctl start gatestamp), or see why it ended (journalctl -u gatestamp)"
     };

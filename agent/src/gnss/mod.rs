@@ -166,6 +166,19 @@ impl Counts {
     }
 }
 
+/// Bytes that are looked at together.
+const LOOK: usize = 1 << 16;
+
+/// Whether a receiver speaks in `bytes`: one sentence, or binary message that is listened for, with a good checksum.
+#[must_use]
+pub fn speaks(bytes: &[u8]) -> bool {
+    let (mut framer, mut found) = (framer::Framer::default(), false);
+    bytes.chunks(LOOK).any(|chunk| {
+        framer.feed(chunk, |framed| found |= framed.is_ok());
+        found
+    })
+}
+
 /// Everything between the serial port and the tracker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 #[serde(default)]
@@ -304,6 +317,14 @@ pub struct LineTime {
     pub time_of_day: Span,
     /// That midnight, where the line has a date beside a position: without one, receivers make dates up.
     pub midnight: Option<UnixMillis>,
+}
+
+impl LineTime {
+    /// Date and time, where the line has a date.
+    #[must_use]
+    pub fn instant(self) -> Option<UnixMillis> {
+        Some(self.midnight? + self.time_of_day)
+    }
 }
 
 /// When a line of NMEA was measured, if it is whole and says so.

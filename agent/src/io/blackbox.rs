@@ -41,14 +41,21 @@ struct Open {
 }
 
 impl Blackbox {
-    /// The recording in `dir`, which is created if it is missing. Nothing is written before [`Blackbox::begin`].
+    /// The recording in `dir`, which is created if it is missing. Nothing is written before [`Blackbox::begin`], which tries again where a
+    /// full disk does not take a folder.
     ///
     /// # Errors
     /// As the file system has them.
     pub fn new(dir: &Path, quota: u64) -> io::Result<Self> {
-        fs::create_dir_all(dir)?;
-        remove_unnamed(dir)?;
-        let last = segments(dir)?.last().map_or(0, |(index, _)| *index);
+        let mut last = 0;
+        match fs::create_dir_all(dir) {
+            Ok(()) => {
+                remove_unnamed(dir)?;
+                last = segments(dir)?.last().map_or(0, |(index, _)| *index);
+            }
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => {}
+            Err(error) => return Err(error),
+        }
         Ok(Self { dir: dir.to_owned(), quota, open: None, next_index: last + 1 })
     }
 
@@ -58,6 +65,7 @@ impl Blackbox {
     /// As the file system has them; the recording is closed then.
     pub fn begin(&mut self, at: Mono, head: &Head) -> io::Result<()> {
         self.end()?;
+        fs::create_dir_all(&self.dir)?;
         self.keep_quota()?;
         let index = self.next_index;
         let path = self.dir.join(segment_name(index));

@@ -8,7 +8,9 @@ mod delivery;
 mod losses;
 mod numbering;
 mod packed;
+mod roomless;
 mod salvage;
+mod unsalvaged;
 
 use super::highwater::{self, HighWater};
 use crate::event::Event;
@@ -18,6 +20,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionB
 use std::ffi::OsStr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+pub use unsalvaged::Unsalvaged;
 
 /// "GStm": says that a file is ours.
 const APPLICATION_ID: i32 = 0x4753_746d;
@@ -85,26 +88,27 @@ pub enum JournalError {
     /// Another event has this sequence already: nothing of this transaction was kept.
     #[error("the journal holds another event of sequence {0}")]
     Taken(u64),
+    /// There is room for a journal again whose place was held in memory, and something else is there.
+    #[error("{0} is to be opened by another start")]
+    Unopened(PathBuf),
     /// Anything else.
     #[error("journal: {0}")]
     Sqlite(rusqlite::Error),
 }
 
 impl JournalError {
-    /// The file got damaged while it was open: it has to be set aside, as the next start does.
+    /// The file got damaged while it was open, or another one is there: the next start does what is to be done.
     #[must_use]
     pub fn is_damage(&self) -> bool {
         match self {
-            Self::Damaged { .. } => true,
+            Self::Damaged { .. } | Self::Unopened(_) => true,
             Self::Sqlite(error) => {
                 matches!(error.sqlite_error_code(), Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt))
             }
             Self::Later { .. } | Self::Full | Self::Taken(_) => false,
         }
     }
-}
 
-impl JournalError {
     /// A disk without room is among the things that SQLite says so of: the index of the log is a file that it maps.
     #[must_use]
     pub fn may_be_want_of_room(&self) -> bool {
@@ -113,12 +117,10 @@ impl JournalError {
             Self::Sqlite(error) => {
                 matches!(error.sqlite_error_code(), Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen))
             }
-            Self::Damaged { .. } | Self::Later { .. } | Self::Taken(_) => false,
+            Self::Damaged { .. } | Self::Later { .. } | Self::Taken(_) | Self::Unopened(_) => false,
         }
     }
-}
 
-impl JournalError {
     /// What to do where a running daemon's journal does not take its events, which are held in memory meanwhile.
     #[must_use]
     pub fn remedy(&self) -> &'static str {
@@ -129,6 +131,7 @@ impl JournalError {
                  out of the state directory and keep them, start it again: a new journal is derived from the recording"
             }
             Self::Damaged { .. } => "nothing: the daemon starts again, sets the journal aside and derives a new one",
+            Self::Unopened(_) => "nothing: the daemon starts again and opens what is there",
             Self::Later { .. } => "install the later release again",
             Self::Sqlite(_) => {
                 "see that the disk is sound, has room and lets the service write (dmesg, df, ls -l); events are held in memory meanwhile"
@@ -168,6 +171,8 @@ pub struct Journal {
     delivery: Option<String>,
     /// The engine's state, of the damaged journal before this one.
     salvaged_state: Option<Vec<u8>>,
+    /// It is in memory, and waits for room.
+    stand_in: Option<roomless::StandIn>,
 }
 
 impl Journal {
@@ -176,8 +181,12 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Damaged`] if the file is no journal or fails its check.
     pub fn open(path: &Path, quota: u64) -> Result<Self, JournalError> {
+        Self::on(Connection::open(path).map_err(|error| classify(path, error))?, path, quota)
+    }
+
+    /// `db` is the journal at `path`, or stands in for it.
+    fn on(mut db: Connection, path: &Path, quota: u64) -> Result<Self, JournalError> {
         let damaged = |error: rusqlite::Error| classify(path, error);
-        let mut db = Connection::open(path).map_err(damaged)?;
         let page_max = configure(&db, quota).map_err(damaged)?;
         let layout: i32 = db.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(damaged)?;
         if layout > LAYOUT {
@@ -199,6 +208,7 @@ impl Journal {
             numbering,
             delivery: None,
             salvaged_state: None,
+            stand_in: None,
         })
     }
 
@@ -220,6 +230,7 @@ impl Journal {
             numbering,
             delivery: None,
             salvaged_state: None,
+            stand_in: None,
         })
     }
 
@@ -228,11 +239,12 @@ impl Journal {
     /// # Errors
     /// Nothing is changed then; [`JournalError::Full`] may pass.
     pub fn save(&mut self, events: &[Event], engine: &[u8], position: Position) -> Result<(), JournalError> {
+        self.make_real()?;
         if self.is_nearly_full()? {
             self.evict_received()?;
         }
         let events = &*self.counted(events);
-        let by = self.numbering.due();
+        let (by, was_settled) = (self.numbering.due(), self.is_settled());
         let newest = if by > 0 { Some(self.highest()?.saturating_add(by)) } else { None };
         let newest = newest.max(events.last().map(|event| event.sequence));
         if let (Some(high_water), Some(newest)) = (&mut self.high_water, newest) {
@@ -250,6 +262,13 @@ impl Journal {
         };
         if by > 0 {
             self.limit_pages(self.page_max)?;
+        }
+        if saved.is_ok()
+            && !was_settled
+            && self.is_settled()
+            && let Some(path) = self.db.path()
+        {
+            unsalvaged::forget(Path::new(path));
         }
         saved
     }
@@ -426,7 +445,7 @@ fn configure(db: &Connection, quota: u64) -> Result<u64, rusqlite::Error> {
     // Read back: on a file system without shared memory SQLite silently keeps another mode.
     let mode: String = db.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
     let synchronous: i32 = db.query_row("PRAGMA synchronous", [], |row| row.get(0))?;
-    if mode != "wal" || synchronous != 2 {
+    if (mode != "wal" && mode != "memory") || synchronous != 2 {
         tracing::warn!(mode, synchronous, "the journal is not in WAL mode with synchronous FULL");
     }
     Ok(page_max)
@@ -441,25 +460,30 @@ fn classify(path: &Path, error: rusqlite::Error) -> JournalError {
     }
 }
 
-/// Moves a journal out of the way, under a name that says why and when. Of those that were moved before the newest stay.
+/// Where a journal is moved out of the way: a name that says why and when, and that nothing has yet.
+#[must_use]
+pub fn name_aside(path: &Path, why: &str, now: UnixMillis) -> PathBuf {
+    let mut at = now;
+    loop {
+        let stamp: String = rfc3339(at).chars().filter(char::is_ascii_alphanumeric).collect();
+        let target = beside(path, &format!(".{why}-{stamp}"));
+        // Of two starts in the same millisecond of a clock that was not set: nothing is written over.
+        if !target.exists() {
+            return target;
+        }
+        at = UnixMillis(at.0.saturating_add(1));
+    }
+}
+
+/// Moves a journal out of the way, to [`name_aside`]. Of those that were moved before the newest stay, and those that are still to be
+/// salvaged.
 ///
 /// # Errors
 /// As the file system has them.
 pub fn set_aside(path: &Path, why: &str, now: UnixMillis) -> std::io::Result<PathBuf> {
-    let beside = |suffix: &str| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
-        PathBuf::from(name)
-    };
-    let stamp: String = rfc3339(now).chars().filter(char::is_ascii_alphanumeric).collect();
-    let target = beside(&format!(".{why}-{stamp}"));
+    let target = name_aside(path, why, now);
     std::fs::rename(path, &target)?;
-    for suffix in ["-wal", "-shm"] {
-        let from = beside(suffix);
-        if from.exists() {
-            std::fs::rename(&from, beside(&format!(".{why}-{stamp}{suffix}")))?;
-        }
-    }
+    move_companions(path, &target)?;
     // The new one is set aside whatever becomes of the others.
     if let Err(error) = forget_set_aside(path, why, &target) {
         tracing::warn!(%error, "journals that were set aside before could not be removed");
@@ -467,24 +491,50 @@ pub fn set_aside(path: &Path, why: &str, now: UnixMillis) -> std::io::Result<Pat
     Ok(target)
 }
 
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// The log and its index follow their journal, for good: a log that stays behind is taken for the next journal's, and deleted.
+fn move_companions(path: &Path, target: &Path) -> std::io::Result<()> {
+    for suffix in ["-wal", "-shm"] {
+        let (from, to) = (beside(path, suffix), beside(target, suffix));
+        if from.exists() && !to.exists() {
+            std::fs::rename(&from, &to)?;
+        }
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::File::open(folder)?.sync_all()
+}
+
+/// When a journal of this name was set aside for this reason; none: it was not.
+fn stamp_of<'a>(path: &Path, why: &str, name: &'a OsStr) -> Option<&'a str> {
+    let begin = format!("{}.{why}-", path.file_name()?.to_string_lossy());
+    let stamp = name.to_str()?.strip_prefix(&begin)?;
+    (!stamp.is_empty() && stamp.bytes().all(|byte| byte.is_ascii_alphanumeric())).then_some(stamp)
+}
+
 /// Removes all but `newest`, and the newest of the others that were set aside for this reason: their names end in a date and so sort
 /// by it. The date of `newest` is of a clock that may not have been set yet.
 fn forget_set_aside(path: &Path, why: &str, newest: &Path) -> std::io::Result<()> {
-    let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
-    let begin = format!("{}.{why}-", name.to_string_lossy());
+    let Some(dir) = path.parent() else { return Ok(()) };
+    let mut spared = unsalvaged::named(path);
+    spared.retain(|named| named != newest && named.exists());
     let mut kept = Vec::new();
     for entry in std::fs::read_dir(dir)? {
-        let name = entry?.file_name().to_string_lossy().into_owned();
-        let stamp = name.strip_prefix(&begin).filter(|_| newest.file_name() != Some(OsStr::new(&name)));
-        if stamp.is_some_and(|stamp| !stamp.is_empty() && stamp.bytes().all(|byte| byte.is_ascii_alphanumeric())) {
-            kept.push(name);
+        let file = dir.join(entry?.file_name());
+        let is_other = file != newest && !spared.contains(&file);
+        if is_other && file.file_name().is_some_and(|name| stamp_of(path, why, name).is_some()) {
+            kept.push(file);
         }
     }
     kept.sort_unstable();
-    kept.truncate(kept.len().saturating_sub(SET_ASIDE_MAX - 1));
-    for name in kept {
+    kept.truncate(kept.len().saturating_sub((SET_ASIDE_MAX - 1).saturating_sub(spared.len())));
+    for file in kept {
         for suffix in ["-wal", "-shm", ""] {
-            let file = dir.join(format!("{name}{suffix}"));
+            let file = beside(&file, suffix);
             if file.exists() {
                 std::fs::remove_file(file)?;
             }

@@ -2,6 +2,7 @@
 
 use super::blackbox::segments;
 use crate::config::Truck;
+use crate::gnss::speaks;
 use crate::recording::{MAGIC, Segment};
 use std::fs;
 use std::io::Read;
@@ -51,10 +52,31 @@ pub(crate) fn open(named: &[PathBuf]) -> Result<Vec<RecordingFile>, String> {
                 files.push(file(&segment).unwrap_or_else(RecordingFile::Unusable));
             }
         } else {
-            files.push(file(path)?);
+            let file = file(path)?;
+            if let RecordingFile::Raw(bytes) = &file
+                && !speaks(bytes)
+            {
+                return Err(no_recording(path, bytes));
+            }
+            files.push(file);
         }
     }
     Ok(files)
+}
+
+/// What it is instead. Hours without a receiver are in a segment, which says what it is; raw bytes are what a receiver said.
+fn no_recording(path: &Path, bytes: &[u8]) -> String {
+    let what = if bytes.is_empty() {
+        "the file is empty".to_owned()
+    } else {
+        let kind = if std::str::from_utf8(bytes).is_ok() { " of text" } else { "" };
+        format!(
+            "not one sentence with a good checksum, and no UBX message of those understood, in {} bytes{kind}",
+            bytes.len()
+        )
+    };
+    let remedy = "name what a receiver sent, or the folder `recording` of a state directory";
+    format!("{}: no recording, and no NMEA in it: {what}\n    remedy: {remedy}", path.display())
 }
 
 /// Above which sequences are counted at the end of these recordings. The head of a segment knows of all before it.

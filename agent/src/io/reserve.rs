@@ -5,6 +5,7 @@
 
 use crate::time::Mono;
 use geofence::Span;
+use rustix::fs::{StatVfs, statvfs};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -56,10 +57,19 @@ impl Reserve {
     }
 
     fn has_room(&self) -> bool {
-        let Some(dir) = self.path.parent() else { return false };
-        let free = rustix::fs::statvfs(dir).map_or(0, |disk| disk.f_bavail.saturating_mul(disk.f_frsize));
-        free >= BYTES + FREE_LEFT
+        self.path.parent().and_then(free).is_some_and(|free| free >= BYTES + FREE_LEFT)
     }
+}
+
+/// Whether the disk of `dir` has less room than what a reserve would have given, or takes no more files.
+pub(super) fn is_full(dir: &Path) -> bool {
+    // Some file systems do not count files.
+    let takes_no_files = |disk: StatVfs| disk.f_files > 0 && disk.f_favail == 0;
+    free(dir).is_some_and(|free| free < BYTES) || statvfs(dir).is_ok_and(takes_no_files)
+}
+
+fn free(dir: &Path) -> Option<u64> {
+    statvfs(dir).ok().map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 fn make(path: &Path) {

@@ -5,9 +5,9 @@
 //! committed is made again, the same bytes. If the journal is damaged, all of it is derived again from the recording.
 
 use super::blackbox::segments;
-use super::journal::{Journal, JournalError, Position, set_aside};
+use super::journal::{Journal, JournalError, Position, Unsalvaged, name_aside, set_aside};
 use super::keeper::Held;
-use super::reserve::Reserve;
+use super::reserve::{self, Reserve};
 use super::systemd;
 use crate::engine::{Effect, Engine, Input, State};
 use crate::event::Event;
@@ -39,62 +39,115 @@ impl Opened {
 }
 
 /// Opens the journal of `state_dir`; a damaged one is set aside under a name that says when. Where the disk has no room even for that,
-/// the reserve is given up for it.
+/// the reserve is given up for it; without one, events are held in memory until it has.
 ///
 /// # Errors
 /// What cannot be mended here.
 pub fn open_journal(state_dir: &Path, quota: u64, now: geofence::UnixMillis) -> Result<Opened, JournalError> {
-    let mut damaged = None;
-    let opened = open_or_set_aside(state_dir, quota, now, &mut damaged);
+    let mut unsalvaged = Unsalvaged::open(&state_dir.join("journal.db"));
+    let opened = open_or_set_aside(state_dir, quota, now, &mut unsalvaged);
     let wants_room = match &opened {
         Ok(opened) => opened.is_cut_short,
         Err(error) => error.may_be_want_of_room(),
     };
-    if !wants_room || !Reserve::new(state_dir).give_up() {
+    if !wants_room {
         return opened;
+    }
+    if !Reserve::new(state_dir).give_up() {
+        return without_room(state_dir, quota, &unsalvaged, opened);
     }
     tracing::error!("the disk has no room for the journal to be opened; the reserve is given up for it");
     drop(opened);
-    let mut opened = open_or_set_aside(state_dir, quota, now, &mut damaged)?;
+    let opened = open_or_set_aside(state_dir, quota, now, &mut unsalvaged);
+    let mut opened = without_room(state_dir, quota, &unsalvaged, opened)?;
     opened.why.push("disk_full_reserve_given_up".to_owned());
     Ok(opened)
 }
 
-/// `damaged`: the journal that was set aside and is still to be salvaged, by this attempt or the one before.
+/// `opened`, or where a full disk does not let it be: what decides without it until there is room.
+fn without_room(
+    state_dir: &Path,
+    quota: u64,
+    unsalvaged: &Unsalvaged,
+    opened: Result<Opened, JournalError>,
+) -> Result<Opened, JournalError> {
+    let wants_room = opened.as_ref().err().is_some_and(JournalError::may_be_want_of_room);
+    if !wants_room || !reserve::is_full(state_dir) {
+        return opened;
+    }
+    let journal = Journal::open_without_room(&state_dir.join("journal.db"), quota, !unsalvaged.kept().is_empty())?;
+    tracing::error!("the disk has no room for the journal; events are held in memory until it has");
+    Ok(Opened::with(journal, vec!["disk_full_no_reserve".to_owned()], false))
+}
+
+/// `unsalvaged`: what this attempt sets aside, and what starts before it could not salvage.
 fn open_or_set_aside(
     state_dir: &Path,
     quota: u64,
     now: geofence::UnixMillis,
-    damaged: &mut Option<PathBuf>,
+    unsalvaged: &mut Unsalvaged,
 ) -> Result<Opened, JournalError> {
     let path = state_dir.join("journal.db");
-    let mut journal = match Journal::open(&path, quota) {
+    let journal = match Journal::open(&path, quota) {
         Ok(journal) => journal,
         Err(JournalError::Damaged { path, why }) => {
+            if !unsalvaged.add(name_aside(&path, "damaged", now)) && reserve::is_full(state_dir) {
+                unsalvaged.take_back();
+                return Err(JournalError::Full);
+            }
             let kept = set_aside(&path, "damaged", now).map_err(|error| JournalError::Damaged {
                 path: path.clone(),
                 why: format!("{why}, and it cannot be set aside: {error}"),
             })?;
             tracing::error!(why, kept = %kept.display(), "the journal is damaged; it was set aside and a new one is derived from the recording");
-            *damaged = Some(kept);
             Journal::open(&path, quota)?
         }
         Err(error) => return Err(error),
     };
-    let Some(kept) = damaged else { return Ok(Opened::with(journal, Vec::new(), false)) };
+    if unsalvaged.kept().is_empty() {
+        return Ok(Opened::with(journal, Vec::new(), false));
+    }
+    if journal.is_settled() {
+        // The power went before it was noted.
+        unsalvaged.close();
+        return Ok(Opened::with(journal, Vec::new(), false));
+    }
+    salvage(journal, unsalvaged, &state_dir.join("recording"))
+}
+
+/// Into a new journal that is not settled. `unsalvaged` is not empty.
+fn salvage(mut journal: Journal, unsalvaged: &mut Unsalvaged, recording: &Path) -> Result<Opened, JournalError> {
     let mut words = vec!["journal_damaged_set_aside".to_owned()];
-    let salvaged = journal.salvage(kept)?;
-    if salvaged.events > 0 {
-        tracing::warn!(events = salvaged.events, "what could be read of the damaged journal goes on in the new one");
+    // Whatever is derived comes after it. Numbered anew since, a row would come back under its old number.
+    if journal.state()?.is_some() {
+        unsalvaged.kept().iter().take(1).for_each(|kept| journal.was_salvaged(kept));
+        return Ok(Opened::with(journal, words, false));
+    }
+    if !unsalvaged.begin() {
+        tracing::error!("salvaging the damaged journal never came to an end and is given up; the file stays");
+        if journal.base() == 0 {
+            journal.counts_above(base(recording))?;
+        }
+        return Ok(Opened::with(journal, words, false));
+    }
+    let (mut events, mut is_cut_short) = (0, false);
+    for (nth, kept) in unsalvaged.kept().iter().enumerate() {
+        let salvaged = journal.salvage(kept, nth == 0)?;
+        if nth == 0 && !salvaged.base_known {
+            journal.counts_above(base(recording))?;
+        }
+        events += salvaged.events;
+        is_cut_short |= salvaged.is_cut_short;
+    }
+    unsalvaged.came_through();
+    if events > 0 {
+        tracing::warn!(events, "what could be read of the damaged journal goes on in the new one");
         words.push("journal_events_salvaged".to_owned());
     }
-    if salvaged.is_cut_short {
+    if is_cut_short {
         tracing::error!("the disk has no room for all that could be read of the damaged journal");
     }
-    if !salvaged.base_known {
-        journal.counts_above(base(&state_dir.join("recording")))?;
-    }
-    Ok(Opened::with(journal, words, salvaged.is_cut_short))
+    Ok(Opened::with(journal, words, is_cut_short))
 }
 
 /// Above which number the newest segment that can be read counts.

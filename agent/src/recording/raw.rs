@@ -20,8 +20,6 @@ pub struct Arrival {
     time_of_day: Option<Span>,
     /// The date and time of the newest line, where one had a date.
     instant: Option<UnixMillis>,
-    /// Others went on from a date.
-    sure: bool,
     now: Mono,
 }
 
@@ -43,26 +41,31 @@ impl Arrival {
         let Some(said) = line_time(chunk) else { return self.now };
         let before = self.time_of_day.unwrap_or(said.time_of_day);
         let passed = later(before, said.time_of_day);
-        let leaps = passed > HOLE && later(said.time_of_day, before) > HOLE;
-        if leaps && !goes_on(before, said.time_of_day, after) {
+        // The lines of one instant arrive together: those before the one with the date lie behind the hole too.
+        let is_new = self.time_of_day != Some(said.time_of_day);
+        let dated = said.instant().or_else(|| if is_new { dated_beside(said.time_of_day, after) } else { None });
+        let back = later(said.time_of_day, before);
+        let leaps = passed > HOLE && back > HOLE;
+        // A line of the instant before, among those of this one; unless its date is later.
+        let may_be_late = (Span(1)..=HOLE).contains(&back)
+            && !dated.zip(self.instant).is_some_and(|(dated, instant)| dated > instant);
+        if (leaps || may_be_late) && !goes_on(before, said.time_of_day, after) {
+            self.instant = self.instant.or(dated.filter(|_| may_be_late).map(|dated| dated + back));
             return self.now;
         }
         self.time_of_day = Some(said.time_of_day);
         let same_day = Span(if passed.0 < DAY.0 / 2 { passed.0 } else { 0 });
-        let dated = said.midnight.map(|midnight| midnight + said.time_of_day);
         let reckoned = self.instant.map(|instant| instant + same_day);
         let differ = |(dated, reckoned): (UnixMillis, UnixMillis)| (dated - reckoned).0.abs() > HOLE.0;
         let hole = passed > HOLE || dated.zip(reckoned).is_some_and(differ);
-        let first = dated.filter(|_| self.instant.is_none());
-        let date = if hole || first.is_some() { date_after(said, after) } else { None };
+        let date = if hole { date_after(said, after) } else { None };
         let by_date = date.zip(self.instant).map(|(date, instant)| date - instant);
         let is_hole = |passed: &Span| (Span(0)..=HOLE_MAX).contains(passed);
         let passed = by_date.filter(is_hole).unwrap_or(same_day);
         self.now = self.now.plus(passed);
-        // Both cannot be: that from which others go on is right.
-        let was_wrong = by_date.is_some_and(|passed| passed.0.abs() > HOLE_MAX.0 || !self.sure && passed < Span(0));
-        self.instant = date.filter(|_| was_wrong).or(self.instant.map(|instant| instant + passed)).or(first);
-        self.sure |= date.is_some();
+        // What others go on from is right, and what was before it was not: a clock that was wrong for some epochs is behind or far ahead.
+        let was_wrong = by_date.is_some_and(|passed| !is_hole(&passed));
+        self.instant = date.filter(|_| was_wrong).or(self.instant.map(|instant| instant + passed)).or(dated);
         self.now
     }
 
@@ -91,19 +94,42 @@ fn goes_on(before: Span, time_of_day: Span, after: &[u8]) -> bool {
     false
 }
 
-/// The date and time of a line: its own, or that of a line of the same instant which follows. One date alone may be damaged; a later
-/// line has to go on from it.
-fn date_after(said: LineTime, mut after: &[u8]) -> Option<UnixMillis> {
-    after = after.get(..AHEAD_MAX).unwrap_or(after);
-    let mut dated = said.midnight.map(|midnight| midnight + said.time_of_day);
+/// The date that the lines of this instant which follow give it.
+fn dated_beside(time_of_day: Span, after: &[u8]) -> Option<UnixMillis> {
+    let mut after = after.get(..AHEAD_MAX).unwrap_or(after);
     while let Some((chunk, rest)) = cut(after) {
         after = rest;
-        let Some(LineTime { time_of_day, midnight: Some(midnight) }) = line_time(chunk) else { continue };
-        let next = midnight + time_of_day;
+        match line_time(chunk) {
+            Some(next) if next.time_of_day != time_of_day => return None,
+            Some(next) if next.midnight.is_some() => return next.instant(),
+            Some(_) | None => {}
+        }
+    }
+    None
+}
+
+/// The date and time of a line: its own, or reckoned back from the first date that follows within a minute. One date alone may be damaged; a
+/// later line has to go on from it.
+fn date_after(said: LineTime, mut after: &[u8]) -> Option<UnixMillis> {
+    after = after.get(..AHEAD_MAX).unwrap_or(after);
+    let mut dated = said.instant().map(|own| (own, own));
+    while let Some((chunk, rest)) = cut(after) {
+        after = rest;
+        let Some((LineTime { time_of_day, .. }, next)) =
+            line_time(chunk).and_then(|line| Some((line, line.instant()?)))
+        else {
+            continue;
+        };
         match dated {
-            None if time_of_day == said.time_of_day => dated = Some(next),
-            Some(dated) if next > dated => return (next - dated <= HOLE).then_some(dated),
-            _ => {}
+            None => {
+                let until = later(said.time_of_day, time_of_day);
+                if until > HOLE {
+                    return None;
+                }
+                dated = Some((UnixMillis(next.0 - until.0), next));
+            }
+            Some((dated, on)) if next > on => return (next - on <= HOLE).then_some(dated),
+            Some(_) => {}
         }
     }
     None
@@ -230,5 +256,53 @@ mod tests {
     fn endless_lines_are_cut_and_nothing_is_lost() {
         let file = vec![b'x'; 2_000];
         assert_eq!(chunks(&file).iter().map(|(_, chunk)| chunk.len()).collect::<Vec<_>>(), [512, 512, 512, 464]);
+    }
+
+    #[test]
+    fn all_lines_of_an_instant_lie_behind_the_hole_before_it() {
+        let day = 86_400;
+        // Within a minute of the same time of day only the date tells that there was a hole.
+        for (date, time, next, passed) in
+            [("231126", "180030", "180031", day + 30), ("241126", "180100", "180101", 2 * day + 60)]
+        {
+            let lines = [rmc("180000", "221126"), gga(time), gga(time), rmc(time, date), gga(next), rmc(next, date)];
+            assert_eq!(arrivals(&lines), [0, passed, passed, passed, passed + 1, passed + 1], "{date} {time}");
+        }
+        // A receiver that says the date in each third epoch only.
+        let after = [
+            gga("060000"),
+            gga("060001"),
+            rmc("060001", "241126"),
+            gga("060002"),
+            gga("060004"),
+            rmc("060004", "241126"),
+        ];
+        let lines = [&[rmc("180000", "221126"), gga("180001")][..], &after].concat();
+        let back = day * 3 / 2;
+        assert_eq!(arrivals(&lines), [0, 1, back, back + 1, back + 1, back + 2, back + 4, back + 4]);
+    }
+
+    #[test]
+    fn a_line_of_the_instant_before_makes_no_clock_run_fast() {
+        let late = ["180002", "180001", "180003", "180002", "180004", "180003", "180005"].map(gga);
+        assert_eq!(arrivals(&late), [0, 0, 1, 1, 2, 2, 3]);
+        // The same with dates, and what comes first has none.
+        let epoch = |n: usize| [gga(&format!("18000{}", n + 1)), rmc(&format!("18000{n}"), "221126")];
+        let hole = [gga("060001"), rmc("060000", "241126"), gga("060002"), rmc("060001", "241126"), gga("060003")];
+        let lines = [&(0..3).flat_map(epoch).collect::<Vec<_>>()[..], &hole].concat();
+        let last = 86_400 * 3 / 2;
+        assert_eq!(arrivals(&lines)[..6], [0, 0, 1, 1, 2, 2]);
+        assert_eq!(*arrivals(&lines).last().unwrap(), last + 2);
+        // A receiver that learns the leap seconds is back for good.
+        assert_eq!(arrivals(&["180020", "180002", "180003", "180004"].map(gga)), [0, 0, 1, 2]);
+    }
+
+    #[test]
+    fn a_date_that_others_go_on_from_is_what_later_holes_are_measured_by() {
+        let wrong = [rmc("180000", "241126"), rmc("180001", "241126"), rmc("180002", "241126")];
+        let right =
+            [rmc("180003", "221126"), rmc("180004", "221126"), rmc("180005", "231126"), rmc("180006", "231126")];
+        let day = 86_400;
+        assert_eq!(arrivals(&[&wrong[..], &right].concat()), [0, 1, 2, 3, 4, day + 5, day + 6]);
     }
 }

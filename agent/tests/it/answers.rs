@@ -105,6 +105,11 @@ fn a_stopped_daemon_does_not_look_healthy() {
         said(&asked())
     );
     let lock = running(&bench, r#"{"device": "f-t"}"#);
+    let health = fs::read(bench.file("state/health.json")).unwrap();
+    fs::remove_file(bench.file("state/health.json")).unwrap();
+    assert_eq!(asked().status.code(), Some(69));
+    assert!(said(&asked()).contains("make room on the disk (df -h, df -i)"), "{}", said(&asked()));
+    fs::write(bench.file("state/health.json"), health).unwrap();
     assert!(asked().status.success() && said(&asked()).starts_with("f-t runs, as of 2"), "{}", said(&asked()));
     drop(lock);
     assert_eq!(asked().status.code(), Some(69));

@@ -68,6 +68,55 @@ fn a_file_that_is_no_recording_is_named_as_such() {
     let letter = bench.written("letter.txt", "Dear driver,\n$we are sorry*00\n");
     let told = said(&ask(&["replay", path(&letter)]));
     assert!(told.contains("no NMEA in it") && told.contains("remedy: "), "{told}");
+    let noise = bench.file("noise.bin");
+    std::fs::write(&noise, [0xff; 200_000]).unwrap();
+    let cases = [
+        (letter, "bytes of text"),
+        (noise, "in 200000 bytes\n"),
+        (bench.written("empty.nmea", ""), "is empty"),
+        (bench.written("empty.gsr", ""), "is damaged at its beginning"),
+        (bench.written("torn", "GATESTAMP-REC"), "bytes of text"),
+        (bench.file("nowhere"), "No such file"),
+        (bench.file(""), "no segments of a recording in this folder"),
+    ];
+    for (file, what) in cases {
+        let good = bench.written("good.nmea", &parked("221126", 36_000..36_010));
+        for arguments in [vec!["replay", path(&file)], vec!["replay", path(&good), path(&file)]] {
+            let done = ask(&arguments);
+            let told = said(&done);
+            assert_eq!(done.status.code(), Some(74), "{told}");
+            assert!(done.stdout.is_empty(), "nothing is told of what is no recording");
+            assert!(told.contains(path(&file)) && told.contains(what) && told.contains("remedy: "), "{told}");
+        }
+    }
+}
+
+#[test]
+fn one_sentence_wherever_it_stands_makes_a_file_a_recording() {
+    let bench = Bench::new();
+    for before in [0, (1 << 16) - 5] {
+        let file = bench.written("one.nmea", &(" ".repeat(before) + &sentence("GPTXT,01,01,02,ANTSTATUS=OK")));
+        let done = ask(&["replay", path(&file)]);
+        assert!(done.status.success(), "{}", said(&done));
+    }
+}
+
+/// Cut off behind records that are whole, as a power cut leaves it, it is one.
+#[test]
+fn a_recording_that_was_cut_off_is_replayed_as_far_as_it_goes() {
+    let dir = tempfile::tempdir().unwrap();
+    live(dir.path(), &inputs());
+    let whole = std::fs::read_dir(dir.path().join("recording")).unwrap().next().unwrap().unwrap().path();
+    let bytes = std::fs::read(whole).unwrap();
+    let cut = dir.path().join("cut.gsr");
+    let codes = [bytes.len() - 9, 40, 5].map(|length| {
+        std::fs::write(&cut, &bytes[..length]).unwrap();
+        let done = ask(&["replay", path(&cut)]);
+        let told = String::from_utf8(done.stderr).unwrap();
+        assert!(told.contains(path(&cut)), "{told}");
+        done.status.code()
+    });
+    assert_eq!(codes, [Some(0), Some(74), Some(74)]);
 }
 
 /// Everything in a directory but what a running daemon writes over all the time, with the bytes.

@@ -15,7 +15,7 @@ const ROOMY: u64 = 64 << 20;
 const NOW: UnixMillis = UnixMillis(1_795_358_161_007);
 
 /// Numbers from a seed (splitmix64, public domain): each run damages the same pages.
-struct Chance(u64);
+pub(crate) struct Chance(pub(crate) u64);
 
 impl Chance {
     fn next(&mut self) -> u64 {
@@ -27,7 +27,7 @@ impl Chance {
 }
 
 /// A journal of real events whose recording is gone, closed.
-fn filled(dir: &Path, count: u64) -> BTreeMap<u64, Vec<u8>> {
+pub(crate) fn filled(dir: &Path, count: u64) -> BTreeMap<u64, Vec<u8>> {
     let like = all_events();
     let mut journal = Journal::open(&dir.join("journal.db"), ROOMY).unwrap();
     let mut events: Vec<Event> = like.iter().cycle().take(usize::try_from(count).unwrap()).cloned().collect();
@@ -40,11 +40,11 @@ fn filled(dir: &Path, count: u64) -> BTreeMap<u64, Vec<u8>> {
 }
 
 /// SQLite file format, 1.3.2: the page size stands at offset 16, big-endian.
-fn page_bytes(journal: &[u8]) -> usize {
+pub(crate) fn page_bytes(journal: &[u8]) -> usize {
     usize::from(u16::from_be_bytes([journal[16], journal[17]]))
 }
 
-fn overwrite(journal: &Path, pages: &[usize], chance: &mut Chance) {
+pub(crate) fn overwrite(journal: &Path, pages: &[usize], chance: &mut Chance) {
     let mut bytes = fs::read(journal).unwrap();
     let size = page_bytes(&bytes);
     for page in pages {
@@ -55,7 +55,7 @@ fn overwrite(journal: &Path, pages: &[usize], chance: &mut Chance) {
     fs::write(journal, bytes).unwrap();
 }
 
-fn set_aside(dir: &Path) -> Vec<PathBuf> {
+pub(crate) fn set_aside(dir: &Path) -> Vec<PathBuf> {
     let all = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
     all.filter(|path| path.to_string_lossy().contains("journal.db.damaged-")).collect()
 }

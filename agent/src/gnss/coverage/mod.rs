@@ -145,8 +145,12 @@ pub struct Coverage {
     /// The receiver said, since the last fix, that it has none.
     void: bool,
     gone: Option<Moment>,
+    /// What the receiver says of its antenna, since it says that.
     antenna: Option<(Antenna, Moment)>,
+    /// It speaks of interference since then,
     jamming: Option<Moment>,
+    /// and of so much that no fix is reliable since then.
+    critical: Option<Moment>,
     private: Option<Moment>,
     /// These are the inputs of a daemon, which says when nothing comes. A raw file does not.
     ticks: bool,
@@ -242,6 +246,8 @@ impl Coverage {
         self.gone = (!there).then(|| self.gone.unwrap_or(self.moment()));
         if there {
             self.begin_anew();
+            // It may be another receiver, or the same one with its antenna plugged in.
+            (self.antenna, self.jamming, self.critical) = (None, None, None);
         }
         self.judge(each);
     }
@@ -254,8 +260,10 @@ impl Coverage {
             Finding::Antenna(state) if self.antenna.is_none_or(|(before, _)| before != state) => {
                 self.antenna = Some((state, now));
             }
-            Finding::Jamming(Jamming::Suspected | Jamming::Critical) => drop(self.jamming.get_or_insert(now)),
-            Finding::Jamming(Jamming::None) => self.jamming = None,
+            Finding::Jamming(level) => {
+                self.jamming = (level >= Jamming::Suspected).then(|| self.jamming.unwrap_or(now));
+                self.critical = (level >= Jamming::Critical).then(|| self.critical.unwrap_or(now));
+            }
             Finding::Stuck(true) => {
                 // It has stood for some time when it is told, since the last fix at the latest.
                 let at = Mono(now.at.0.saturating_sub(FROZEN_AFTER.0.unsigned_abs()));
@@ -434,6 +442,12 @@ impl Coverage {
         Span(COVERED_STEP.0.max(slow))
     }
 
+    /// Whether no fix has disproved what the receiver has said since `since`: an antenna that it has called open through an hour of fixes is
+    /// no reason why they end. Fixes of what was measured before come for a moment after it, and word of an antenna comes once.
+    fn stands(&self, since: &Moment) -> bool {
+        self.fix.is_none_or(|fix| fix.at - since.at <= self.step())
+    }
+
     /// What this moment is, since when, and what else speaks for it. The order is that of certainty.
     fn condition(&self) -> (Cause, Moment, Notes) {
         let now = self.moment();
@@ -456,7 +470,7 @@ impl Coverage {
         {
             return (Cause::ChecksumStorm, since, Notes::NONE);
         }
-        if let Some((antenna, since)) = self.antenna {
+        if let Some((antenna, since)) = self.antenna.filter(|(_, since)| self.stands(since)) {
             let cause = if antenna == Antenna::Short { Cause::AntennaShort } else { Cause::AntennaOpen };
             return (cause, since, Notes::NONE);
         }
@@ -465,7 +479,8 @@ impl Coverage {
         if let Some(since) = self.stuck.filter(|_| self.fixed) {
             return (Cause::ReceiverFrozen, since, notes);
         }
-        if let Some(since) = self.jamming {
+        let stands = |since: &Moment| self.stands(since);
+        if let Some(since) = self.critical.filter(stands).or(self.jamming.filter(stands)) {
             return (Cause::JammingSuspected, since, notes);
         }
         let cause = match (self.fixed, self.void) {

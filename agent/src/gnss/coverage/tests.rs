@@ -24,7 +24,7 @@ impl Drawn {
     }
 
     /// One character a second: `#` fix, `?` void, `x` garbage, `=` the same time again, `0` refused, `.` nothing, `u` unplugged, `p` plugged
-    /// in, `a` antenna open, `A` antenna fine, `j` jamming, `J` none, `h` private, `H` public, `d` the agent is down, `b` it boots
+    /// in, `a` antenna open, `A` antenna fine, `j` jamming, `k` critical, `J` none, `h` private, `H` public, `d` the agent is down, `b` it boots
     /// again, `z` the device slept.
     fn draw(&mut self, picture: &str) -> &mut Self {
         for c in picture.chars() {
@@ -75,6 +75,7 @@ impl Drawn {
             'a' => coverage.finding(Finding::Antenna(Antenna::Open), each),
             'A' => coverage.finding(Finding::Antenna(Antenna::Connected), each),
             'j' => coverage.finding(Finding::Jamming(Jamming::Suspected), each),
+            'k' => coverage.finding(Finding::Jamming(Jamming::Critical), each),
             'J' => coverage.finding(Finding::Jamming(Jamming::None), each),
             'h' => coverage.private(true, each),
             'H' => coverage.private(false, each),
@@ -158,6 +159,38 @@ fn what_the_receiver_says_about_antenna_and_jamming_is_believed() {
     assert_eq!(told("#####a????????A??##"), "0-4 Covered, 4-14 AntennaOpen, 14-17 TunnelOrIndoor, 17-18 Covered");
     assert_eq!(told("#####j???????????##"), "0-4 Covered, 4-17 JammingSuspected, 17-18 Covered");
     assert_eq!(told("#####a#####j####"), "0-15 Covered", "while there are fixes they say nothing");
+}
+
+#[test]
+fn what_fixes_have_disproved_is_not_why_they_end() {
+    let tunnel = "0-39 Covered, 39-70 TunnelOrIndoor, 70-71 Covered";
+    let draw = |said: &str| told(&format!("#{said}{}{}##", "#".repeat(39 - said.len()), "?".repeat(30)));
+    assert_eq!([draw("a"), draw("j"), draw("k"), draw("ajk")], [tunnel; 4]);
+    // Said again and again, as by a receiver that cannot see a passive antenna.
+    assert_eq!(draw("a#####a#####a#######a#######a"), tunnel);
+    let again = "#".repeat(20) + &"a?".repeat(10) + "##";
+    assert_eq!(told(&format!("#a{again}")), "0-21 Covered, 21-42 TunnelOrIndoor, 42-43 Covered");
+    // It is fine, and open again: that is new.
+    let open = format!("#a{}Aa{}##", "#".repeat(20), "?".repeat(15));
+    assert_eq!(told(&open), "0-21 Covered, 21-39 AntennaOpen, 39-40 Covered");
+    // So is interference that becomes critical.
+    let critical = format!("#j{}k{}##", "#".repeat(20), "?".repeat(15));
+    assert_eq!(told(&critical), "0-21 Covered, 21-38 JammingSuspected, 38-39 Covered");
+}
+
+#[test]
+fn fixes_of_what_was_measured_before_disprove_nothing() {
+    assert_eq!(told("##########a####????????##"), "0-14 Covered, 14-23 AntennaOpen, 23-24 Covered");
+    assert_eq!(told("##########j####????????##"), "0-14 Covered, 14-23 JammingSuspected, 23-24 Covered");
+    assert_eq!(told("##########a#######????????##"), "0-17 Covered, 17-26 TunnelOrIndoor, 26-27 Covered");
+}
+
+#[test]
+fn a_port_that_is_opened_again_may_have_another_receiver_behind_it() {
+    for (word, cause) in [("a", "AntennaOpen"), ("k", "JammingSuspected")] {
+        let expected = format!("0-9 {cause}, 9-10 SerialSilent, 10-19 Acquiring, 19-20 Covered");
+        assert_eq!(told(&format!("{word}????????up????????##")), expected);
+    }
 }
 
 #[test]
@@ -262,7 +295,7 @@ fn a_loss_is_told_once_within_thirty_seconds_and_restored_with_its_causes() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
     #[test]
-    fn whatever_comes_the_sums_are_the_time_that_passed(picture in "[#?x=0.upaAjJhHdbz]{1,120}", runs in 1..4_usize) {
+    fn whatever_comes_the_sums_are_the_time_that_passed(picture in "[#?x=0.upaAjkJhHdbz]{1,120}", runs in 1..4_usize) {
         let mut drawn = Drawn::new();
         for _ in 0..runs {
             drawn.draw(&picture);
@@ -284,7 +317,7 @@ proptest! {
     }
 
     #[test]
-    fn stored_and_read_back_anywhere_it_tells_the_same(picture in "[#?x=0.upaAjJhHdbz]{1,60}", cut in 0..60_usize) {
+    fn stored_and_read_back_anywhere_it_tells_the_same(picture in "[#?x=0.upaAjkJhHdbz]{1,60}", cut in 0..60_usize) {
         let mut whole = Drawn::new();
         whole.draw(&picture);
         let mut cut_run = Drawn::new();

@@ -91,21 +91,25 @@ enum Walked {
 impl Journal {
     /// Takes over into this new journal what can be read of the damaged one at `kept`, which stays as it is: the events, what dispatch
     /// has of them, and what it ordered. The engine's state is kept for where nothing is recorded: else it is derived, so that what is
-    /// missing is found.
+    /// missing is found. Doing it again, as long as nothing was saved, gives the same.
+    ///
+    /// `is_newest`: the other ones, older than the damaged one before this, only give events, if they are counted as this one's are.
     ///
     /// # Errors
     /// Of this journal. What is wrong with the other is no error.
-    pub fn salvage(&mut self, kept: &Path) -> Result<Salvaged, JournalError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let Ok(damaged) = Connection::open_with_flags(kept, flags) else { return Ok(Salvaged::default()) };
-        // It is the evidence, and its log with it.
-        let left_alone = damaged.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
-        if left_alone.and_then(|_| damaged.execute_batch("PRAGMA query_only = 1")).is_err() {
+    pub fn salvage(&mut self, kept: &Path, is_newest: bool) -> Result<Salvaged, JournalError> {
+        let Some(damaged) = open(kept) else { return Ok(Salvaged::default()) };
+        let base_known = if is_newest {
+            self.take_over(&damaged)?
+        } else if Said::by(&damaged).counted.is_some_and(|(base, _)| base.cast_unsigned() == self.base()) {
+            true
+        } else {
             return Ok(Salvaged::default());
+        };
+        if self.salvaged_state.is_none() {
+            let state = damaged.query_row("SELECT engine FROM state", [], |row| row.get(0));
+            self.salvaged_state = state.ok().map(super::packed::unpack);
         }
-        let base_known = self.take_over(&damaged)?;
-        let state = damaged.query_row("SELECT engine FROM state", [], |row| row.get(0));
-        self.salvaged_state = state.ok().map(super::packed::unpack);
         let (mut events, mut highest) = (0, 0);
         let mut walked = self.walk(&damaged, UP, 0, |sequence| {
             (events, highest) = (events + 1, sequence);
@@ -122,6 +126,14 @@ impl Journal {
             })?;
         }
         Ok(Salvaged { events, base_known, is_cut_short: walked == Walked::Full })
+    }
+
+    /// All that could be was taken over from `kept` by a start before, which was stopped while it derived the rest: what it knew of
+    /// dispatch came over too.
+    pub fn was_salvaged(&mut self, kept: &Path) {
+        if open(kept).is_some_and(|damaged| Said::by(&damaged).is_whole()) {
+            self.numbering.keep_history();
+        }
     }
 
     /// Looks at one number after the other until there are none, or `each` says that it knows the rest, or there is no room.
@@ -195,40 +207,75 @@ impl Journal {
 
     /// The tables of one row, each as far as it can be read. Whether the base could.
     fn take_over(&mut self, damaged: &Connection) -> Result<bool, JournalError> {
-        let numbers = |sql: &str| damaged.query_row(sql, [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)));
+        let said = Said::by(damaged);
         let words =
             |sql: &str| damaged.query_row(sql, [], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)));
-        let is_number = |number: &i64| *number >= 0;
-        let thru = numbers("SELECT thru, 0 FROM received").ok().map(|(thru, _)| thru).filter(is_number);
-        let told = numbers("SELECT untold <> 0, accepted <> 0 FROM told").ok();
-        let counted =
-            numbers("SELECT base, sent FROM numbering").ok().filter(|(base, sent)| is_number(base) && is_number(sent));
         let tx = self.db.transaction()?;
-        if let Some(thru) = thru {
-            tx.execute("UPDATE received SET thru = ?1", [thru])?;
+        // What was sent, acknowledged and ordered since a salvage that was stopped stays.
+        if let Some(thru) = said.thru {
+            tx.execute("UPDATE received SET thru = max(thru, ?1)", [thru])?;
         }
-        if let (Some((untold, accepted)), Some((base, sent))) = (told, counted) {
+        if let (Some((untold, accepted)), Some((base, sent))) = (said.told, said.counted) {
             // What this journal lacks is not named yet: it is when dispatch speaks. That it spoke before is known of what it has, or
             // else these events are as ones that it may have.
-            tx.execute("UPDATE told SET untold = ?1, accepted = 0", [untold])?;
-            let derived = i64::from(accepted != 0 && thru.is_none_or(|thru| thru == 0));
-            tx.execute("UPDATE numbering SET base = ?1, sent = ?2, derived = ?3", [base, sent, derived])?;
-        } else if let Some((base, _)) = counted {
+            tx.execute(
+                "UPDATE told SET untold = ?1 AND (SELECT sent <= ?2 FROM numbering), accepted = 0",
+                [untold, sent],
+            )?;
+            let derived = i64::from(accepted != 0 && said.thru.is_none_or(|thru| thru == 0));
+            tx.execute("UPDATE numbering SET base = ?1, sent = max(sent, ?2), derived = ?3", [base, sent, derived])?;
+        } else if let Some((base, _)) = said.counted {
             tx.execute("UPDATE numbering SET base = ?1", [base])?;
         }
         if let Ok(newest) = words("SELECT counter, id FROM commanded") {
-            tx.execute("INSERT OR REPLACE INTO commanded VALUES (1, ?1, ?2)", [newest.0, newest.1])?;
+            tx.execute("INSERT OR IGNORE INTO commanded VALUES (1, ?1, ?2)", [newest.0, newest.1])?;
         }
         if let Ok(trusted) = words("SELECT pinned, keys FROM trusted") {
-            tx.execute("INSERT OR REPLACE INTO trusted VALUES (1, ?1, ?2)", [trusted.0, trusted.1])?;
+            tx.execute("INSERT OR IGNORE INTO trusted VALUES (1, ?1, ?2)", [trusted.0, trusted.1])?;
         }
         tx.commit()?;
         self.numbering = super::numbering::Numbering::open(&self.db, true)?;
-        if told.is_some() && counted.is_some() {
+        if said.is_whole() {
             self.numbering.keep_history();
         }
-        Ok(counted.is_some())
+        Ok(said.counted.is_some())
     }
+}
+
+/// What a damaged journal says of its numbers and of dispatch, as far as it can be read.
+struct Said {
+    thru: Option<i64>,
+    /// Untold, accepted.
+    told: Option<(i64, i64)>,
+    /// Base, sent.
+    counted: Option<(i64, i64)>,
+}
+
+impl Said {
+    fn by(damaged: &Connection) -> Self {
+        let numbers = |sql: &str| damaged.query_row(sql, [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)));
+        let is_number = |number: &i64| *number >= 0;
+        let counted = numbers("SELECT base, sent FROM numbering").ok();
+        Self {
+            thru: numbers("SELECT thru, 0 FROM received").ok().map(|(thru, _)| thru).filter(is_number),
+            told: numbers("SELECT untold <> 0, accepted <> 0 FROM told").ok(),
+            counted: counted.filter(|(base, sent)| is_number(base) && is_number(sent)),
+        }
+    }
+
+    /// All that is to be known of its numbers.
+    const fn is_whole(&self) -> bool {
+        self.told.is_some() && self.counted.is_some()
+    }
+}
+
+/// It is the evidence, and its log with it: nothing is written to them.
+fn open(kept: &Path) -> Option<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let damaged = Connection::open_with_flags(kept, flags).ok()?;
+    damaged.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).ok()?;
+    damaged.execute_batch("PRAGMA query_only = 1").ok()?;
+    Some(damaged)
 }
 
 fn look(damaged: &Connection, way: &str, at: i64) -> Look {

@@ -100,7 +100,8 @@ impl Daemon {
     /// dispatch: a kill in between must not leave a hole that nobody names.
     pub(super) fn tend_acceptance(&mut self) {
         match std::mem::take(&mut self.before) {
-            Before::Asked(from, have) if self.engine.state().may_lose() => {
+            // What stands in for a journal does not know what that one will have.
+            Before::Asked(from, have) if self.engine.state().may_lose() && !self.keeper.journal().is_stand_in() => {
                 self.before = Before::Named;
                 self.name_not_kept(from, &have);
             }

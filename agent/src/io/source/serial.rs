@@ -15,6 +15,8 @@ use tokio_serial::{
     ClearBuffer, DataBits, FlowControl, Parity, SerialPort, SerialPortBuilderExt, SerialStream, StopBits,
 };
 
+/// u-blox AG, as its receivers say on USB (linux-usb.org/usb.ids).
+const UBLOX_ON_USB: &str = "1546";
 /// Where a receiver's speed is looked for first if nobody knows it: most are new at this speed.
 const USUAL: u32 = 9_600;
 
@@ -82,7 +84,9 @@ impl Serial {
         // What waited in the buffer while nobody read is old: it must not pass for now.
         stream.clear(ClearBuffer::Input).map_err(|error| refused(&error.to_string()))?;
         let hunt = Hunt::new(speed, self.proven);
-        let configurator = self.configure.then(|| Configurator::new(is_usb(&self.device)));
+        // Whoever reads the port too takes bytes of the answers, may send frames of its own between ours, and did not ask for other messages.
+        let configurator = (self.configure && shared_with.is_empty())
+            .then(|| Configurator::new(is_receivers_own_usb(&self.device, Path::new("/sys/class/tty"))));
         Ok(Line { stream, hunt, intruder: Intruder::default(), configurator, shared_with })
     }
 }
@@ -148,10 +152,14 @@ impl Line {
     }
 }
 
-/// A receiver with a USB port of its own is a modem to the system (cdc_acm), whose line has no speed.
-fn is_usb(device: &Path) -> bool {
+/// A receiver with a USB port of its own is a modem to the system (cdc_acm), whose line has no speed. So are Arduinos and other adapters with a
+/// UART behind them, which has one: the vendor tells them apart. `class`: where the system describes its ports.
+fn is_receivers_own_usb(device: &Path, class: &Path) -> bool {
     let real = device.canonicalize().unwrap_or_else(|_| device.to_owned());
-    real.file_name().is_some_and(|name| name.to_string_lossy().starts_with("ttyACM"))
+    let Some(name) = real.file_name().filter(|name| name.to_string_lossy().starts_with("ttyACM")) else { return false };
+    // `device` leads to the interface, above which is the device on the bus (sysfs-bus-usb).
+    let vendor = std::fs::read_to_string(class.join(name).join("device/../idVendor"));
+    vendor.is_ok_and(|vendor| vendor.trim() == UBLOX_ON_USB)
 }
 
 /// The library tells all causes in one kind of error, so the system is asked once more.
@@ -173,5 +181,51 @@ fn why_not(device: &Path, error: &str, others: &[String]) -> Trouble {
         }
         // It opens, so somebody keeps a lock on it; those who only have it open are told when it is open.
         Ok(_) => Trouble::new(Kind::Busy, format!("{name} is locked by {by}: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::source::tests::terminal;
+    use std::fs;
+    use std::process::{Command, Stdio};
+
+    #[test]
+    fn only_what_u_blox_has_on_the_bus_talks_at_any_speed() {
+        let root = tempfile::tempdir().unwrap();
+        let class = root.path().join("class");
+        for (name, vendor) in
+            [("ttyACM0", Some("1546\n")), ("ttyACM1", Some("2341\n")), ("ttyACM2", None), ("ttyUSB0", Some("1546\n"))]
+        {
+            let interface = root.path().join("bus").join(name).join("1-1:1.0");
+            fs::create_dir_all(&interface).unwrap();
+            if let Some(vendor) = vendor {
+                fs::write(interface.with_file_name("idVendor"), vendor).unwrap();
+            }
+            fs::create_dir_all(class.join(name)).unwrap();
+            std::os::unix::fs::symlink(&interface, class.join(name).join("device")).unwrap();
+            fs::write(root.path().join(name), "").unwrap();
+        }
+        std::os::unix::fs::symlink(root.path().join("ttyACM0"), root.path().join("gnss")).unwrap();
+        let told = |name: &str| is_receivers_own_usb(&root.path().join(name), &class);
+        let named = ["ttyACM0", "gnss", "ttyACM1", "ttyACM2", "ttyUSB0", "ttyACM9"].map(told);
+        assert_eq!(named, [true, true, false, false, false, false]);
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_port_that_another_program_reads_is_not_written_to() {
+        let (_master, device) = terminal();
+        let serial = Serial::new(device.clone(), Some(9_600), true, None);
+        let slave = fs::File::open(&device).unwrap();
+        let mut other = Command::new("sleep").arg("60").stdin(Stdio::from(slave)).spawn().unwrap();
+        let shared = serial.open().unwrap();
+        other.kill().unwrap();
+        other.wait().unwrap();
+        assert!(shared.shared_with.iter().any(|name| name.starts_with("sleep (pid ")), "{:?}", shared.shared_with);
+        assert!(shared.configurator.is_none());
+        drop(shared);
+        let alone = serial.open().unwrap();
+        assert!(alone.shared_with.is_empty() && alone.configurator.is_some(), "{:?}", alone.shared_with);
     }
 }

@@ -14,7 +14,7 @@ use tokio::sync::mpsc::channel;
 
 const SENTENCE: &[u8] = b"$GPGLL,,,,,235958,V*06\r\n";
 
-fn terminal() -> (OwnedFd, PathBuf) {
+pub(super) fn terminal() -> (OwnedFd, PathBuf) {
     let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
     grantpt(&master).unwrap();
     unlockpt(&master).unwrap();

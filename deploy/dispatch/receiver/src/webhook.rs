@@ -2,13 +2,15 @@
 //! only when this one was accepted and that is committed.
 //!
 //! What the other side does not take because it is away, overloaded or wrongly set up is tried again for ever, ever more rarely, each device
-//! at its own pace: an answer may be about its event alone. An answer that does not come holds up all for `POST_TIMEOUT` each time. What it
+//! at its own pace: an answer may be about its event alone. So is one that does not come: a post that has waited for `SLOW_AFTER` holds up no other
+//! device's, and until then there is one at a time, since the other side may do one thing after the other. What it
 //! refuses as wrong ([`is_refusal`]) is tried `ATTEMPTS_MAX` times, noted in the table `unhooked`, and passed over: one event must
 //! not stop all those behind it. A copy may be posted when this process dies between the answer and its commit: the id tells.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -34,6 +36,13 @@ const ATTEMPTS_MAX: u32 = 5;
 const SECRET_MIN: usize = 16;
 /// For one event, from the name's look-up to the answer's last byte.
 const POST_TIMEOUT: Duration = Duration::from_secs(20);
+/// Without an answer for so long, another post is begun beside it.
+const SLOW_AFTER: Duration = Duration::from_secs(1);
+/// On the way at once, each with a thread of its own. Who does one after the other has two and a half seconds for each before the last
+/// of them is given up.
+const POSTS_MAX: usize = 8;
+/// Of these again, for devices whose last post was not accepted: what hangs each time must not take the places of all the others.
+const AGAIN_MAX: usize = POSTS_MAX / 2;
 
 /// Each device's next event, whatever its type; a device's cursor is `hooked`.
 const NEXT: &str = "SELECT d.key, e.arrival, e.id, e.type FROM device d
@@ -59,6 +68,7 @@ pub fn run(place: &Place, webhook: &Webhook) {
                     Ok(never) => match never {},
                     Err(fault) => warn!("webhook: the database: {fault}"),
                 }
+                hook.land();
                 if hook.served {
                     wait = BACK_OFF;
                 }
@@ -103,14 +113,38 @@ struct Pause {
     next: Duration,
 }
 
+/// An event of a device.
+#[derive(Debug)]
+struct Post {
+    key: i64,
+    arrival: i64,
+    id: String,
+}
+
+/// A post on its way.
+struct Flight {
+    since: Instant,
+    again: bool,
+}
+
+/// What posts, on any thread.
+#[derive(Clone)]
+struct Poster {
+    agent: Agent,
+    url: String,
+    secret: Option<Vec<u8>>,
+}
+
 struct Hook<'a> {
     webhook: &'a Webhook,
-    agent: Agent,
-    secret: Option<Vec<u8>>,
+    poster: Poster,
     /// How often each event was refused, by its arrival: at most one event of each device, since the next one waits for it.
     refusals: BTreeMap<i64, u32>,
     /// Devices whose last post was not accepted. At most as many as there are devices.
     pauses: BTreeMap<i64, Pause>,
+    /// Devices of which an event is on its way.
+    flights: BTreeMap<i64, Flight>,
+    answered: (Sender<(Post, Posted)>, Receiver<(Post, Posted)>),
     /// The database answered a whole round.
     served: bool,
 }
@@ -128,10 +162,11 @@ impl<'a> Hook<'a> {
         }
         Ok(Self {
             webhook,
-            agent: config.build().into(),
-            secret,
+            poster: Poster { agent: config.build().into(), url: webhook.url.clone(), secret },
             refusals: BTreeMap::new(),
             pauses: BTreeMap::new(),
+            flights: BTreeMap::new(),
+            answered: channel(),
             served: false,
         })
     }
@@ -147,13 +182,15 @@ impl<'a> Hook<'a> {
         loop {
             let moved = self.round(store)?;
             self.served = true;
-            if !moved {
+            if !self.flights.is_empty() {
+                self.wait(store, IDLE)?;
+            } else if !moved {
                 std::thread::sleep(IDLE);
             }
         }
     }
 
-    /// One event of each device that need not wait. Whether any device is an event further.
+    /// Begins with one event of each device that need not wait. Whether there was any.
     fn round(&mut self, store: &mut dyn Store) -> Result<bool, StoreError> {
         let limit = i64::try_from(PAGE).unwrap_or(i64::MAX);
         let (mut above, mut moved) = (0, false);
@@ -161,9 +198,7 @@ impl<'a> Hook<'a> {
             let page = store.query(NEXT, &[above.into(), limit.into()])?;
             for row in &page {
                 above = int(row, 0)?;
-                if self.pauses.get(&above).is_none_or(|pause| pause.until <= clock::now()) {
-                    moved |= self.pass(store, row)?;
-                }
+                moved |= self.begin(store, row)?;
             }
             if page.len() < PAGE {
                 return Ok(moved);
@@ -171,41 +206,96 @@ impl<'a> Hook<'a> {
         }
     }
 
-    /// Posts one event; its device's cursor moves when it is done with. Whether it did.
-    fn pass(&mut self, store: &mut dyn Store, row: &Row) -> Result<bool, StoreError> {
+    /// Posts one event, as soon as there is a place for it, unless its device has to wait. Whether it did.
+    fn begin(&mut self, store: &mut dyn Store, row: &Row) -> Result<bool, StoreError> {
         let (key, arrival, id, kind) = (int(row, 0)?, int(row, 1)?, text(row, 2)?, text(row, 3)?);
-        let wanted = self.webhook.types.is_empty() || self.webhook.types.iter().any(|start| kind.starts_with(start));
-        let posted = if wanted {
-            let found = store.query(BODY, &[arrival.into()])?;
-            let body = found.first().and_then(|row| row.first()?.bytes()).unwrap_or_default();
-            self.post(&id, body, clock::wall_ms() / 1_000)
-        } else {
-            Posted::Accepted
-        };
+        let again = self.pauses.contains_key(&key);
+        let waits = self.pauses.get(&key).is_some_and(|pause| pause.until > clock::now());
+        let others = self.flights.values().filter(|flight| flight.again).count();
+        if waits || self.flights.contains_key(&key) || again && others >= AGAIN_MAX {
+            return Ok(false);
+        }
+        let post = Post { key, arrival, id };
+        if !(self.webhook.types.is_empty() || self.webhook.types.iter().any(|start| kind.starts_with(start))) {
+            self.done(store, &post)?;
+            return Ok(true);
+        }
+        while let Some(wait) = self.no_place_for() {
+            self.wait(store, wait)?;
+        }
+        let found = store.query(BODY, &[arrival.into()])?;
+        let body = found.first().and_then(|row| row.first()?.bytes()).unwrap_or_default().to_vec();
+        let (poster, answered, at_s) = (self.poster.clone(), self.answered.0.clone(), clock::wall_ms() / 1_000);
+        let thread = std::thread::Builder::new().name("post".to_owned()).spawn(move || {
+            let posted = poster.post(&post.id, &body, at_s);
+            // Nobody waits for it where the database has failed meanwhile.
+            let _ = answered.send((post, posted));
+        });
+        match thread {
+            Ok(_) => drop(self.flights.insert(key, Flight { since: clock::now(), again })),
+            Err(fault) => self.later(store, key, &text(row, 2)?, &format!("no thread: {fault}"))?,
+        }
+        Ok(true)
+    }
+
+    /// How long there is none, if there is none: the newest of those on the way may be answered yet, or all have to wait.
+    fn no_place_for(&self) -> Option<Duration> {
+        if self.flights.len() >= POSTS_MAX {
+            return Some(POST_TIMEOUT);
+        }
+        let newest = self.flights.values().map(|flight| flight.since).max()?;
+        (newest + SLOW_AFTER).checked_duration_since(clock::now()).filter(|wait| !wait.is_zero())
+    }
+
+    /// Waits for an answer, so long at most, and takes it.
+    fn wait(&mut self, store: &mut dyn Store, most: Duration) -> Result<(), StoreError> {
+        let Ok((post, posted)) = self.answered.1.recv_timeout(most) else { return Ok(()) };
+        self.flights.remove(&post.key);
+        self.take(store, &post, posted)
+    }
+
+    /// What was answered; the device's cursor moves when the event is done with.
+    fn take(&mut self, store: &mut dyn Store, post: &Post, posted: Posted) -> Result<(), StoreError> {
         match posted {
-            Posted::Accepted => {}
-            Posted::Refused(why) if self.has_had_enough(arrival) => {
-                error!("webhook: {id} is refused for good: {why}");
-                store.execute(REFUSED, &[arrival.into(), clock::wall_ms().into(), why.as_str().into()])?;
+            Posted::Accepted => self.done(store, post),
+            Posted::Refused(why) if self.has_had_enough(post.arrival) => {
+                error!("webhook: {} is refused for good: {why}", post.id);
+                store.execute(REFUSED, &[post.arrival.into(), clock::wall_ms().into(), why.as_str().into()])?;
+                self.done(store, post)
             }
             Posted::Refused(why) => {
-                not_taken(store, key, &why)?;
+                not_taken(store, post.key, &why)?;
                 // Who judges an event is there: what has grown while he was away begins anew.
-                let doublings = self.refusals.get(&arrival).map_or(0, |count| count.saturating_sub(1));
-                self.pause(key, BACK_OFF * 2_u32.saturating_pow(doublings), BACK_OFF, &format!("{id}: {why}"));
-                return Ok(false);
+                let doublings = self.refusals.get(&post.arrival).map_or(0, |count| count.saturating_sub(1));
+                let wait = BACK_OFF * 2_u32.saturating_pow(doublings);
+                self.pause(post.key, wait, BACK_OFF, &format!("{}: {why}", post.id));
+                Ok(())
             }
-            Posted::Later(why) => {
-                not_taken(store, key, &why)?;
-                let wait = self.pauses.get(&key).map_or(BACK_OFF, |pause| pause.next);
-                self.pause(key, wait, (wait * 2).min(BACK_OFF_MAX), &format!("{id}: {why}"));
-                return Ok(false);
-            }
+            Posted::Later(why) => self.later(store, post.key, &post.id, &why),
         }
-        store.execute(PASSED, &[arrival.into(), key.into()])?;
-        self.refusals.remove(&arrival);
-        self.pauses.remove(&key);
-        Ok(true)
+    }
+
+    fn done(&mut self, store: &mut dyn Store, post: &Post) -> Result<(), StoreError> {
+        store.execute(PASSED, &[post.arrival.into(), post.key.into()])?;
+        self.refusals.remove(&post.arrival);
+        self.pauses.remove(&post.key);
+        Ok(())
+    }
+
+    fn later(&mut self, store: &mut dyn Store, key: i64, id: &str, why: &str) -> Result<(), StoreError> {
+        not_taken(store, key, why)?;
+        let wait = self.pauses.get(&key).map_or(BACK_OFF, |pause| pause.next);
+        self.pause(key, wait, (wait * 2).min(BACK_OFF_MAX), &format!("{id}: {why}"));
+        Ok(())
+    }
+
+    /// Waits for all that are on their way, for which there is no database: begun again beside them, an event would come after the next one.
+    fn land(&mut self) {
+        while !self.flights.is_empty()
+            && let Ok((post, _)) = self.answered.1.recv_timeout(POST_TIMEOUT)
+        {
+            self.flights.remove(&post.key);
+        }
     }
 
     fn pause(&mut self, key: i64, wait: Duration, next: Duration, why: &str) {
@@ -218,9 +308,11 @@ impl<'a> Hook<'a> {
         *count += 1;
         *count >= ATTEMPTS_MAX
     }
+}
 
+impl Poster {
     fn post(&self, id: &str, body: &[u8], at_s: i64) -> Posted {
-        let mut request = self.agent.post(&self.webhook.url).header("Content-Type", "application/cloudevents+json");
+        let mut request = self.agent.post(&self.url).header("Content-Type", "application/cloudevents+json");
         request = request.header("X-Gatestamp-Id", id);
         if let Some(secret) = &self.secret {
             request = request.header("X-Gatestamp-Signature", signature(secret, at_s, body));

@@ -33,6 +33,12 @@ pub(super) fn fault_of(run: &Output) -> Option<String> {
     (panicked || !run.status.success()).then(|| format!("{}: {}", run.status, complaint.trim()))
 }
 
+/// Whether it ended because no receiver speaks in the file, and told nothing of it.
+pub(super) fn is_refused(run: &Output) -> bool {
+    let complaint = String::from_utf8_lossy(&run.stderr);
+    run.status.code() == Some(74) && run.stdout.is_empty() && complaint.contains("no recording, and no NMEA in it")
+}
+
 /// One JSON value per line.
 pub(super) fn json_lines(bytes: &[u8]) -> Vec<Value> {
     let text = std::str::from_utf8(bytes).expect("JSON lines are UTF-8");

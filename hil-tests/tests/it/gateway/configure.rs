@@ -17,6 +17,7 @@ const ACCURACY_MM: u32 = 7_071;
 /// A bench whose receiver says sentences without GST.
 fn bench() -> Bench {
     let mut bench = Bench::without_gst();
+    bench.port.let_go();
     bench.port.talk_at(115_200);
     bench.installation.configure("baud = \"auto\"", "baud = 115200").expect("a speed");
     bench
@@ -92,6 +93,7 @@ fn sigmas(bench: &Bench) -> Vec<f64> {
 #[test]
 fn a_receiver_of_sentences_alone_gets_one_poll_at_its_own_speed_and_nothing_else() {
     let mut bench = Bench::new();
+    bench.port.let_go();
     bench.port.talk_at(115_200);
     bench.start();
     bench.talk_until(|bench| bench.state() == "wrong_speed");
@@ -114,6 +116,22 @@ fn an_owner_who_says_no_is_obeyed() {
         second(&mut bench, &mut receiver);
     }
     assert_eq!((bench.port.heard_bytes(), bench.state().as_str()), (0, "receiving"));
+}
+
+#[test]
+fn a_port_that_another_program_has_open_is_only_listened_to() {
+    let mut bench = Bench::without_gst();
+    bench.port.talk_at(115_200);
+    bench.installation.configure("baud = \"auto\"", "baud = 115200").expect("a speed");
+    // The rig holds it, as a getty would.
+    bench.start();
+    let mut receiver = Ublox::new(Character::Series8, ACCURACY_MM);
+    for _ in 0..100 {
+        second(&mut bench, &mut receiver);
+    }
+    assert_eq!((bench.port.heard_bytes(), bench.state().as_str()), (0, "receiving"));
+    assert!(bench.health("/receiver/why").as_str().is_some_and(|why| why.contains("is open in")));
+    assert!(bench.health("/receiver_setup").is_null());
 }
 
 #[test]

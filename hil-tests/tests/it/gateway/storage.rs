@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use hil_tests::clock::await_condition;
+use hil_tests::gateway::Gateway;
 use hil_tests::world::Shift;
 use hil_tests::world::facility::Zone;
 use hil_tests::world::truth::Direction;
@@ -108,6 +109,127 @@ fn a_full_disk_does_not_keep_the_agent_from_starting() {
         journal.events.iter().any(|(_, body)| String::from_utf8_lossy(body).contains("disk_full_reserve_given_up"));
     assert!(told, "the start says what it took");
     drop(disk);
+}
+
+#[test]
+fn a_disk_without_any_room_does_not_keep_the_agent_from_deciding() {
+    decides_without_room(true);
+}
+
+#[test]
+fn a_journal_that_cannot_even_be_made_does_not_keep_the_agent_from_deciding() {
+    decides_without_room(false);
+}
+
+fn decides_without_room(has_journal: bool) {
+    let garage = Garage::open(Shift::errands(54, 1), SCALE);
+    // Less than a reserve asks for.
+    let Some(disk) = SmallDisk::mount(&garage.installation.state(), c"size=4m") else {
+        let why = "no permission to mount a small file system: the full disk was not tested";
+        let _ = writeln!(std::io::stderr(), "{why}");
+        return;
+    };
+    let mut rig = garage.drive(None);
+    let state = rig.installation.state();
+    rig.until(rig.crossing("depot", Zone::Site, Direction::Leave, 0) + 30.0);
+    assert!(await_condition(PATIENCE, || rig.owed() == 0), "{}", rig.log_tail());
+    assert!(rig.stop_agent().success(), "{}", rig.log_tail());
+    if !has_journal {
+        fs::remove_file(state.join("journal.db")).expect("removable");
+    }
+    let filler = state.join("filler");
+    fill(&filler);
+    rig.start_agent();
+    rig.until(rig.crossing("shop", Zone::Dock, Direction::Enter, 0) + 40.0);
+    let log = fs::read_to_string(rig.installation.log()).expect("readable");
+    assert!(log.contains("no room for the journal; events are held in memory"), "{}", rig.log_tail());
+    assert_eq!(fs::metadata(state.join("journal.db")).map_or(0, |meta| meta.len()) > 0, has_journal);
+    assert_eq!(refused(&rig), ["refused", "refused"], "{}", rig.log_tail());
+    fs::remove_file(&filler).expect("removable");
+    rig.settle();
+    rig.assert_crossings();
+    let journal = rig.journal();
+    rig.assert_same_events(&journal);
+    let told = journal.events.iter().any(|(_, body)| String::from_utf8_lossy(body).contains("disk_full_no_reserve"));
+    assert!(told, "the start says what it found");
+    drop(disk);
+}
+
+#[test]
+fn a_journal_that_is_damaged_on_a_full_disk_is_salvaged_when_there_is_room() {
+    let garage = Garage::open(Shift::errands(56, 1), SCALE);
+    let state = garage.installation.state();
+    let Some(disk) = SmallDisk::mount(&state, c"size=4m") else {
+        let why = "no permission to mount a small file system: the full disk was not tested";
+        let _ = writeln!(std::io::stderr(), "{why}");
+        return;
+    };
+    let mut rig = garage.drive(None);
+    rig.until(rig.crossing("depot", Zone::Site, Direction::Leave, 0) + 30.0);
+    assert!(await_condition(PATIENCE, || rig.owed() == 0), "{}", rig.log_tail());
+    assert!(rig.stop_agent().success(), "{}", rig.log_tail());
+    spoil(&state.join("journal.db"));
+    let filler = state.join("filler");
+    fill(&filler);
+    rig.start_agent();
+    let log = rig.installation.log();
+    let told = |what| fs::read_to_string(&log).is_ok_and(|log| log.contains(what));
+    assert!(await_condition(PATIENCE, || refused(&rig) == ["refused", "refused"]), "{}", rig.log_tail());
+    assert!(told("it is set aside when there is room again") && set_aside(&state).is_empty(), "{}", rig.log_tail());
+    fs::remove_file(&filler).expect("removable");
+    // As systemd does it.
+    let ended = await_condition(PATIENCE, || rig.gateway.as_mut().and_then(Gateway::ended).is_some());
+    assert!(ended, "{}", rig.log_tail());
+    rig.gateway = None;
+    rig.cab.port().forget_last_reader();
+    rig.start_agent();
+    rig.settle();
+    rig.assert_crossings();
+    rig.assert_same_events(&rig.journal());
+    assert!(!set_aside(&state).is_empty() && told("the journal is damaged; it was set aside"), "{}", rig.log_tail());
+    drop(disk);
+}
+
+#[test]
+fn a_disk_that_takes_neither_bytes_nor_files_at_the_first_start_does_not_keep_the_agent_from_deciding() {
+    let garage = Garage::open(Shift::errands(55, 1), SCALE);
+    let state = garage.installation.state();
+    // As much as each of the two tests above has, and so few files that all can be taken.
+    let Some(disk) = SmallDisk::mount(&state, c"size=4m,nr_inodes=64") else {
+        let why = "no permission to mount a small file system: the full disk was not tested";
+        let _ = writeln!(std::io::stderr(), "{why}");
+        return;
+    };
+    let filler = state.join("filler");
+    fill(&filler);
+    let taken: Vec<PathBuf> = (0..64).map(|n| state.join(n.to_string())).collect();
+    let taken: Vec<&PathBuf> = taken.iter().take_while(|path| fs::File::create(path).is_ok()).collect();
+    // The lock of the state directory is one.
+    fs::remove_file(taken[0]).expect("removable");
+    let mut rig = garage.drive(None);
+    rig.until(rig.crossing("depot", Zone::Site, Direction::Leave, 0) + 30.0);
+    assert_eq!(refused(&rig), ["refused", "refused"], "{}", rig.log_tail());
+    let told = rig.installation.ask("status", &[]).expect("the binary runs");
+    let told = String::from_utf8_lossy(&told.stderr).into_owned();
+    assert!(told.contains("the daemon runs, but cannot write it: make room on the disk"), "{told}");
+    assert!(!state.join("journal.db").exists() && !state.join("recording").exists());
+    fs::remove_file(&filler).expect("removable");
+    taken.iter().skip(1).for_each(|path| fs::remove_file(path).expect("removable"));
+    rig.settle();
+    rig.assert_crossings();
+    rig.assert_same_events(&rig.journal());
+    assert!(state.join("recording").is_dir(), "it is recorded again");
+    drop(disk);
+}
+
+/// What dispatch was told last of the journal and of the recording.
+fn refused(rig: &Rig) -> [String; 2] {
+    let health = rig.dispatch.as_ref().and_then(|dispatch| dispatch.latest("health")).unwrap_or_default();
+    let health: serde_json::Value = serde_json::from_slice(&health).unwrap_or_default();
+    ["/journal/state", "/recording/state"].map(|of| {
+        let state = health.pointer(of).and_then(serde_json::Value::as_str);
+        state.unwrap_or_default().to_owned()
+    })
 }
 
 /// Writes until nothing more fits.

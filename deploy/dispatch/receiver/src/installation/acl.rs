@@ -24,7 +24,16 @@ pub(super) fn write(dir: &Path) -> Result<(), String> {
     let mut receivers = folders(&dir.join("receivers"))?;
     receivers.retain(|name| receiver::name(name).is_some());
     receivers.sort();
+    let removed = unaccounted::removed(dir)?;
+    let came_back = |user: &str| unaccounted::was_removed(&removed, user);
     let mut text = BEGIN.to_owned();
+    // What was stolen once may be used again: a folder that a copy brought back brings no rights.
+    let users = bundles.iter().map(Bundle::user).chain(receivers.iter().cloned());
+    for user in users.filter(|user| came_back(user)) {
+        text.push_str(&format!("# {user} was removed, and its folder came back with a copy: no rights.\n"));
+    }
+    receivers.retain(|user| !came_back(user));
+    bundles.retain(|bundle| !came_back(&bundle.user()));
     for user in [DISPATCH.to_owned()].into_iter().chain(receivers) {
         text.push_str(&format!("\nuser {user}\ntopic readwrite gatestamp/#\n"));
     }

@@ -34,12 +34,15 @@ pub fn add_receiver(dir: &Path, name: &str, day: (i32, u8, u8)) -> Result<PathBu
     let _alone = lock(dir)?;
     let user = user(name)?;
     let place = dir.join("receivers").join(&user);
+    let was_removed = unaccounted::was_removed(&unaccounted::removed(dir)?, &user);
     if place.exists() {
         // A run that was killed between the folder and the ACL is made good by the next.
         acl::write(dir)?;
-        return Err(format!("{} is there already: nothing is written over", place.display()));
+        let what =
+            if was_removed { "was removed, came back with a copy and has no rights" } else { "is there already" };
+        return Err(format!("{} {what}: nothing is written over", place.display()));
     }
-    if dir.join("removed").join(&user).exists() {
+    if was_removed {
         return Err(format!(
             "a receiver {name} was removed: its old certificate would be good again; take another name"
         ));
@@ -91,7 +94,12 @@ pub fn remove_receiver(dir: &Path, name: &str) -> Result<(), String> {
         acl::write(dir)?;
         return Err(format!("{} is not there; the ACL gives it no rights", place.display()));
     }
-    folder(&dir.join("removed"), 0o700)?;
-    fs::rename(&place, dir.join("removed").join(&user)).map_err(|found| fault(&place, &found))?;
+    let removed = dir.join("removed");
+    folder(&removed, 0o700)?;
+    // A copy that is brought back over what is there brings back who was removed since.
+    let again = (2_u32..).map(|n| removed.join(format!("{user}.{n}")));
+    let free = std::iter::once(removed.join(&user)).chain(again).find(|free| !free.exists());
+    let free = free.ok_or_else(|| format!("{} is full", removed.display()))?;
+    fs::rename(&place, &free).map_err(|found| fault(&place, &found))?;
     acl::write(dir)
 }

@@ -7,6 +7,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use super::acl::folders;
 use super::files::fault;
 use super::truck::Bundle;
 use super::{DISPATCH, receiver};
@@ -24,10 +25,8 @@ pub(super) fn refuse(dir: &Path) -> Result<(), String> {
         Err(found) if found.kind() == ErrorKind::NotFound => return Ok(()),
         text => text.map_err(|found| fault(&acl, &found))?,
     };
-    let removed = removed(&dir.join("removed"))?;
-    let was_removed = |user: &str| {
-        removed.iter().any(|name| name.strip_prefix(user).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
-    };
+    let removed = removed(dir)?;
+    let was_removed = |user: &str| was_removed(&removed, user);
     let is_there = |user: &str| user == DISPATCH || PLACES.iter().any(|place| dir.join(place).join(user).is_dir());
     let users = text.lines().filter_map(|line| line.strip_prefix("user "));
     let gone: Vec<&str> = users.filter(|user| !is_there(user) && !was_removed(user)).collect();
@@ -55,12 +54,14 @@ fn end(dir: &str, user: &str) -> String {
     }
 }
 
-fn removed(place: &Path) -> Result<Vec<String>, String> {
-    let entries = match fs::read_dir(place) {
-        Err(found) if found.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(|found| fault(place, &found))?,
-    };
-    entries
-        .map(|entry| Ok(entry.map_err(|found| fault(place, &found))?.file_name().to_string_lossy().into_owned()))
-        .collect()
+/// Whether rights were taken from exactly this user: a truck's next bundle is another one, and so is whoever's name begins the same.
+pub(super) fn was_removed(removed: &[String], user: &str) -> bool {
+    // The first bundle has its number there.
+    let bundle = Bundle::of_folder(user);
+    removed.iter().any(|name| name == user || (bundle.is_some() && Bundle::of_folder(name) == bundle))
+}
+
+/// The folders of those whose rights were taken.
+pub(super) fn removed(dir: &Path) -> Result<Vec<String>, String> {
+    folders(&dir.join("removed"))
 }

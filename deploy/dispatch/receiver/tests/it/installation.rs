@@ -30,7 +30,7 @@ pub(crate) fn good(arguments: &[&str]) -> String {
     String::from_utf8(done.stdout).expect("UTF-8")
 }
 
-fn refused(arguments: &[&str]) -> String {
+pub(crate) fn refused(arguments: &[&str]) -> String {
     let done = call(arguments);
     assert_eq!(done.status.code(), Some(1), "{arguments:?}");
     String::from_utf8(done.stderr).expect("UTF-8")
@@ -48,7 +48,7 @@ pub(crate) fn installation(port: u16) -> (TempDir, String) {
 }
 
 /// What somebody writes into the configuration who wants several receivers.
-fn share(config: &Path, url: &str) {
+pub(crate) fn share(config: &Path, url: &str) {
     let text = fs::read_to_string(config).expect("read");
     let shared = text
         .replace("#group = ", "group = ")
@@ -515,67 +515,4 @@ fn root_gives_nothing_to_whom_a_link_in_the_brokers_folder_leads() {
     assert!(found.is_file());
     assert_eq!((found.uid(), found.gid()), (mine.uid(), mine.gid()), "its owner is whom the link led to");
     assert_eq!(fs::read(&target).expect("read"), before);
-}
-
-/// Somebody brings back `ca` and `broker` after a loss and has no `trucks`.
-#[test]
-fn an_acl_that_would_lock_out_the_fleet_is_not_written() {
-    let (_dir, place) = installation(free_port());
-    let dir = Path::new(&place);
-    let acl = || fs::read_to_string(dir.join("broker/acl")).expect("read");
-    let before = acl();
-    fs::remove_dir_all(dir.join("trucks/acme.t1")).expect("lost");
-    let why = refused(&["add-truck", &place, event::FLEET, "t3"]);
-    assert!(why.contains("rights to acme.t1, but"), "{why}");
-    refused(&["remove-truck", &place, event::FLEET, "t2"]);
-    assert_eq!(acl(), before);
-    assert!(!dir.join("trucks/acme.t3").exists(), "a bundle without rights");
-    assert!(dir.join("trucks/acme.t2").exists(), "removed, and with its rights");
-    // What the message says does.
-    assert!(why.contains(&format!("mkdir {place}/trucks/acme.t1, then remove-truck {place} acme t1")), "{why}");
-    fs::create_dir(dir.join("trucks/acme.t1")).expect("made");
-    good(&["remove-truck", &place, event::FLEET, "t1"]);
-    good(&["add-truck", &place, event::FLEET, "t3"]);
-    assert_eq!(users(dir), ["dispatch", "acme.t2", "acme.t3"]);
-}
-
-/// Whom the ACL knows.
-fn users(dir: &Path) -> Vec<String> {
-    let acl = fs::read_to_string(dir.join("broker/acl")).expect("read");
-    acl.lines().filter_map(|line| line.strip_prefix("user ").map(str::to_owned)).collect()
-}
-
-#[test]
-fn a_receiver_whose_folder_was_lost_keeps_its_rights_until_it_is_removed() {
-    let (_dir, place) = installation(free_port());
-    let dir = Path::new(&place);
-    share(&dir.join("receiver/receiver.toml"), "host=localhost user=x dbname=x");
-    for name in ["2", "3"] {
-        good(&["add-receiver", &place, name]);
-    }
-    fs::remove_dir_all(dir.join("receivers/dispatch-2")).expect("lost");
-    let why = refused(&["remove-receiver", &place, "3"]);
-    assert!(dir.join("receivers/dispatch-3").exists(), "removed, and with its rights");
-    let remedy = format!("mkdir -p {place}/receivers/dispatch-2, then remove-receiver {place} 2");
-    assert!(why.contains(&remedy), "{why}");
-    fs::create_dir(dir.join("receivers/dispatch-2")).expect("made");
-    good(&["remove-receiver", &place, "2"]);
-    assert_eq!(users(dir), ["dispatch", "dispatch-3", "acme.t1", "acme.t2"]);
-}
-
-/// Killed between the folder and the ACL.
-#[test]
-fn whoever_repeats_a_removal_that_was_killed_ends_it() {
-    let (_dir, place) = installation(free_port());
-    let dir = Path::new(&place);
-    share(&dir.join("receiver/receiver.toml"), "host=localhost user=x dbname=x");
-    good(&["add-receiver", &place, "2"]);
-    fs::create_dir(dir.join("removed")).expect("made");
-    let moved = |from: &str, to: &str| fs::rename(dir.join(from), dir.join("removed").join(to)).expect("moved");
-    moved("trucks/acme.t1", "acme.t1.1");
-    assert!(refused(&["remove-truck", &place, event::FLEET, "t1"]).contains("is not there"));
-    assert_eq!(users(dir), ["dispatch", "dispatch-2", "acme.t2"]);
-    moved("receivers/dispatch-2", "dispatch-2");
-    assert!(refused(&["remove-receiver", &place, "2"]).contains("is not there"));
-    assert_eq!(users(dir), ["dispatch", "acme.t2"]);
 }

@@ -6,6 +6,7 @@ mod everything;
 mod installation;
 mod kills;
 mod paths;
+mod removal;
 mod rig;
 mod session;
 mod status;

@@ -16,7 +16,7 @@ use crate::rig::process::{PROGRAM, configure, start};
 use crate::rig::{Database, block_on, event};
 
 /// The next acknowledgement to the truck t1.
-async fn ack(client: &mut Client) -> Result<Json, String> {
+pub(crate) async fn ack(client: &mut Client) -> Result<Json, String> {
     let body = |packet: &Packet| {
         let Packet::Publish(got) = packet else { return None };
         got.topic.ends_with(b"down/ack").then(|| got.payload.clone())
@@ -25,7 +25,7 @@ async fn ack(client: &mut Client) -> Result<Json, String> {
 }
 
 /// Publishes until somebody listens: a receiver that was just started has no session yet.
-async fn publish(client: &mut Client, body: Vec<u8>) -> Result<(), String> {
+pub(crate) async fn publish(client: &mut Client, body: Vec<u8>) -> Result<(), String> {
     while client.publish(&event::topic("t1", "events"), body.clone()).await? != PubAckReason::Success {}
     Ok(())
 }

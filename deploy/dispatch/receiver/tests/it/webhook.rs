@@ -13,9 +13,12 @@ use gatestamp_receiver::message::read;
 use gatestamp_receiver::store::{self, Value};
 use gatestamp_receiver::webhook::signature;
 use hil_tests::clock::await_condition;
+use hil_tests::mosquitto::Mosquitto;
 
+use crate::rig::broker::Client;
 use crate::rig::process::{PROGRAM, configure, start};
-use crate::rig::{Database, event};
+use crate::rig::{Database, block_on, event};
+use crate::session::{ack, publish};
 
 const SECRET: &str = "0123456789abcdef";
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -148,6 +151,52 @@ fn what_is_not_taken_of_some_trucks_holds_up_no_other() {
     Ledger::new(store::beside(&place).expect("opens")).take(&[first("good")], 0).expect("taken");
     let good = || posted.lock().expect("no panic").contains("acme-good-1");
     assert!(await_condition(Duration::from_secs(2), good), "{}", receiver.log());
+}
+
+#[test]
+fn what_is_never_answered_of_some_trucks_holds_up_no_other_and_no_acknowledgement() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let port = listener.local_addr().expect("bound").port();
+    let accepted = Accepted::default();
+    let shared = Arc::clone(&accepted);
+    std::thread::spawn(move || {
+        let mut unanswered = Vec::new();
+        for stream in listener.incoming().flatten() {
+            let Some((headers, _)) = request(&stream) else { continue };
+            let (truck, sequence) = headers.get("x-gatestamp-id").and_then(|id| id.rsplit_once('-')).expect("an id");
+            shared.lock().expect("no panic").entry(truck.to_owned()).or_default().push(sequence.parse().expect("one"));
+            if truck.contains("hang") {
+                unanswered.push(stream);
+            } else {
+                let _ = (&stream).write_all(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
+            }
+        }
+    });
+    let place = Database::sqlite(dir.path()).place();
+    let event = |truck: &str, n| read(event::topic(truck, "events").as_bytes(), &event::arrival(truck, n));
+    // The first of all devices, so that each is posted before the other truck's.
+    let mut batch: Vec<_> = (0..5).flat_map(|n| [1, 2].map(|sequence| event(&format!("hang{n}"), sequence))).collect();
+    batch.extend((1..=6).map(|n| event("t1", n)));
+    Ledger::new(store::open(&place).expect("opens")).take(&batch, 0).expect("taken");
+    let broker = Mosquitto::start(dir.path()).expect("a broker");
+    let more = format!("[webhook]\nurl = \"http://127.0.0.1:{port}/hook\"");
+    let receiver = start(&configure(dir.path(), "receiver", broker.port(), &place, &more));
+    let posted = |truck: &str| accepted.lock().expect("no panic").get(truck).cloned().unwrap_or_default();
+    let hung = || (0..5).all(|n| posted(&format!("acme-hang{n}")) == [1]);
+    // Of the 20 seconds that a post may take.
+    let patience = Duration::from_secs(15);
+    assert!(await_condition(patience, || hung() && posted("acme-t1") == [1, 2, 3, 4, 5, 6]), "{}", receiver.log());
+    let acked = block_on(async {
+        let mut truck = Client::plain(broker.port(), "acme-t1").await?;
+        truck.subscribe(&event::topic("t1", "down/ack")).await?;
+        publish(&mut truck, event::arrival("t1", 7)).await?;
+        while ack(&mut truck).await?["thru"] != 7 {}
+        Ok::<(), String>(())
+    });
+    acked.unwrap_or_else(|why| panic!("{why}: {}", receiver.log()));
+    assert!(await_condition(Duration::from_secs(2), || posted("acme-t1").last() == Some(&7)), "{}", receiver.log());
+    assert!(hung(), "the next one waits for the one before");
 }
 
 fn check(config: &Path) -> Result<(), String> {
