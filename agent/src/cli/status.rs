@@ -50,12 +50,11 @@ pub(super) fn status(arguments: &Arguments) -> Result<(), Failure> {
     if let Ok(journal) = Journal::open_for_reading(&config.state_dir.join("journal.db"))
         && let Ok(highest) = journal.highest()
         && let Ok(thru) = journal.thru()
+        && let Some(delivery) = health.get_mut("delivery").and_then(Value::as_object_mut)
     {
-        if let Some(delivery) = health.get_mut("delivery").and_then(Value::as_object_mut) {
-            delivery.insert("sequence".to_owned(), highest.into());
-            delivery.insert("received_thru".to_owned(), thru.into());
-            delivery.insert("owed".to_owned(), highest.saturating_sub(thru).into());
-        }
+        delivery.insert("sequence".to_owned(), highest.into());
+        delivery.insert("received_thru".to_owned(), thru.into());
+        delivery.insert("owed".to_owned(), highest.saturating_sub(thru).into());
     }
     print([if arguments.json { health.to_string() } else { describe(&health) }])?;
     if !running {

@@ -47,8 +47,8 @@ impl Arrival {
         let back = later(said.time_of_day, before);
         let leaps = passed > HOLE && back > HOLE;
         // A line of the instant before, among those of this one; unless its date is later.
-        let may_be_late = (Span(1)..=HOLE).contains(&back)
-            && !dated.zip(self.instant).is_some_and(|(dated, instant)| dated > instant);
+        let may_be_late =
+            (Span(1)..=HOLE).contains(&back) && dated.zip(self.instant).is_none_or(|(dated, instant)| dated <= instant);
         if (leaps || may_be_late) && !goes_on(before, said.time_of_day, after) {
             self.instant = self.instant.or(dated.filter(|_| may_be_late).map(|dated| dated + back));
             return self.now;

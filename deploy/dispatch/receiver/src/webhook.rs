@@ -121,6 +121,8 @@ struct Post {
     id: String,
 }
 
+type Answered = (Post, Posted);
+
 /// A post on its way.
 struct Flight {
     since: Instant,
@@ -144,7 +146,7 @@ struct Hook<'a> {
     pauses: BTreeMap<i64, Pause>,
     /// Devices of which an event is on its way.
     flights: BTreeMap<i64, Flight>,
-    answered: (Sender<(Post, Posted)>, Receiver<(Post, Posted)>),
+    answered: (Sender<Answered>, Receiver<Answered>),
     /// The database answered a whole round.
     served: bool,
 }
