@@ -4,7 +4,7 @@ mod outlook;
 
 use super::run::cannot_listen;
 use super::say::{counted, print};
-use super::{Failure, configuration, facilities_of};
+use super::{Failure, INSTALLED, configuration, facilities_of};
 use crate::besttime::TimeBase;
 use crate::config::TlsFiles;
 use crate::facility::lint::lint;
@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 #[derive(Args)]
 pub(super) struct Arguments {
     /// The configuration file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", default_value = INSTALLED)]
     config: PathBuf,
 }
 

@@ -48,6 +48,9 @@ struct Arguments {
     command: Command,
 }
 
+/// Where the package has the configuration.
+const INSTALLED: &str = "/etc/gatestamp/gatestamp.toml";
+
 const AFTER_HELP: &str = "Exit codes: 0 ok, 1 failed, 2 usage, 69 unavailable, 74 input/output, 78 configuration.\n\
 A commented configuration is in /etc/gatestamp/gatestamp.toml (deploy/gatestamp.toml in the sources).";
 

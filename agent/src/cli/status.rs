@@ -1,7 +1,7 @@
 //! `gatestamp status`: how is the daemon of this gateway?
 
 use super::say::print;
-use super::{Failure, configuration, exit};
+use super::{Failure, INSTALLED, configuration, exit};
 use crate::io::clock::wall_clock;
 use crate::io::journal::Journal;
 use crate::io::lock;
@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 #[derive(Args)]
 pub(super) struct Arguments {
     /// The configuration file of the daemon
-    #[arg(long, value_name = "FILE", default_value = "/etc/gatestamp/gatestamp.toml")]
+    #[arg(long, value_name = "FILE", default_value = INSTALLED)]
     config: PathBuf,
     /// The whole health message as JSON
     #[arg(long)]

@@ -65,7 +65,10 @@ impl Blackbox {
     /// As the file system has them; the recording is closed then.
     pub fn begin(&mut self, at: Mono, head: &Head) -> io::Result<()> {
         self.end()?;
-        fs::create_dir_all(&self.dir)?;
+        // One that was there and is gone took segments with it: that is told, and not made good by an empty one.
+        if self.next_index == 1 {
+            fs::create_dir_all(&self.dir)?;
+        }
         self.keep_quota()?;
         let index = self.next_index;
         let path = self.dir.join(segment_name(index));
