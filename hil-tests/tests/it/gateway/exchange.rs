@@ -3,6 +3,7 @@
 use std::fs;
 
 use hil_tests::clock::await_condition;
+use hil_tests::dispatch::Dispatch;
 use hil_tests::world::Shift;
 use hil_tests::world::facility::Zone;
 use hil_tests::world::truth::Direction;
@@ -44,6 +45,30 @@ fn a_gateway_exchanged_under_the_same_name_is_numbered_above_the_one_before() {
     remove_journal(&rig);
     rig.start_agent();
     assert_eq!(rig.finish_above(), thru + 1);
+}
+
+#[test]
+fn an_exchanged_gateway_that_is_put_back_is_in_conflict_until_its_state_is_moved_away() {
+    let mut rig = killed_on_the_road(68);
+    let state = rig.installation.state();
+    let old = state.with_file_name("old");
+    fs::rename(&state, &old).expect("movable");
+    let thru = |rig: &Rig| rig.dispatch.as_ref().map_or(0, Dispatch::thru);
+    let before = thru(&rig);
+    rig.start_agent();
+    assert!(await_condition(PATIENCE, || thru(&rig) > before), "{}", rig.log_tail());
+    rig.kill_agent();
+    fs::remove_dir_all(&state).expect("removable");
+    fs::rename(&old, &state).expect("movable");
+    rig.start_agent();
+    let conflicting = || rig.dispatch.as_ref().is_some_and(|dispatch| dispatch.conflicting() > 0);
+    assert!(await_condition(PATIENCE, conflicting), "{}", rig.log_tail());
+    // As the dispatcher's guide says.
+    rig.kill_agent();
+    fs::rename(&state, &old).expect("movable");
+    let before = thru(&rig);
+    rig.start_agent();
+    assert!(await_condition(PATIENCE, || thru(&rig) > before), "{}", rig.log_tail());
 }
 
 #[test]
