@@ -13,10 +13,10 @@ use crate::keepalive::Lived;
 use crate::outbox::Refusal;
 use crate::time::Mono;
 use rumqttc::Transport;
-use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{
     ConnAck, DisconnectReasonCode, LastWill, Packet, PubAck, PubAckReason, Publish, SubscribeReasonCode,
 };
+use rumqttc::v5::mqttbytes::{Error as MqttError, QoS};
 use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, StateError};
 use serde::Deserialize;
 use std::collections::{BTreeMap, VecDeque};
@@ -346,9 +346,9 @@ impl Session {
         if let ConnectionError::MqttState(StateError::ServerDisconnect { reason_code, .. }) = error {
             return self.disconnected(*reason_code);
         }
-        if matches!(error, ConnectionError::MqttState(StateError::Deserialization(_))) {
-            // A portal says its page and closes: it was no broker that closed.
-            return in_words(error);
+        // A portal says its page and closes: it was no broker that closed.
+        if let Some(stranger) = stranger(error) {
+            return stranger;
         }
         self.wire.ended().unwrap_or_else(|| in_words(error))
     }
@@ -413,7 +413,15 @@ fn refusal(reason: PubAckReason) -> Refusal {
     }
 }
 
-/// What the broker says to our CONNECT, and what is not MQTT at all.
+/// What answers with something else than MQTT. The client names errors of the socket in the same way.
+fn stranger(error: &ConnectionError) -> Option<Gone> {
+    let ConnectionError::MqttState(StateError::Deserialization(error)) = error else { return None };
+    let is_theirs = !matches!(error, MqttError::Io(_) | MqttError::OutgoingPacketTooLarge { .. });
+    let what = "a captive portal, or another service on this port";
+    is_theirs.then(|| Gone::new(Cause::Stranger, format!("what answers does not speak MQTT: {what} ({error})")))
+}
+
+/// What the broker says to our CONNECT.
 fn in_words(error: &ConnectionError) -> Gone {
     match error {
         ConnectionError::ConnectionRefused(code) => {
@@ -423,10 +431,6 @@ fn in_words(error: &ConnectionError) -> Gone {
             Cause::Stranger,
             format!("the broker took the connection and said nothing for {CONNECT_TIMEOUT_S} s"),
         ),
-        ConnectionError::MqttState(StateError::Deserialization(error)) => {
-            let what = "a captive portal, or another service on this port";
-            Gone::new(Cause::Stranger, format!("what answers does not speak MQTT: {what} ({error})"))
-        }
         ConnectionError::MqttState(_)
         | ConnectionError::Io(_)
         | ConnectionError::NotConnAck(_)
