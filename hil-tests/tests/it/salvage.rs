@@ -8,6 +8,7 @@ use hil_tests::gateway::binary;
 use hil_tests::installation::Installation;
 use hil_tests::receiver::{self, Setup};
 use hil_tests::world::Shift;
+use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeMap;
 use std::fs;
@@ -103,6 +104,10 @@ fn killed_at(installation: &Installation, call: &str, nth: usize) -> Left {
         let pid = i32::try_from(strace.id()).ok().and_then(Pid::from_raw).expect("a process");
         kill_process(pid, Signal::TERM).expect("it runs");
         strace.wait().expect("strace");
+        // strace does not wait for it.
+        let lock = fs::File::open(installation.state().join("lock")).expect("the agent's lock");
+        let is_free = || flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok();
+        assert!(await_condition(PATIENCE, is_free), "{call} {nth}: it does not stop");
     }
     Left::of(&installation.state())
 }
