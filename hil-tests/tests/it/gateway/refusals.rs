@@ -38,7 +38,8 @@ fn reroute(garage: &Garage, from: u16, to: u16) {
 
 #[test]
 fn two_clients_one_id_keep_apart_longer_and_longer_and_the_truck_says_so() {
-    let mut rig = Rig::set_off(Shift::errands(92, 1), SCALE);
+    // A rival on a machine that is busy for a moment leaves a connection alone; for a minute of the truck it must not look so.
+    let mut rig = Rig::set_off(Shift::errands(92, 1), SCALE / 2);
     assert!(await_condition(PATIENCE, || word(&rig, "/link/state") == "connected"), "{}", rig.log_tail());
     let port = rig.mosquitto.port();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -53,7 +54,7 @@ fn two_clients_one_id_keep_apart_longer_and_longer_and_the_truck_says_so() {
     assert!(over.is_err(), "it never gives up");
     let log = fs::read_to_string(rig.installation.log()).unwrap_or_default();
     assert!(log.contains("two trucks with one identity"), "{}", rig.log_tail());
-    // 400 s of the truck's time: waits of up to 1, 2, 4, .. 256 s each, a share of them by chance.
+    // Minutes of the truck's time: waits of up to 1, 2, 4, .. 256 s each, a share of them by chance.
     let connected = log.matches("connected to the broker").count();
     assert!((2..=16).contains(&connected), "{connected} connections\n{}", rig.log_tail());
     rig.until(rig.shift.path.duration_s() * 0.5);
