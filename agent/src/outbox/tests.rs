@@ -446,10 +446,12 @@ fn a_replay_owes_again_what_the_journal_holds() {
 }
 
 proptest::proptest! {
-    /// Whatever the broker and dispatch do: never more than a window on the way, and in the end all of it is with dispatch.
+    /// Whatever the broker and dispatch do, and whatever a start knows of before: never more than a window on the way, and in the end all
+    /// of it is with dispatch.
     #[test]
-    fn nothing_is_forgotten(steps in proptest::collection::vec((0_u8..9, 1_u64..60), 1..300)) {
+    fn nothing_is_forgotten(steps in proptest::collection::vec((0_u8..10, 1_u64..60), 1..300)) {
         let mut outbox = linked(30);
+        let mut noted = outbox.clone();
         let mut at_dispatch = BTreeSet::new();
         let (mut now, mut highest) = (0, 30);
         let thru = |has: &BTreeSet<u64>| (1..).take_while(|sequence| has.contains(sequence)).last().unwrap_or(0);
@@ -463,6 +465,13 @@ proptest::proptest! {
                 4 => { let above: Vec<_> = at_dispatch.iter().map(|&s| (s, s)).collect(); outbox.received(seconds(now), thru(&at_dispatch), &above); }
                 5 => now += number,
                 6 => outbox.delivered(number),
+                9 if number % 2 == 0 => noted = outbox.clone(),
+                9 => {
+                    // What was noted may be of long ago; the journal has every event.
+                    let thru = if number % 3 == 0 { outbox.thru } else { noted.thru };
+                    outbox = Outbox::new(true, thru, 1, highest).resumed(&noted.delivery());
+                    outbox.link_up(seconds(now), 20);
+                }
                 _ => if let Some(range) = outbox.poll(seconds(now)) {
                     for sequence in range {
                         if number % 3 > 0 { at_dispatch.insert(sequence); }

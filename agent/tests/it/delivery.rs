@@ -3,7 +3,7 @@
 use crate::drive::{engine, inputs};
 use crate::losses::event;
 use gatestamp::downlink::{Applied, Keys, Order, Signer};
-use gatestamp::engine::{Input, Link, State};
+use gatestamp::engine::{Effect, Input, Link, State};
 use gatestamp::event::{Event, Kind};
 use gatestamp::io::journal::{Journal, Position};
 use gatestamp::outbox::{Delivery, Refusal};
@@ -125,4 +125,27 @@ fn since_when_no_broker_takes_it_is_dated_by_the_fixes() {
     let newest = engine.newest_fix().unwrap();
     let since = engine.outbox().delivery().not_taken_since.unwrap();
     assert!((0..10_000).contains(&(newest - since).0), "{since:?} {newest:?}");
+}
+
+/// Bytes of SQLite's log after a drive was committed, input by input.
+fn logged(with_delivery: bool) -> u64 {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut journal, mut engine) = (open(dir.path()), engine(State::default()));
+    for input in inputs() {
+        for effect in engine.handle(&Input::Recorded(&input)) {
+            let Effect::Save(events) = effect else { continue };
+            if with_delivery {
+                // Each fourth had overtaken what is still to be sent.
+                let runs = (1..12).map(|run| (4 * run, 4 * run)).collect();
+                journal.delivers(&Delivery { with_broker: runs, ..stands(1) });
+            }
+            journal.save(&events, &serde_json::to_vec(engine.state()).unwrap(), NOWHERE).unwrap();
+        }
+    }
+    std::fs::metadata(dir.path().join("journal.db-wal")).unwrap().len()
+}
+
+#[test]
+fn noting_it_costs_a_commit_no_page_more() {
+    assert_eq!(logged(true), logged(false));
 }
