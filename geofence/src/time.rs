@@ -36,26 +36,28 @@ impl Span {
     }
 }
 
-/// Time goes on elsewhere: what is dated before an instant was dated wrongly, all of it by the same.
+/// Time goes on elsewhere: what is dated between two instants was dated wrongly, all of it by the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeStep {
     /// By so much what was dated comes right.
     pub by: Span,
+    /// What was dated before this was right.
+    pub from: UnixMillis,
     /// What is dated from here on is right already.
     pub before: UnixMillis,
 }
 
 impl TimeStep {
-    /// Everything until now was dated wrongly.
-    #[must_use]
-    pub const fn of_all(by: Span) -> Self {
-        Self { by, before: UnixMillis(i64::MAX) }
-    }
-
-    /// The right date of what was dated `time`. As long ago as can be stays so.
+    /// The right date of what was dated `time`. What was right stays, but not behind what comes after it.
     #[must_use]
     pub fn redate(self, time: UnixMillis) -> UnixMillis {
-        if time < self.before && time.0 != i64::MIN { time + self.by } else { time }
+        if time < self.from {
+            time.min(self.from + self.by)
+        } else if time < self.before {
+            time + self.by
+        } else {
+            time
+        }
     }
 }
 
@@ -92,10 +94,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_step_dates_anew_what_was_before_it_and_keeps_the_order() {
-        let back = TimeStep { by: Span(-2_000), before: UnixMillis(10_000) };
-        assert_eq!([9_999, 10_000, i64::MIN].map(|t| back.redate(UnixMillis(t)).0), [7_999, 10_000, i64::MIN]);
-        assert_eq!(TimeStep::of_all(Span(18_000)).redate(UnixMillis(5)), UnixMillis(18_005));
-        assert_eq!(TimeStep::of_all(Span(i64::MAX)).redate(UnixMillis(5)), UnixMillis(i64::MAX));
+    fn a_step_dates_anew_what_was_wrong_and_keeps_the_order() {
+        let step = |by, times: [i64; 5]| {
+            let step = TimeStep { by: Span(by), from: UnixMillis(5_000), before: UnixMillis(10_000) };
+            times.map(|time| step.redate(UnixMillis(time)).0)
+        };
+        assert_eq!(step(-2_000, [i64::MIN, 2_000, 4_000, 5_000, 10_000]), [i64::MIN, 2_000, 3_000, 3_000, 10_000]);
+        assert_eq!(step(18_000, [0, 4_999, 5_000, 9_999, 10_000]), [0, 4_999, 23_000, 27_999, 10_000]);
+        assert_eq!(step(i64::MAX, [0, 0, 5_000, 0, 0])[2], i64::MAX);
     }
 }

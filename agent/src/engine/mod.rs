@@ -24,7 +24,7 @@ use crate::recording::Recorded;
 use crate::time::{Mono, Utc};
 use crate::version::VERSION;
 use crate::visit::Fact;
-use geofence::{Span, UnixMillis};
+use geofence::{Mode, Span, UnixMillis};
 use std::ops::RangeInclusive;
 
 pub use notices::Notices;
@@ -339,6 +339,9 @@ impl Engine {
         }
         let time = self.state.received(fix);
         self.outbox.dated(time);
+        if fix.fix.mode == Mode::DeadReckoning {
+            self.state.coverage.reckons();
+        }
         let change = self.state.coverage.fix(at, time, fix.time_stepped, &mut covered(effects));
         self.coverage_event(at, change, events);
         let transitions = self.state.tracker.step(&self.facilities, &fix.fix);
@@ -536,7 +539,9 @@ fn covered(effects: &mut Effects) -> impl FnMut(Interval) {
 }
 
 fn evidence(fact: &Fact) -> Evidence {
-    let (before, after) = (fact.crossing.before.as_ref().map(Point::of), Some(Point::of(&fact.crossing.after)));
+    // A fix of a time line that is gone is evidence of nothing.
+    let after = Some(&fact.crossing.after).filter(|after| after.time <= fact.decided_at).map(Point::of);
+    let before = fact.crossing.before.as_ref().map(Point::of);
     match fact.phase {
         Phase::Enter => Evidence { last_outside: before, first_inside: after },
         Phase::Leave => Evidence { last_outside: after, first_inside: before },

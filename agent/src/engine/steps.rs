@@ -31,6 +31,10 @@ pub(super) struct Steps {
     before: Vec<(u64, bool), AGREED>,
     /// Their times.
     times: Vec<UnixMillis, AGREED>,
+    /// What was dated since leap seconds were unknown is dated from here on.
+    since: Option<UnixMillis>,
+    /// The newest time that was dated before, which the time of a cold receiver may lie behind.
+    right_until: Option<UnixMillis>,
     corrections: u8,
     utc: Gathered,
     time: Gathered,
@@ -39,7 +43,8 @@ pub(super) struct Steps {
 impl Steps {
     /// What was dated before is right, or by another receiver; what is dated from here on may be corrected.
     pub(super) fn begin(&mut self) {
-        (self.first, self.corrections) = (None, 0);
+        self.right_until = self.times.last().copied().or(self.right_until);
+        (self.first, self.since, self.corrections) = (None, None, 0);
         self.before.clear();
         self.times.clear();
     }
@@ -62,6 +67,8 @@ impl Steps {
     /// A fix of `time` is about to be used; `sequence` was given out last, and leap seconds were `known` until now.
     pub(super) fn fix(&mut self, time: UnixMillis, sequence: u64, known: bool) {
         self.first.get_or_insert(sequence + 1);
+        let right_until = self.right_until.map_or(time, |right| right + Span(1));
+        self.since.get_or_insert(time.max(right_until));
         if self.before.is_full() {
             self.before.remove(0);
         }
@@ -96,24 +103,35 @@ impl State {
         let agreed = used.len().checked_sub(AGREED - 1).and_then(|place| used.get(place).copied());
         let before = if step < Span(0) { agreed } else { Some((self.sequence, self.leap_seconds_known(at))) };
         // Of known leap seconds it is no step: something delayed the fixes, or no longer does.
-        if before.is_none_or(|(_, known)| !known) {
-            let right_from = if step < Span(0) { self.steps.agreed_since() } else { UnixMillis(i64::MAX) };
-            self.redate(TimeStep { by: step, before: right_from });
+        if before.is_some_and(|(_, known)| !known) {
+            self.redate(step, if step < Span(0) { self.steps.agreed_since() } else { UnixMillis(i64::MAX) });
         }
         self.tell_step(at, "utc_step", before, step);
     }
 
-    /// Time goes on elsewhere with this fix. Since monotonic time went on meanwhile, what was before can mostly be dated anew; dated by
-    /// another boot of the kernel it is compared with nothing.
+    /// Time goes on elsewhere with this fix. By leap seconds that were unknown, what was before is dated anew; otherwise nobody knows which
+    /// of the two is right, and what was before is compared with nothing.
     pub(super) fn time_stepped(&mut self, fix: &GnssFix) {
         let Some(expected) = self.expected(fix.arrived) else { return self.tracker.forget_times() };
-        let step = fix.fix.time - expected;
-        self.redate(TimeStep::of_all(step));
-        let before = (self.sequence, self.leap_seconds_known(fix.arrived));
-        self.tell_step(fix.arrived, "time_step", Some(before), step);
+        let (step, known) = (fix.fix.time - expected, self.leap_seconds_known(fix.arrived));
+        let step = if known || step.0.abs() > LEAP_SECONDS_MAX_MS {
+            self.tracker.forget_times();
+            step
+        } else {
+            // What arrivals are off by is no part of it.
+            let leap_seconds = Span::seconds((step.0 + 500).div_euclid(1_000));
+            self.redate(leap_seconds, UnixMillis(i64::MAX));
+            leap_seconds
+        };
+        self.tell_step(fix.arrived, "time_step", Some((self.sequence, known)), step);
     }
 
-    fn redate(&mut self, step: TimeStep) {
+    /// What was dated since leap seconds were unknown, and before `right_from`, comes right by `by`. What was dated before that was
+    /// right, or is another receiver's.
+    fn redate(&mut self, by: Span, right_from: UnixMillis) {
+        let Some(from) = self.steps.since else { return };
+        let step = TimeStep { by, from, before: right_from };
+        self.steps.since = Some(step.redate(from));
         self.tracker.redate(step);
         self.visits.redate(step);
     }

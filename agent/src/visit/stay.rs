@@ -52,7 +52,7 @@ impl Noted {
         if self.at > end {
             return RecordTime { at: Utc(end), lo: None, hi: Utc(end) };
         }
-        RecordTime { at: Utc(self.at), lo: self.lo.map(Utc), hi: Utc(self.hi) }
+        RecordTime { at: Utc(self.at), lo: self.lo.map(Utc), hi: Utc(self.hi.min(end)) }
     }
 
     fn redated(self, step: TimeStep) -> Self {
