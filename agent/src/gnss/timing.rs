@@ -29,7 +29,8 @@ const STEP_RUN: u8 = 10;
 /// A fix that comes earlier than the least delay before it, by more than this many milliseconds, shows that arrivals were no measure
 /// until now: the ones before were late, or the stream is played faster than life.
 const UNSETTLED_MS: i64 = 500;
-/// Fixes of a buffer that is emptied come faster than this; their time runs ahead of their arrival without being wrong.
+/// Fixes of a buffer that is emptied come faster than this, and than half of what lies between their times; their time runs ahead of their
+/// arrival without being wrong.
 const BURST: Span = Span(200);
 
 /// What is known about a fix from when it came.
@@ -85,6 +86,9 @@ struct Last {
     position: Position,
     held: u32,
     regained: UnixMillis,
+    /// Since the fix before it, by the receiver.
+    #[serde(default)]
+    after: Span,
 }
 
 impl Timing {
@@ -151,7 +155,8 @@ impl Timing {
         let regained = before.map_or(time, |last| last.regained);
         // A hole in the fixes does not make a receiver let go of a position that it holds.
         let held = self.last.filter(|last| last.position == position).map_or(0, |last| last.held.saturating_add(1));
-        self.last = Some(Last { time, at, position, held, regained });
+        let after = self.last.map_or(Span(0), |last| time - last.time);
+        self.last = Some(Last { time, at, position, held, regained, after });
         Timeliness { late, held, since_regained: time - regained }
     }
 
@@ -169,7 +174,7 @@ impl Timing {
         // What is allowed for the crystal grows through a gap without fixes; a fix that comes less late than that is not early.
         let early_ms = lag_ms.saturating_sub(smallest.lag_ms).min(0);
         let step = whole_seconds(if over_ms < 0 { early_ms } else { over_ms });
-        let burst = self.last.is_some_and(|last| at - last.at < BURST);
+        let burst = self.last.is_some_and(|last| at - last.at < BURST.min(Span(last.after.0 / 2)));
         let stepped = match step {
             Some(seconds) if seconds < 0 => !burst && self.settled >= STEP_RUN,
             Some(seconds) if !burst && self.leapt == Some(seconds) => self.again(seconds),

@@ -20,6 +20,8 @@ pub struct Arrival {
     time_of_day: Option<Span>,
     /// The date and time of the newest line, where one had a date.
     instant: Option<UnixMillis>,
+    /// The same as it was before dates went elsewhere: they may come back.
+    displaced: Option<UnixMillis>,
     now: Mono,
 }
 
@@ -60,11 +62,18 @@ impl Arrival {
         let hole = passed > HOLE || dated.zip(reckoned).is_some_and(differ);
         let date = if hole { date_after(said, after) } else { None };
         let by_date = date.zip(self.instant).map(|(date, instant)| date - instant);
-        let is_hole = |passed: &Span| (Span(0)..=HOLE_MAX).contains(passed);
+        let displaced = self.displaced.map(|instant| instant + same_day);
+        let returns = date.zip(displaced).is_some_and(|(date, instant)| (date - instant).0.abs() <= HOLE.0);
+        let is_hole = |passed: &Span| (Span(0)..=HOLE_MAX).contains(passed) && !returns;
         let passed = by_date.filter(is_hole).unwrap_or(same_day);
         self.now = self.now.plus(passed);
         // What others go on from is right, and what was before it was not: a clock that was wrong for some epochs is behind or far ahead.
         let was_wrong = by_date.is_some_and(|passed| !is_hole(&passed));
+        self.displaced = match (returns, was_wrong) {
+            (true, _) => None,
+            (false, true) => self.instant.map(|instant| instant + same_day),
+            (false, false) => self.displaced.map(|instant| instant + passed),
+        };
         self.instant = date.filter(|_| was_wrong).or(self.instant.map(|instant| instant + passed)).or(dated);
         self.now
     }
@@ -223,6 +232,17 @@ mod tests {
         assert_eq!(around([rmc("180002", "080407"), rmc("180002", "080407")]), 4, "an era back");
         assert_eq!(arrivals(&[rmc("180000", "080407"), rmc("180001", "221126"), rmc("180002", "221126")]), [0, 1, 2]);
         assert_eq!(arrivals(&[rmc("180000", "221126"), rmc("060000", "231126")]), [0, 0], "the last line of a file");
+    }
+
+    #[test]
+    fn a_date_that_is_late_at_midnight_makes_no_hole() {
+        for late in 0..6 {
+            let epochs = (0..10_usize).map(|second| {
+                let time = if second < 2 { format!("23595{}", 8 + second) } else { format!("00000{}", second - 2) };
+                rmc(&time, if second < 2 + late { "221126" } else { "231126" })
+            });
+            assert_eq!(arrivals(&epochs.collect::<Vec<_>>()), (0..10).collect::<Vec<_>>(), "{late} epochs");
+        }
     }
 
     #[test]

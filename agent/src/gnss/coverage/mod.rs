@@ -138,6 +138,10 @@ pub struct Coverage {
     stuck: Option<Moment>,
     /// The newest fix of this run.
     fix: Option<Moment>,
+    /// The newest that was measured and not reckoned.
+    measured: Option<Moment>,
+    /// The next fix is dead reckoning.
+    reckons: bool,
     /// The shortest time between two fixes of this run.
     pace: Option<Span>,
     /// There was a fix since the receiver was switched on, as far as one can tell.
@@ -288,6 +292,11 @@ impl Coverage {
         self.judge(each);
     }
 
+    /// The fix that comes now is dead reckoning: it covers, and says nothing of what the antenna hears.
+    pub fn reckons(&mut self) {
+        self.reckons = true;
+    }
+
     /// A fix at `time` that arrived at `at`; `wrong`: the receiver's time was wrong until now. The restoration, if a loss had been told.
     pub fn fix(&mut self, at: Mono, time: UnixMillis, wrong: bool, each: Each<'_>) -> Option<Change> {
         self.seen.fixes = self.seen.fixes.saturating_add(1);
@@ -310,6 +319,9 @@ impl Coverage {
             self.pace = Some(Span(self.pace.map_or(apart.0, |pace| pace.0.min(apart.0)).min(PACE_MAX.0)));
         }
         (self.fix, self.fixed, self.void) = (Some(moment), true, false);
+        if !std::mem::take(&mut self.reckons) {
+            self.measured = Some(moment);
+        }
         self.judge(each);
         let restored = self.restored(time);
         (self.last, self.told) = (Some(LastFix { time, at }), false);
@@ -445,7 +457,7 @@ impl Coverage {
     /// Whether no fix has disproved what the receiver has said since `since`: an antenna that it has called open through an hour of fixes is
     /// no reason why they end. Fixes of what was measured before come for a moment after it, and word of an antenna comes once.
     fn stands(&self, since: &Moment) -> bool {
-        self.fix.is_none_or(|fix| fix.at - since.at <= self.step())
+        self.measured.is_none_or(|fix| fix.at - since.at <= self.step())
     }
 
     /// What this moment is, since when, and what else speaks for it. The order is that of certainty.

@@ -23,7 +23,7 @@ impl Drawn {
         drawn
     }
 
-    /// One character a second: `#` fix, `?` void, `x` garbage, `=` the same time again, `0` refused, `.` nothing, `u` unplugged, `p` plugged
+    /// One character a second: `#` fix, `~` dead reckoning, `?` void, `x` garbage, `=` the same time again, `0` refused, `.` nothing, `u` unplugged, `p` plugged
     /// in, `a` antenna open, `A` antenna fine, `j` jamming, `k` critical, `J` none, `h` private, `H` public, `d` the agent is down, `b` it boots
     /// again, `z` the device slept.
     fn draw(&mut self, picture: &str) -> &mut Self {
@@ -50,8 +50,11 @@ impl Drawn {
             coverage.finding(Finding::Stuck(false), each);
         }
         match c {
-            '#' => {
+            '#' | '~' => {
                 coverage.heard(140, 2, each);
+                if c == '~' {
+                    coverage.reckons();
+                }
                 changes.extend(coverage.fix(at, time, false, each));
             }
             '?' => {
@@ -173,6 +176,9 @@ fn what_fixes_have_disproved_is_not_why_they_end() {
     // It is fine, and open again: that is new.
     let open = format!("#a{}Aa{}##", "#".repeat(20), "?".repeat(15));
     assert_eq!(told(&open), "0-21 Covered, 21-39 AntennaOpen, 39-40 Covered");
+    // What is reckoned hears no satellite.
+    let reckoned = format!("{}a{}{}##", "#".repeat(21), "~".repeat(12), "?".repeat(15));
+    assert_eq!(told(&reckoned), "0-33 Covered, 33-49 AntennaOpen, 49-50 Covered");
     // So is interference that becomes critical.
     let critical = format!("#j{}k{}##", "#".repeat(20), "?".repeat(15));
     assert_eq!(told(&critical), "0-21 Covered, 21-38 JammingSuspected, 38-39 Covered");
