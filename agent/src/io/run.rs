@@ -38,6 +38,7 @@ pub use failure::RunError;
 use geofence::{Fences, Span};
 use losses::Before;
 use privacy::Switch;
+use sending::Noted;
 use std::pin::pin;
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
@@ -161,8 +162,7 @@ struct Daemon {
     /// What dispatch lacks of before this journal.
     before: Before,
     to_link: Option<Sender<Outgoing>>,
-    /// How many events were with the broker or dispatch when that was noted last.
-    noted: u64,
+    noted: Noted,
     commands: Commands,
     time: watch::Sender<TimeBase>,
     traffic: Arc<Traffic>,
@@ -222,7 +222,7 @@ impl Daemon {
             unnamed_since: None,
             before: Before::Unasked,
             to_link: None,
-            noted: engine.outbox().taken(),
+            noted: Noted { taken: engine.outbox().taken(), again_at: Mono(0) },
             time: watch::Sender::new(TimeBase::new(now, released(), engine.newest_fix())),
             traffic: Arc::default(),
             budget: config.mqtt.as_ref().map(|mqtt| budget::open(mqtt, &config.state_dir)),

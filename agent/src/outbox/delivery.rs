@@ -14,6 +14,9 @@ const STORED_MAX: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Delivery {
+    /// The broker's word had to do. Where it had not, what the broker took then is not received by that.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub brokers_word: bool,
     /// Taken by the broker, and not acknowledged by dispatch.
     #[serde(skip_serializing_if = "Ranges::is_empty")]
     pub with_broker: Ranges,
@@ -35,7 +38,7 @@ impl Outbox {
         let mut not_taken: Ranges = self.not_taken.iter().chain(self.retried.iter()).collect();
         self.with_broker.iter().for_each(|(first, last)| not_taken.remove(first, last));
         not_taken.keep_lowest(NOT_SENT_MAX);
-        Delivery { with_broker, not_taken, not_taken_since: self.standing.date() }
+        Delivery { brokers_word: !self.dispatch_acks, with_broker, not_taken, not_taken_since: self.standing.date() }
     }
 
     /// How many events the broker or dispatch has, as far as is known.
@@ -61,7 +64,13 @@ impl Outbox {
             owed.keep_lowest(max);
             owed
         };
-        let with_broker = owed(&delivery.with_broker, STORED_MAX);
+        let mut with_broker = owed(&delivery.with_broker, STORED_MAX);
+        if delivery.brokers_word == self.dispatch_acks {
+            with_broker = Ranges::default();
+        }
+        for (first, last) in self.lost.iter() {
+            with_broker.remove(first, last);
+        }
         let mut not_taken = owed(&delivery.not_taken, NOT_SENT_MAX);
         for (first, last) in self.lost.iter().chain(with_broker.iter()) {
             not_taken.remove(first, last);

@@ -107,6 +107,8 @@ impl Outbox {
             self.quarantined.remove(first, last);
             self.not_taken.remove(first, last);
             self.retried.remove(first, last);
+            // It asks for nothing any more.
+            self.with_broker.remove(first, last);
             self.lost.insert(first.max(self.thru + 1), last);
         }
         self.move_by_the_brokers_word();

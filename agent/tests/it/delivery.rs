@@ -24,6 +24,7 @@ fn sql(dir: &Path, text: &str) {
 
 fn stands(thru: u64) -> Delivery {
     Delivery {
+        brokers_word: false,
         with_broker: [(1, thru)].into_iter().collect(),
         not_taken: [(thru + 1, thru + 2)].into_iter().collect(),
         not_taken_since: Some(UnixMillis(1_795_000_000_000)),

@@ -5,6 +5,7 @@
 //! save for which the disk has room lays out the real one. If that turns out to be damaged, or to hold events, it is the next start's.
 
 use super::{Journal, JournalError, classify};
+use crate::io::reserve;
 use rusqlite::Connection;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -61,6 +62,10 @@ impl Journal {
         let real = match Self::open(path, *quota) {
             Ok(real) => real,
             Err(error) if error.may_be_want_of_room() => return Err(JournalError::Full),
+            // Only a start can set it aside, and without room none gets farther than this one.
+            Err(JournalError::Damaged { .. }) if path.parent().is_some_and(reserve::is_full) => {
+                return Err(JournalError::Full);
+            }
             Err(other) => return Err(other),
         };
         if *starts_again || real.highest()? > 0 || real.state()?.is_some() {

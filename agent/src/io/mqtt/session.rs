@@ -28,6 +28,8 @@ use tokio::time::Sleep;
 
 /// Requests that wait inside the client: the outbox's window and a few notices.
 const REQUESTS: usize = 256;
+/// The client lets no shorter interval be set.
+const KEEP_ALIVE_MIN: Duration = Duration::from_secs(5);
 /// From CONNECT to CONNACK, on a connection that exists; 2G takes seconds.
 const CONNECT_TIMEOUT_S: u64 = 30;
 /// The client keeps a slot for each message that may be on the way, 65,535 unless told: the outbox's window and a few.
@@ -332,11 +334,7 @@ impl Session {
         let announced = ack.properties.as_ref().and_then(|p| p.max_packet_size);
         self.packet_max =
             announced.map_or(PACKET_MAX, |max| usize::try_from(max).unwrap_or(PACKET_MAX).min(PACKET_MAX));
-        // The broker's keep-alive replaces ours (MQTT 5.0, 3.2.2.3.14), and the client pings by it.
-        if let Some(theirs_s) = ack.properties.as_ref().and_then(|p| p.server_keep_alive) {
-            self.idleness.interval = Duration::from_secs(u64::from(theirs_s));
-            self.silence_max = self.silence_max.max(2 * self.idleness.interval);
-        }
+        self.idleness.interval = agreed(ack, self.idleness.interval);
         let receive_max = ack.properties.as_ref().and_then(|p| p.receive_max);
         Ok(Link::Up(receive_max.unwrap_or(RECEIVE_MAX_DEFAULT)))
     }
@@ -448,9 +446,24 @@ impl Drop for Session {
     }
 }
 
+/// The interval of keep-alives: the broker's, where it wants a shorter one (MQTT 5.0, 3.2.2.3.14). None, or a longer one, would let a
+/// dead link pass for a living one.
+fn agreed(ack: &ConnAck, ours: Duration) -> Duration {
+    let theirs = ack.properties.as_ref().and_then(|p| p.server_keep_alive).filter(|theirs_s| *theirs_s > 0);
+    theirs.map_or(ours, |theirs_s| ours.min(Duration::from_secs(u64::from(theirs_s))))
+}
+
 async fn poll(mut eventloop: EventLoop, to: Sender<Result<Event, ConnectionError>>) {
+    let ours = eventloop.options.keep_alive();
     loop {
         let polled = eventloop.poll().await;
+        if let Ok(Event::Incoming(Packet::ConnAck(ack))) = &polled {
+            let agreed = agreed(ack, ours);
+            // The client has taken the broker's word as it is: at 0 it would ping without end. A shorter one than it lets us set stays.
+            if agreed >= KEEP_ALIVE_MIN {
+                eventloop.options.set_keep_alive(agreed);
+            }
+        }
         let failed = polled.is_err();
         if to.send(polled).await.is_err() || failed {
             return;

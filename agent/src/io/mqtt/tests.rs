@@ -183,3 +183,47 @@ async fn the_brokers_keep_alive_is_told_and_what_it_kept_of_dispatch_is_known_as
     }
     assert_eq!(said, [(3, true), (3, false)]);
 }
+
+/// PUBACK of the first PUBLISH of QoS 1 in `said`, if it is whole (MQTT 5.0, 3.3 and 3.4). Pings are passed over.
+fn puback(mut said: &[u8]) -> Option<[u8; 4]> {
+    while said.first() == Some(&0xc0) {
+        said = said.get(2..)?;
+    }
+    // One byte of length is enough for the packet of this test.
+    let (kind, topic) = (*said.first()?, usize::from(*said.get(3)?));
+    let id = said.get(4 + topic..6 + topic)?;
+    (kind == 0x32).then_some([0x40, 2, id[0], id[1]])
+}
+
+#[tokio::test]
+async fn a_broker_without_keep_alives_or_with_very_long_ones_is_pinged_at_our_own_interval() {
+    const NONE: [u8; 8] = [0x20, 6, 0, 0, 3, 0x13, 0, 0];
+    const LONGEST: [u8; 8] = [0x20, 6, 0, 0, 3, 0x13, 0xff, 0xff];
+    for connack in [&NONE, &LONGEST] {
+        // Answers no ping: a second one would end the connection before the event has its answer.
+        let port = welcoming(connack, |stream| {
+            let (mut said, mut chunk) = (Vec::new(), [0; 512]);
+            while let Ok(read) = stream.read(&mut chunk)
+                && read > 0
+            {
+                said.extend_from_slice(&chunk[..read]);
+                if let Some(answer) = puback(&said) {
+                    std::thread::sleep(Duration::from_millis(200));
+                    let _ = stream.write_all(&answer);
+                    said.clear();
+                }
+            }
+        });
+        let (to_link, mut events, _traffic) = link(port, 60, Clock::new(1));
+        let connected = events.recv().await.unwrap();
+        assert!(matches!(connected, LinkEvent::Connected { note: None, interval_s: 60 }), "{connected:?}");
+        to_link.send(Outgoing::Event(7, b"{}".to_vec(), Class::Events)).await.unwrap();
+        loop {
+            match events.recv().await.unwrap() {
+                LinkEvent::Engine(Link::Delivered(sequence)) => break assert_eq!(sequence, 7),
+                LinkEvent::Gone(gone) => panic!("{gone:?}"),
+                LinkEvent::Engine(_) | LinkEvent::Connected { .. } | LinkEvent::Waiting | LinkEvent::Command(_) => {}
+            }
+        }
+    }
+}

@@ -6,18 +6,29 @@ use crate::event::is_about_a_visit;
 use crate::io::mqtt::Outgoing;
 use crate::outbox::Refusal;
 use crate::time::Mono;
+use geofence::Span;
 use std::ops::RangeInclusive;
 
 /// So many events more with the broker are worth a commit of their own where no other comes: 20 kB, which a start would send again.
 const WORTH_NOTING: u64 = 16;
 /// The same while more of them are on the way: 1.3 MB, and 100 commits for a backlog of 100,000.
 const WORTH_NOTING_AMID: u64 = 1_024;
+/// A disk that refuses is not asked at each turn of the loop.
+const NOTED_AGAIN_AFTER: Span = Span::seconds(10);
+
+/// How delivery stood when that was noted last.
+pub(super) struct Noted {
+    /// So many events were with the broker or dispatch.
+    pub(super) taken: u64,
+    /// A disk that refused is asked again then.
+    pub(super) again_at: Mono,
+}
 
 impl Daemon {
     /// How delivery stands goes into the next transaction.
     pub(super) fn note_delivery(&mut self) {
         let outbox = self.engine.outbox();
-        self.noted = outbox.taken();
+        self.noted.taken = outbox.taken();
         self.keeper.journal().delivers(&outbox.delivery());
     }
 
@@ -26,14 +37,16 @@ impl Daemon {
         let outbox = self.engine.outbox();
         let (taken, is_drained) = (outbox.taken(), outbox.is_drained());
         let worth = if is_drained { WORTH_NOTING } else { WORTH_NOTING_AMID };
-        let delivery = (taken >= self.noted.saturating_add(worth)).then(|| outbox.delivery());
-        if !is_drained && delivery.is_none() {
+        let delivery = (taken >= self.noted.taken.saturating_add(worth)).then(|| outbox.delivery());
+        let at = self.clock.now();
+        if (!is_drained && delivery.is_none()) || at < self.noted.again_at {
             return;
         }
         // Also where the disk refuses: it is tried again with the next event, and when there is as much more.
-        self.noted = if delivery.is_some() { taken } else { self.noted };
+        self.noted.taken = if delivery.is_some() { taken } else { self.noted.taken };
         if let Err(error) = self.keeper.journal().note_delivery(delivery.as_ref()) {
             tracing::debug!(%error, "how delivery stands could not be noted");
+            self.noted.again_at = at.plus(NOTED_AGAIN_AFTER);
         }
     }
 

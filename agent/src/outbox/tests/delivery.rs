@@ -208,3 +208,29 @@ fn a_broker_that_takes_it_ends_the_week_and_a_calendar_that_was_ahead_does_not_s
     }
     assert!(outbox.unnamed(at).contains(2));
 }
+
+#[test]
+fn what_a_broker_took_while_dispatch_was_to_acknowledge_is_not_received_where_its_word_has_to_do() {
+    let mut outbox = linked(3);
+    assert_eq!(taken(&mut outbox, seconds(0)), [1, 2, 3]);
+    let stored = outbox.delivery();
+    let mut without_acks = Outbox::new(false, 0, 1, 3).resumed(&stored);
+    assert_eq!((without_acks.thru(), without_acks.owed()), (0, 3));
+    without_acks.link_up(seconds(1), 20);
+    assert_eq!(taken(&mut without_acks, seconds(1)), [1, 2, 3]);
+    assert_eq!(without_acks.thru(), 3);
+}
+
+#[test]
+fn what_is_named_as_lost_asks_for_nothing() {
+    let mut outbox = linked(3);
+    assert_eq!(taken(&mut outbox, seconds(0)), [1, 2, 3]);
+    let stored = outbox.delivery();
+    let lost: Ranges = [(1, 2)].into_iter().collect();
+    outbox.lost(&lost);
+    let again = |mut outbox: Outbox| (1..3_600).find_map(|second| outbox.poll(seconds(second)));
+    assert_eq!(again(outbox), Some(3..=3));
+    let mut started = Outbox::new(true, 0, 1, 3).without(&lost).resumed(&stored);
+    started.link_up(seconds(0), 20);
+    assert_eq!(again(started), Some(3..=3));
+}

@@ -146,6 +146,8 @@ struct Hook<'a> {
     pauses: BTreeMap<i64, Pause>,
     /// Devices of which an event is on its way.
     flights: BTreeMap<i64, Flight>,
+    /// The last event of each device that was done with, by its arrival: a page that was read before has it yet.
+    passed: BTreeMap<i64, i64>,
     answered: (Sender<Answered>, Receiver<Answered>),
     /// The database answered a whole round.
     served: bool,
@@ -168,6 +170,7 @@ impl<'a> Hook<'a> {
             refusals: BTreeMap::new(),
             pauses: BTreeMap::new(),
             flights: BTreeMap::new(),
+            passed: BTreeMap::new(),
             answered: channel(),
             served: false,
         })
@@ -212,7 +215,8 @@ impl<'a> Hook<'a> {
     fn begin(&mut self, store: &mut dyn Store, row: &Row) -> Result<bool, StoreError> {
         let (key, arrival, id, kind) = (int(row, 0)?, int(row, 1)?, text(row, 2)?, text(row, 3)?);
         let again = self.pauses.contains_key(&key);
-        let waits = self.pauses.get(&key).is_some_and(|pause| pause.until > clock::now());
+        let waits = self.pauses.get(&key).is_some_and(|pause| pause.until > clock::now())
+            || self.passed.get(&key).is_some_and(|passed| arrival <= *passed);
         let others = self.flights.values().filter(|flight| flight.again).count();
         if waits || self.flights.contains_key(&key) || again && others >= AGAIN_MAX {
             return Ok(false);
@@ -279,6 +283,7 @@ impl<'a> Hook<'a> {
 
     fn done(&mut self, store: &mut dyn Store, post: &Post) -> Result<(), StoreError> {
         store.execute(PASSED, &[post.arrival.into(), post.key.into()])?;
+        self.passed.insert(post.key, post.arrival);
         self.refusals.remove(&post.arrival);
         self.pauses.remove(&post.key);
         Ok(())
@@ -294,7 +299,8 @@ impl<'a> Hook<'a> {
     /// Waits for all that are on their way, for which there is no database: begun again beside them, an event would come after the next one.
     fn land(&mut self) {
         while !self.flights.is_empty()
-            && let Ok((post, _)) = self.answered.1.recv_timeout(POST_TIMEOUT)
+            // One that was begun a moment ago has its own time, and the client's clock is not this one.
+            && let Ok((post, _)) = self.answered.1.recv_timeout(POST_TIMEOUT * 2)
         {
             self.flights.remove(&post.key);
         }

@@ -237,3 +237,42 @@ fn check_looks_at_each_ca_that_is_named() {
     std::fs::write(&config, text).expect("written");
     assert!(check(&config).expect_err("no such file").contains("store.ca"));
 }
+
+/// Slower than the pause between two rounds: answers come while a page that was read before is worked through.
+#[test]
+fn a_slow_endpoint_gets_each_event_once() {
+    const EVENTS: u64 = 4;
+    let trucks = ["a", "b", "c"];
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let port = listener.local_addr().expect("bound").port();
+    let posted = Arc::new(Mutex::new(Vec::new()));
+    let shared = Arc::clone(&posted);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let shared = Arc::clone(&shared);
+            std::thread::spawn(move || {
+                let Some((headers, _)) = request(&stream) else { return };
+                shared.lock().expect("no panic").push(headers.get("x-gatestamp-id").expect("an id").clone());
+                std::thread::sleep(Duration::from_millis(600));
+                let _ =
+                    (&stream).write_all(b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            });
+        }
+    });
+    let place = Database::sqlite(dir.path()).place();
+    let all = (1..=EVENTS).flat_map(|n| trucks.into_iter().map(move |truck| (truck, n)));
+    let batch: Vec<_> =
+        all.map(|(truck, n)| read(event::topic(truck, "events").as_bytes(), &event::arrival(truck, n))).collect();
+    Ledger::new(store::open(&place).expect("opens")).take(&batch, 0).expect("taken");
+    let more = format!("[webhook]\nurl = \"http://127.0.0.1:{port}/hook\"");
+    let receiver = start(&configure(dir.path(), "receiver", 1, &place, &more));
+    let last = |truck: &str| format!("acme-{truck}-{EVENTS}");
+    let done = || trucks.iter().all(|truck| posted.lock().expect("no panic").contains(&last(truck)));
+    assert!(await_condition(PATIENCE, done), "{:?}\n{}", posted.lock(), receiver.log());
+    let mut ids = posted.lock().expect("no panic").clone();
+    ids.sort();
+    let count = ids.len();
+    ids.dedup();
+    assert_eq!((count, ids.len()), (batch.len(), batch.len()), "{:?}", posted.lock());
+}
