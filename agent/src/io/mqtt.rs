@@ -149,7 +149,7 @@ pub(super) async fn run(uplink: Uplink, mut from: Receiver<Outgoing>, to: Sender
                 was_good = if session.was_taken_over() {
                     at_least = TAKEN_OVER;
                     lasted > BACK_OFF_MAX
-                } else if session.was_put_out() {
+                } else if session.was_ended_there() {
                     lasted > STEADY && (session.delivered_anything() || session.was_idle())
                 } else {
                     session.delivered_anything() || (session.was_idle() && lasted > STEADY)

@@ -188,6 +188,11 @@ impl Session {
         self.wire.was_closed()
     }
 
+    /// The other end let go of the connection, in whatever way.
+    pub(super) fn was_ended_there(&self) -> bool {
+        self.wire.was_ended_there()
+    }
+
     /// Serves until the connection ends, and says why; `None`: the daemon stops. `note`: what there is to say once connected.
     pub(super) async fn serve(
         &mut self,

@@ -20,7 +20,7 @@ use std::io;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixListener as StdListener};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -114,6 +114,7 @@ impl Traffic {
 pub struct Wire {
     address: String,
     ended: Arc<Mutex<Option<Gone>>>,
+    ended_there: Arc<AtomicBool>,
     relay: JoinHandle<()>,
     traffic: Arc<Traffic>,
     record: u64,
@@ -154,6 +155,13 @@ impl Wire {
     #[must_use]
     pub fn was_closed(&self) -> bool {
         self.ended().is_some_and(|gone| gone.why == CLOSED)
+    }
+
+    /// The other end let go, in good order or not: a broker that closes while something of ours is unread resets the connection, as a
+    /// network on the way may.
+    #[must_use]
+    pub fn was_ended_there(&self) -> bool {
+        self.ended_there.load(Relaxed)
     }
 
     /// Why the relay ended, if it has and knows.
@@ -221,23 +229,35 @@ where
 {
     let (listener, address) = listen().map_err(|error| format!("no local socket for the MQTT client: {error}"))?;
     let ended = Arc::new(Mutex::new(None));
-    let told = Arc::clone(&ended);
+    let ended_there = Arc::new(AtomicBool::new(false));
+    let (told, there) = (Arc::clone(&ended), Arc::clone(&ended_there));
     let relay = tokio::spawn(async move {
         let Ok(client) = ours(&listener).await else { return };
         drop(listener);
         let (mut from_client, mut to_client) = client.into_split();
         let (mut from_broker, mut to_broker) = split(broker);
-        let why = tokio::select! {
-            up = copy(&mut from_client, &mut to_broker) => up.err().map(|error| in_words(&error)),
+        let (why, by_other) = tokio::select! {
+            up = copy(&mut from_client, &mut to_broker) => match up {
+                Ok(_) => (None, false),
+                Err(error) => (Some(in_words(&error)), lets_go(&error)),
+            },
             down = copy(&mut from_broker, &mut to_client) => match down {
-                Ok(_) => Some(Gone::new(Cause::Denied, CLOSED)),
-                Err(error) => Some(in_words(&error)),
+                Ok(_) => (Some(Gone::new(Cause::Denied, CLOSED)), true),
+                Err(error) => (Some(in_words(&error)), lets_go(&error)),
             },
         };
+        there.store(by_other, Relaxed);
         // Before the client's socket is dropped: when the client notices, the reason is there.
         *told.lock().unwrap_or_else(PoisonError::into_inner) = why;
     });
-    Ok(Wire { address, ended, relay, traffic, record })
+    Ok(Wire { address, ended, ended_there, relay, traffic, record })
+}
+
+/// Whether this is how a connection looks that the other end let go of.
+fn lets_go(error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    let kinds = [Kind::ConnectionReset, Kind::ConnectionAborted, Kind::BrokenPipe, Kind::UnexpectedEof];
+    kinds.contains(&error.kind())
 }
 
 /// An abstract socket: it has no file that could be left behind or be in a directory that cannot be written.
