@@ -63,7 +63,7 @@ pub enum GivenUp {
     Positions,
     /// `health` but for each connection and changes of state.
     Health,
-    /// What dispatch does not acknowledge is not sent again by the timer.
+    /// A silent dispatch is asked once a day, and not once an hour.
     Resends,
 }
 

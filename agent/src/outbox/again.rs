@@ -10,6 +10,8 @@ use geofence::Span;
 /// and a link flap a thousand times meanwhile.
 pub(super) const PATIENCE: Span = Span::seconds(30);
 const PATIENCE_MAX: Span = Span::seconds(3_600);
+/// The same while the month's bytes are short. Never for good: a broker that lost the newest events leaves no hole by which dispatch would know.
+const PATIENCE_SPARING_MAX: Span = Span::seconds(24 * 3_600);
 
 impl Outbox {
     /// Whether `sequence` was sent before since the start. Of more than a thousand runs the last count as new.
@@ -18,7 +20,7 @@ impl Outbox {
         self.resent.contains(sequence)
     }
 
-    /// Whether to send nothing a second time by the timer.
+    /// Whether to ask a silent dispatch once a day, and not once an hour. What it lacks while it speaks was not delivered, and is never spared.
     pub fn spare(&mut self, sparing: bool) {
         self.sparing = sparing;
     }
@@ -28,7 +30,7 @@ impl Outbox {
     pub(super) fn tend_silence(&mut self, at: Mono) {
         let all_sent = self.next > self.highest && self.on_the_way.is_empty();
         let is_time = all_sent && self.owed() > 0 && self.again_at.is_some_and(|then| at >= then);
-        if !is_time || self.sparing || !self.dispatch_acks {
+        if !is_time || !self.dispatch_acks {
             return;
         }
         if std::mem::take(&mut self.heard) {
@@ -36,7 +38,8 @@ impl Outbox {
         } else {
             self.ask_again();
         }
-        self.patience = Span((self.patience.0 * 2).min(PATIENCE_MAX.0));
+        let most = if self.sparing { PATIENCE_SPARING_MAX } else { PATIENCE_MAX };
+        self.patience = Span((self.patience.0 * 2).min(most.0));
         self.again_at = Some(at.plus(self.patience));
         self.pass();
     }
