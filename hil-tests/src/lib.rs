@@ -37,6 +37,7 @@ pub mod receiver;
 pub mod receiving;
 pub mod running;
 pub mod sentences;
+pub mod small_disk;
 pub mod verdict;
 pub mod wire;
 pub mod world;

@@ -71,10 +71,15 @@ fn without_room(
     unsalvaged: &Unsalvaged,
     opened: Result<Opened, JournalError>,
 ) -> Result<Opened, JournalError> {
-    let wants_room = opened.as_ref().err().is_some_and(JournalError::may_be_want_of_room);
+    let wants_room = match &opened {
+        Ok(opened) => opened.is_cut_short,
+        Err(error) => error.may_be_want_of_room(),
+    };
     if !wants_room || !reserve::is_full(state_dir) {
         return opened;
     }
+    // What it lacks is taken over when there is room; settled before, it never would be.
+    drop(opened);
     let journal = Journal::open_without_room(&state_dir.join("journal.db"), quota, !unsalvaged.kept().is_empty())?;
     tracing::error!("the disk has no room for the journal; events are held in memory until it has");
     Ok(Opened::with(journal, vec!["disk_full_no_reserve".to_owned()], false))
@@ -120,7 +125,7 @@ fn salvage(mut journal: Journal, unsalvaged: &mut Unsalvaged, recording: &Path) 
     let mut words = vec!["journal_damaged_set_aside".to_owned()];
     // Whatever is derived comes after it. Numbered anew since, a row would come back under its old number.
     if journal.state()?.is_some() {
-        unsalvaged.kept().iter().take(1).for_each(|kept| journal.was_salvaged(kept));
+        unsalvaged.kept().first().map_or(Ok(()), |kept| journal.was_salvaged(kept))?;
         return Ok(Opened::with(journal, words, false));
     }
     if !unsalvaged.begin() {
@@ -132,7 +137,14 @@ fn salvage(mut journal: Journal, unsalvaged: &mut Unsalvaged, recording: &Path) 
     }
     let (mut events, mut is_cut_short) = (0, false);
     for (nth, kept) in unsalvaged.kept().iter().enumerate() {
-        let salvaged = journal.salvage(kept, nth == 0)?;
+        let salvaged = match journal.salvage(kept, nth == 0) {
+            Ok(salvaged) => salvaged,
+            Err(error) => {
+                // Whoever reads it lived.
+                unsalvaged.came_through();
+                return Err(error);
+            }
+        };
         if nth == 0 && !salvaged.base_known {
             journal.counts_above(base(recording))?;
         }

@@ -1,16 +1,18 @@
 //! The agent is killed while it salvages a damaged journal: at each of its calls that change a file. The next start does the rest.
 
-use gatestamp::io::journal::{Journal, JournalError};
+use gatestamp::io::journal::{Journal, JournalError, Position, Unsalvaged, name_aside, set_aside};
 use gatestamp::io::resume::open_journal;
 use geofence::UnixMillis;
 use hil_tests::clock::await_condition;
 use hil_tests::gateway::binary;
 use hil_tests::installation::Installation;
 use hil_tests::receiver::{self, Setup};
+use hil_tests::small_disk::{SmallDisk, fill};
 use hil_tests::world::Shift;
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -63,6 +65,15 @@ fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).expect("a folder").flatten().filter(|entry| entry.path().is_file()) {
         fs::copy(entry.path(), to.join(entry.file_name())).expect("room");
     }
+}
+
+fn assert_salvaged(state: &Path, readable: &BTreeMap<u64, Vec<u8>>, what: &str) {
+    let opened = open_journal(state, QUOTA, NOW).unwrap_or_else(|fault| panic!("{what}: {fault}"));
+    let got = events(&opened.journal);
+    for (sequence, body) in readable {
+        assert!(got.get(sequence) == Some(body), "{what}: event {sequence} is gone or another");
+    }
+    assert_eq!(opened.journal.thru().expect("a number"), RECEIVED, "{what}");
 }
 
 /// What a kill left: the mark, the damaged journal under its new name, and a journal where it was.
@@ -125,13 +136,9 @@ fn killed_at_each_call_of_a_salvage_the_next_start_has_all_that_could_be_read() 
             copy(&template, &state);
             let left = killed_at(&installation, call, nth);
             *lefts.entry(left).or_default() += 1;
-            let opened = open_journal(&state, QUOTA, NOW).unwrap_or_else(|fault| panic!("{call} {nth}: {fault}"));
-            let got = events(&opened.journal);
-            for (sequence, body) in &readable {
-                assert!(got.get(sequence) == Some(body), "{call} {nth}, {left:?}: event {sequence} is gone or another");
-            }
-            assert_eq!(opened.journal.thru().expect("a number"), RECEIVED, "{call} {nth}, {left:?}");
-            assert!(!left.is_over() || opened.why.is_empty(), "{:?}", opened.why);
+            assert_salvaged(&state, &readable, &format!("{call} {nth}, {left:?}"));
+            let why = open_journal(&state, QUOTA, NOW).expect("a journal").why;
+            assert!(!left.is_over() || why.is_empty(), "{why:?}");
             left.is_over()
         });
         assert!(over, "{call}: it was never settled");
@@ -140,4 +147,45 @@ fn killed_at_each_call_of_a_salvage_the_next_start_has_all_that_could_be_read() 
     let seen: Vec<_> = lefts.keys().map(|left| (left.marked, left.moved, left.is_there)).collect();
     let before = (false, false, true);
     assert_eq!(seen, [before, (false, true, true), (true, false, true), (true, true, false), (true, true, true)]);
+}
+
+#[test]
+fn however_little_room_the_disk_has_nothing_that_can_be_read_is_forgotten() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let installation = damaged(folder.path());
+    let Some(disk) = SmallDisk::mount(&folder.path().join("disk"), c"size=2m") else {
+        let why = "no permission to mount a small file system: salvaging on a full disk was not tested";
+        let _ = writeln!(std::io::stderr(), "{why}");
+        return;
+    };
+    let (state, filler) = (folder.path().join("disk/state"), folder.path().join("disk/filler"));
+    let tried = folder.path().join("tried");
+    copy(&installation.state(), &tried);
+    let readable = events(&open_journal(&tried, QUOTA, NOW).expect("salvaged").journal);
+    let path = state.join("journal.db");
+    let mut waited = 0;
+    for kilobytes in (0..400).step_by(4) {
+        for was_moved in [false, true] {
+            copy(&installation.state(), &state);
+            if was_moved {
+                assert!(Unsalvaged::open(&path).add(name_aside(&path, "damaged", NOW)));
+                set_aside(&path, "damaged", NOW).expect("moved");
+                drop(Journal::open(&path, QUOTA).expect("the new one has its tables"));
+            }
+            fill(&filler, kilobytes << 10).expect("a filler");
+            let what = format!("{kilobytes} kB, was moved: {was_moved}");
+            let mut journal =
+                open_journal(&state, QUOTA, NOW).unwrap_or_else(|fault| panic!("{what}: {fault}")).journal;
+            waited += usize::from(journal.is_stand_in());
+            // What a start does when all is derived.
+            journal.settle();
+            journal.number_above(journal.base());
+            let _ = journal.save(&[], b"{}", Position { segment: 0, records: 0 });
+            drop(journal);
+            fs::remove_file(&filler).expect("removable");
+            assert_salvaged(&state, &readable, &what);
+        }
+    }
+    assert!((20..190).contains(&waited), "{waited} of 200 waited for room");
+    drop(disk);
 }

@@ -60,13 +60,12 @@ impl Journal {
     pub(super) fn make_real(&mut self) -> Result<(), JournalError> {
         let Some(StandIn { path, quota, starts_again }) = &self.stand_in else { return Ok(()) };
         let real = match Self::open(path, *quota) {
-            Ok(real) => real,
             Err(error) if error.may_be_want_of_room() => return Err(JournalError::Full),
-            // Only a start can set it aside, and without room none gets farther than this one.
-            Err(JournalError::Damaged { .. }) if path.parent().is_some_and(reserve::is_full) => {
-                return Err(JournalError::Full);
-            }
+            // Only a start can set it aside or salvage, and without room none gets farther than this one.
+            Ok(_) if *starts_again && is_full(path) => return Err(JournalError::Full),
+            Err(JournalError::Damaged { .. }) if is_full(path) => return Err(JournalError::Full),
             Err(other) => return Err(other),
+            Ok(real) => real,
         };
         if *starts_again || real.highest()? > 0 || real.state()?.is_some() {
             return Err(JournalError::Unopened(path.clone()));
@@ -76,4 +75,8 @@ impl Journal {
         (self.numbering, self.recorded) = (before.numbering, before.recorded);
         Ok(())
     }
+}
+
+fn is_full(journal: &Path) -> bool {
+    journal.parent().is_some_and(reserve::is_full)
 }

@@ -6,7 +6,7 @@
 //! sum over it.
 
 use super::{Journal, JournalError};
-use crate::io::systemd;
+use crate::io::{reserve, systemd};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 use serde::Deserialize;
@@ -96,9 +96,9 @@ impl Journal {
     /// `is_newest`: the other ones, older than the damaged one before this, only give events, if they are counted as this one's are.
     ///
     /// # Errors
-    /// Of this journal. What is wrong with the other is no error.
+    /// Of this journal. What is wrong with the other is no error, but for a disk without the room that even reading takes.
     pub fn salvage(&mut self, kept: &Path, is_newest: bool) -> Result<Salvaged, JournalError> {
-        let Some(damaged) = open(kept) else { return Ok(Salvaged::default()) };
+        let Some(damaged) = open(kept)? else { return Ok(Salvaged::default()) };
         let base_known = if is_newest {
             self.take_over(&damaged)?
         } else if Said::by(&damaged).counted.is_some_and(|(base, _)| base.cast_unsigned() == self.base()) {
@@ -130,10 +130,14 @@ impl Journal {
 
     /// All that could be was taken over from `kept` by a start before, which was stopped while it derived the rest: what it knew of
     /// dispatch came over too.
-    pub fn was_salvaged(&mut self, kept: &Path) {
-        if open(kept).is_some_and(|damaged| Said::by(&damaged).is_whole()) {
+    ///
+    /// # Errors
+    /// As with [`Journal::salvage`].
+    pub fn was_salvaged(&mut self, kept: &Path) -> Result<(), JournalError> {
+        if open(kept)?.is_some_and(|damaged| Said::by(&damaged).is_whole()) {
             self.numbering.keep_history();
         }
+        Ok(())
     }
 
     /// Looks at one number after the other until there are none, or `each` says that it knows the rest, or there is no room.
@@ -269,13 +273,29 @@ impl Said {
     }
 }
 
-/// It is the evidence, and its log with it: nothing is written to them.
-fn open(kept: &Path) -> Option<Connection> {
+/// It is the evidence, and its log with it: nothing is written to them. None where nothing can be read of it.
+fn open(kept: &Path) -> Result<Option<Connection>, JournalError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let damaged = Connection::open_with_flags(kept, flags).ok()?;
-    damaged.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).ok()?;
-    damaged.execute_batch("PRAGMA query_only = 1").ok()?;
-    Some(damaged)
+    let opened = Connection::open_with_flags(kept, flags).and_then(|damaged| {
+        damaged.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        damaged.execute_batch("PRAGMA query_only = 1")?;
+        Ok(damaged)
+    });
+    let damaged = match opened {
+        Ok(damaged) => damaged,
+        Err(error) => return unread(kept, error).map(|()| None),
+    };
+    // The first look maps the index of its log, a file of 32 KiB: without room for it everything would seem to be gone.
+    if let Err(error) = damaged.execute_batch("SELECT count(*) FROM sqlite_schema") {
+        unread(kept, error)?;
+    }
+    Ok(Some(damaged))
+}
+
+/// An error where it is for want of room that it could not be read.
+fn unread(kept: &Path, error: rusqlite::Error) -> Result<(), JournalError> {
+    let wants_room = JournalError::from(error).may_be_want_of_room() && kept.parent().is_some_and(reserve::is_full);
+    if wants_room { Err(JournalError::Full) } else { Ok(()) }
 }
 
 fn look(damaged: &Connection, way: &str, at: i64) -> Look {

@@ -1,16 +1,15 @@
 //! What if the disk is full, or the journal is no longer a database?
 
-use std::ffi::CStr;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use hil_tests::clock::await_condition;
 use hil_tests::gateway::Gateway;
+use hil_tests::small_disk::{SmallDisk, fill};
 use hil_tests::world::Shift;
 use hil_tests::world::facility::Zone;
 use hil_tests::world::truth::Direction;
-use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
 use super::rig::{Garage, PATIENCE, Rig, SCALE};
 
@@ -69,7 +68,7 @@ fn a_disk_filled_by_others_makes_events_late_and_loses_none() {
     let mut rig = garage.drive(None);
     rig.until(rig.crossing("depot", Zone::Site, Direction::Leave, 0) + 30.0);
     let filler = rig.installation.state().join("filler");
-    fill(&filler);
+    fill(&filler, 0).expect("creatable");
     let told = || rig.installation.health().is_some_and(|health| health["recording"]["state"] == "refused");
     assert!(await_condition(PATIENCE, told), "the full disk is told while it is full: {:?}", rig.installation.health());
     rig.until(rig.crossing("shop", Zone::Dock, Direction::Enter, 0) + 40.0);
@@ -96,7 +95,7 @@ fn a_full_disk_does_not_keep_the_agent_from_starting() {
     assert!(await_condition(PATIENCE, || rig.owed() == 0 && state.join("reserve").exists()), "{}", rig.log_tail());
     assert!(rig.stop_agent().success(), "{}", rig.log_tail());
     let filler = state.join("filler");
-    fill(&filler);
+    fill(&filler, 0).expect("creatable");
     rig.start_agent();
     rig.until(rig.crossing("shop", Zone::Dock, Direction::Enter, 0) + 40.0);
     assert!(!state.join("reserve").exists(), "it was given up");
@@ -138,7 +137,7 @@ fn decides_without_room(has_journal: bool) {
         fs::remove_file(state.join("journal.db")).expect("removable");
     }
     let filler = state.join("filler");
-    fill(&filler);
+    fill(&filler, 0).expect("creatable");
     rig.start_agent();
     rig.until(rig.crossing("shop", Zone::Dock, Direction::Enter, 0) + 40.0);
     let log = fs::read_to_string(rig.installation.log()).expect("readable");
@@ -170,7 +169,7 @@ fn a_journal_that_is_damaged_on_a_full_disk_is_salvaged_when_there_is_room() {
     assert!(rig.stop_agent().success(), "{}", rig.log_tail());
     spoil(&state.join("journal.db"));
     let filler = state.join("filler");
-    fill(&filler);
+    fill(&filler, 0).expect("creatable");
     rig.start_agent();
     let log = rig.installation.log();
     let told = |what| fs::read_to_string(&log).is_ok_and(|log| log.contains(what));
@@ -201,7 +200,7 @@ fn a_disk_that_takes_neither_bytes_nor_files_at_the_first_start_does_not_keep_th
         return;
     };
     let filler = state.join("filler");
-    fill(&filler);
+    fill(&filler, 0).expect("creatable");
     let taken: Vec<PathBuf> = (0..64).map(|n| state.join(n.to_string())).collect();
     let taken: Vec<&PathBuf> = taken.iter().take_while(|path| fs::File::create(path).is_ok()).collect();
     // The lock of the state directory is one.
@@ -230,30 +229,4 @@ fn refused(rig: &Rig) -> [String; 2] {
         let state = health.pointer(of).and_then(serde_json::Value::as_str);
         state.unwrap_or_default().to_owned()
     })
-}
-
-/// Writes until nothing more fits.
-fn fill(file: &Path) {
-    let mut file = fs::File::create(file).expect("creatable");
-    for block in [64 * 1024, 1_024, 1] {
-        while file.write_all(&vec![0; block]).is_ok() {}
-    }
-}
-
-/// A small file system, unmounted when dropped.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    fn mount(at: &Path, options: &CStr) -> Option<Self> {
-        fs::create_dir_all(at).ok()?;
-        mount("tmpfs", at, "tmpfs", MountFlags::empty(), options).ok()?;
-        Some(Self(at.to_owned()))
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        // Lazily: the journal may still be open in a failing test.
-        let _ = unmount(&self.0, UnmountFlags::DETACH);
-    }
 }
