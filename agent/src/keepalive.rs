@@ -6,6 +6,7 @@
 //! ```text
 //!  idle for the interval, and answered after it      it holds: after ten of those, across connections, a quarter longer
 //!  idle for it, never answered, twice in a row       the network forgets sooner: a third shorter
+//!  closed while it was idle, twice in a row          a proxy on the way does so: the same
 //!  idle for it and never answered, after it held     a hole in the radio: nothing is learned
 //! ```
 //! A longer interval begins with a new connection: MQTT says it in CONNECT. Nothing is kept over a restart.
@@ -14,7 +15,7 @@
 const HELD: u32 = 10;
 /// After a failure nothing longer is tried for so many: an hour and more. The truck may be in another network by then.
 const HELD_AFTER_FAILURE: u32 = 40;
-/// So many connections in a row that never outlived an idle interval: one may have been the radio.
+/// So many connections in a row that never outlived an idle interval: one may have been the radio, or a broker that stopped.
 const SUSPECTS: u8 = 2;
 /// Never shorter than this, unless what was configured is: 18.2 MB of a month of 31 days are spent on pings every 30 s (a test of the
 /// budget has the figure).
@@ -29,7 +30,7 @@ pub struct Lived {
     pub interval_s: u16,
     /// Idle intervals that were answered.
     pub answered: u32,
-    /// The last idle interval never was, and nobody ended the connection in good order.
+    /// The last idle interval never was, or the other end closed within it; and the broker gave no reason.
     pub died_idle: bool,
 }
 
@@ -145,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn holes_in_the_radio_and_brokers_that_close_teach_nothing() {
+    fn holes_in_the_radio_and_brokers_that_say_why_they_close_teach_nothing() {
         let mut keep_alive = KeepAlive::new(120, 300);
         for _ in 0..3 {
             assert!(!keep_alive.ended(Lived { interval_s: 120, answered: 2, died_idle: true }), "it held before");

@@ -44,6 +44,9 @@ const PUBLISH_OVERHEAD: usize = 10;
 const PUBACK_PATIENCE: Duration = Duration::from_secs(30);
 /// What a broker that names none takes at once (MQTT 5.0, 3.2.2.3.3).
 const RECEIVE_MAX_DEFAULT: u16 = 65_535;
+/// Closed without a word after nothing was said for so long, a connection was closed for that, as proxies do; sooner it was for what was
+/// said. Just below the shortest interval there is.
+const CLOSED_IDLE_AFTER: Duration = Duration::from_secs(9);
 
 pub(super) struct Session {
     wire: Wire,
@@ -82,11 +85,15 @@ impl Idleness {
         Self { clock, interval, said_at: clock.now(), unanswered: false, answered: 0, ended_in_order: false }
     }
 
+    /// Nothing was said for so long.
+    fn lasts(&self) -> Duration {
+        self.clock.real(self.clock.now() - self.said_at)
+    }
+
     /// Something goes out or comes in. Nine tenths of an interval are one: timers are not that exact.
     fn said(&mut self, by_us: bool) {
-        let now = self.clock.now();
-        let was_idle = self.clock.real(now - self.said_at) >= self.interval.mul_f32(0.9);
-        self.said_at = now;
+        let was_idle = self.lasts() >= self.interval.mul_f32(0.9);
+        self.said_at = self.clock.now();
         if by_us {
             self.unanswered |= was_idle;
         } else if was_idle || std::mem::take(&mut self.unanswered) {
@@ -162,10 +169,12 @@ impl Session {
     /// How the connection went, for the interval of the next one.
     pub(super) fn lived(&self) -> Lived {
         let Idleness { interval, unanswered, answered, ended_in_order, .. } = self.idleness;
+        let of_idleness =
+            if self.was_put_out() { self.was_idle() && self.idleness.lasts() >= CLOSED_IDLE_AFTER } else { unanswered };
         Lived {
             interval_s: u16::try_from(interval.as_secs()).unwrap_or(u16::MAX),
             answered,
-            died_idle: unanswered && !ended_in_order && !self.was_put_out(),
+            died_idle: of_idleness && !ended_in_order,
         }
     }
 

@@ -227,3 +227,27 @@ async fn a_broker_without_keep_alives_or_with_very_long_ones_is_pinged_at_our_ow
         }
     }
 }
+
+/// Closes once nothing was said for so long, as a proxy does.
+fn closing_when_idle(after: Duration) -> u16 {
+    broker(move |stream| {
+        let _ = stream.set_read_timeout(Some(after));
+        while let Ok(1..) = stream.read(&mut [0; 512]) {}
+    })
+}
+
+#[tokio::test]
+async fn a_proxy_that_closes_what_is_idle_is_met_by_shorter_intervals_and_a_broker_that_closes_at_once_is_not() {
+    for (closes_after_s, intervals) in [(11, [12, 12, 10]), (1, [12, 12, 12])] {
+        let port = closing_when_idle(Duration::from_secs(closes_after_s));
+        // Its back-off is of no interest here.
+        let (_to_link, mut events, _) = link(port, 12, Clock::simulated(60, Box::leak(Box::default())));
+        let mut seen = Vec::new();
+        while seen.len() < intervals.len() {
+            if let LinkEvent::Connected { interval_s, .. } = events.recv().await.unwrap() {
+                seen.push(interval_s);
+            }
+        }
+        assert_eq!(seen, intervals, "closed after {closes_after_s} s");
+    }
+}
