@@ -6,7 +6,8 @@
 //! ```text
 //!  idle for the interval, and answered after it      it holds: after ten of those, across connections, a quarter longer
 //!  idle for it, never answered, twice in a row       the network forgets sooner: a third shorter
-//!  closed while it was idle, twice in a row          a proxy on the way does so: the same
+//!  let go by the other end after the same idle       a proxy on the way does so: four fifths of that
+//!    time, twice in a row
 //!  idle for it and never answered, after it held     a hole in the radio: nothing is learned
 //! ```
 //! A longer interval begins with a new connection: MQTT says it in CONNECT. Nothing is kept over a restart.
@@ -15,7 +16,7 @@
 const HELD: u32 = 10;
 /// After a failure nothing longer is tried for so many: an hour and more. The truck may be in another network by then.
 const HELD_AFTER_FAILURE: u32 = 40;
-/// So many connections in a row that never outlived an idle interval: one may have been the radio, or a broker that stopped.
+/// So many connections in a row that never outlived an idle interval: one may have been the radio.
 const SUSPECTS: u8 = 2;
 /// Never shorter than this, unless what was configured is: 18.2 MB of a month of 31 days are spent on pings every 30 s (a test of the
 /// budget has the figure).
@@ -30,8 +31,10 @@ pub struct Lived {
     pub interval_s: u16,
     /// Idle intervals that were answered.
     pub answered: u32,
-    /// The last idle interval never was, or the other end closed within it; and the broker gave no reason.
+    /// The last idle interval never was, and nobody ended the connection in good order.
     pub died_idle: bool,
+    /// The other end let go of it without a word after it had been idle for so long, seconds, and it had borne no longer time before.
+    pub let_go_after_s: Option<u16>,
 }
 
 /// The interval, and what is known about it.
@@ -46,6 +49,8 @@ pub struct KeepAlive {
     proven_s: u16,
     held: u32,
     suspects: u8,
+    /// After how long an idle connection was let go last, seconds.
+    let_go_after_s: Option<u16>,
 }
 
 impl KeepAlive {
@@ -54,7 +59,7 @@ impl KeepAlive {
     pub fn new(start_s: u16, max_s: u16) -> Self {
         let max_s = max_s.max(start_s);
         let min_s = SHORTEST_S.min((start_s - start_s / 3).max(CONFIGURED_MIN_S)).min(start_s);
-        Self { now_s: start_s, min_s, max_s, ceiling_s: max_s, proven_s: 0, held: 0, suspects: 0 }
+        Self { now_s: start_s, min_s, max_s, ceiling_s: max_s, proven_s: 0, held: 0, suspects: 0, let_go_after_s: None }
     }
 
     /// The interval of the next connection.
@@ -66,9 +71,14 @@ impl KeepAlive {
     /// A connection ended. Whether the interval changes.
     pub fn ended(&mut self, lived: Lived) -> bool {
         let before = self.now_s;
+        let let_go_before = std::mem::replace(&mut self.let_go_after_s, lived.let_go_after_s);
         // The broker's own interval tells nothing about ours.
         if lived.interval_s == self.now_s {
-            if lived.answered > 0 {
+            if let (Some(this), Some(that)) = (lived.let_go_after_s, let_go_before)
+                && is_like(this, that)
+            {
+                self.lets_go_after(this.min(that));
+            } else if lived.answered > 0 {
                 self.holds(lived.answered);
             } else if lived.died_idle {
                 self.fails();
@@ -90,6 +100,13 @@ impl KeepAlive {
         }
     }
 
+    fn lets_go_after(&mut self, idle_s: u16) {
+        let known = if self.proven_s < idle_s { self.proven_s } else { 0 };
+        (self.suspects, self.held, self.proven_s) = (0, 0, known);
+        self.now_s = (idle_s - idle_s / 5).clamp(self.min_s, self.now_s);
+        self.ceiling_s = self.now_s;
+    }
+
     fn fails(&mut self) {
         self.suspects += 1;
         if self.suspects < SUSPECTS {
@@ -105,6 +122,11 @@ impl KeepAlive {
     }
 }
 
+/// Clocks of proxies are exact; brokers that stop, and others with our identity, come at any time.
+fn is_like(this: u16, that: u16) -> bool {
+    this.abs_diff(that) <= (this / 20).max(1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,7 +136,7 @@ mod tests {
         let interval_s = keep_alive.seconds();
         let holds = interval_s < forgets_s;
         let answered = if holds { idles } else { 0 };
-        keep_alive.ended(Lived { interval_s, answered, died_idle: !holds });
+        keep_alive.ended(Lived { interval_s, answered, died_idle: !holds, let_go_after_s: None });
         keep_alive.seconds()
     }
 
@@ -146,16 +168,40 @@ mod tests {
     }
 
     #[test]
-    fn holes_in_the_radio_and_brokers_that_say_why_they_close_teach_nothing() {
+    fn holes_in_the_radio_and_brokers_that_close_teach_nothing() {
         let mut keep_alive = KeepAlive::new(120, 300);
         for _ in 0..3 {
-            assert!(!keep_alive.ended(Lived { interval_s: 120, answered: 2, died_idle: true }), "it held before");
-            assert!(!keep_alive.ended(Lived { interval_s: 120, answered: 0, died_idle: true }), "once is chance");
+            assert!(
+                !keep_alive.ended(Lived { interval_s: 120, answered: 2, died_idle: true, let_go_after_s: None }),
+                "it held before"
+            );
+            assert!(
+                !keep_alive.ended(Lived { interval_s: 120, answered: 0, died_idle: true, let_go_after_s: None }),
+                "once is chance"
+            );
         }
         for _ in 0..20 {
-            assert!(!keep_alive.ended(Lived { interval_s: 120, answered: 0, died_idle: false }));
-            assert!(!keep_alive.ended(Lived { interval_s: 60, answered: 0, died_idle: true }), "the broker's interval");
+            assert!(!keep_alive.ended(Lived { interval_s: 120, answered: 0, died_idle: false, let_go_after_s: None }));
+            assert!(
+                !keep_alive.ended(Lived { interval_s: 60, answered: 0, died_idle: true, let_go_after_s: None }),
+                "the broker's interval"
+            );
         }
+    }
+
+    #[test]
+    fn a_proxy_that_lets_go_of_what_is_idle_is_met_in_two_connections_and_chance_is_not_taken_for_one() {
+        let let_go = |keep_alive: &mut KeepAlive, after_s| {
+            let interval_s = keep_alive.seconds();
+            keep_alive.ended(Lived { interval_s, answered: 0, died_idle: false, let_go_after_s: after_s });
+            keep_alive.seconds()
+        };
+        let mut keep_alive = KeepAlive::new(240, 300);
+        assert_eq!([61, 60, 60].map(|after_s| let_go(&mut keep_alive, Some(after_s))), [240, 48, 48]);
+        let mut keep_alive = KeepAlive::new(240, 300);
+        let tried = [Some(61), None, Some(60), Some(200), Some(90), Some(12), Some(9)];
+        assert!(tried.iter().all(|after_s| let_go(&mut keep_alive, *after_s) == 240), "{keep_alive:?}");
+        assert_eq!(let_go(&mut keep_alive, Some(9)), 30);
     }
 
     #[test]

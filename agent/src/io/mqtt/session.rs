@@ -44,9 +44,9 @@ const PUBLISH_OVERHEAD: usize = 10;
 const PUBACK_PATIENCE: Duration = Duration::from_secs(30);
 /// What a broker that names none takes at once (MQTT 5.0, 3.2.2.3.3).
 const RECEIVE_MAX_DEFAULT: u16 = 65_535;
-/// Closed without a word after nothing was said for so long, a connection was closed for that, as proxies do; sooner it was for what was
-/// said. Just below the shortest interval there is.
-const CLOSED_IDLE_AFTER: Duration = Duration::from_secs(9);
+/// Let go after nothing was said for so long, a connection was let go for that; sooner it was for what was said. Just below the shortest
+/// interval there is.
+const LET_GO_IDLE_AFTER: Duration = Duration::from_secs(9);
 
 pub(super) struct Session {
     wire: Wire,
@@ -76,13 +76,26 @@ struct Idleness {
     said_at: Mono,
     /// It was idle for an interval before what we said last, and there is no answer yet.
     unanswered: bool,
+    /// For how long nothing was said, at most, before something of the broker's came, ...
+    borne: Duration,
+    /// ... and before what we said since.
+    tried: Duration,
     answered: u32,
     ended_in_order: bool,
 }
 
 impl Idleness {
     fn new(clock: Clock, interval: Duration) -> Self {
-        Self { clock, interval, said_at: clock.now(), unanswered: false, answered: 0, ended_in_order: false }
+        Self {
+            clock,
+            interval,
+            said_at: clock.now(),
+            unanswered: false,
+            borne: Duration::ZERO,
+            tried: Duration::ZERO,
+            answered: 0,
+            ended_in_order: false,
+        }
     }
 
     /// Nothing was said for so long.
@@ -92,8 +105,13 @@ impl Idleness {
 
     /// Something goes out or comes in. Nine tenths of an interval are one: timers are not that exact.
     fn said(&mut self, by_us: bool) {
-        let was_idle = self.lasts() >= self.interval.mul_f32(0.9);
+        let lasted = self.lasts();
+        let was_idle = lasted >= self.interval.mul_f32(0.9);
         self.said_at = self.clock.now();
+        self.tried = self.tried.max(lasted);
+        if !by_us {
+            self.borne = self.borne.max(std::mem::take(&mut self.tried));
+        }
         if by_us {
             self.unanswered |= was_idle;
         } else if was_idle || std::mem::take(&mut self.unanswered) {
@@ -168,13 +186,15 @@ impl Session {
 
     /// How the connection went, for the interval of the next one.
     pub(super) fn lived(&self) -> Lived {
-        let Idleness { interval, unanswered, answered, ended_in_order, .. } = self.idleness;
-        let of_idleness =
-            if self.was_put_out() { self.was_idle() && self.idleness.lasts() >= CLOSED_IDLE_AFTER } else { unanswered };
+        let Idleness { interval, unanswered, answered, ended_in_order, borne, .. } = self.idleness;
+        let whole = |span: Duration| u16::try_from(span.as_secs()).unwrap_or(u16::MAX);
+        let idle = self.idleness.lasts();
+        let is_for_idleness = self.was_idle() && idle >= LET_GO_IDLE_AFTER && idle > borne && !ended_in_order;
         Lived {
-            interval_s: u16::try_from(interval.as_secs()).unwrap_or(u16::MAX),
+            interval_s: whole(interval),
             answered,
-            died_idle: of_idleness && !ended_in_order,
+            died_idle: unanswered && !ended_in_order && !self.was_put_out(),
+            let_go_after_s: (self.was_ended_there() && is_for_idleness).then(|| whole(idle)),
         }
     }
 
