@@ -71,15 +71,10 @@ fn without_room(
     unsalvaged: &Unsalvaged,
     opened: Result<Opened, JournalError>,
 ) -> Result<Opened, JournalError> {
-    let wants_room = match &opened {
-        Ok(opened) => opened.is_cut_short,
-        Err(error) => error.may_be_want_of_room(),
-    };
+    let wants_room = opened.as_ref().err().is_some_and(JournalError::may_be_want_of_room);
     if !wants_room || !reserve::is_full(state_dir) {
         return opened;
     }
-    // What it lacks is taken over when there is room; settled before, it never would be.
-    drop(opened);
     let journal = Journal::open_without_room(&state_dir.join("journal.db"), quota, !unsalvaged.kept().is_empty())?;
     tracing::error!("the disk has no room for the journal; events are held in memory until it has");
     Ok(Opened::with(journal, vec!["disk_full_no_reserve".to_owned()], false))
@@ -128,38 +123,43 @@ fn salvage(mut journal: Journal, unsalvaged: &mut Unsalvaged, recording: &Path) 
         unsalvaged.kept().first().map_or(Ok(()), |kept| journal.was_salvaged(kept))?;
         return Ok(Opened::with(journal, words, false));
     }
-    if !unsalvaged.begin() {
+    // A disk without room is no reason to give it up, and the number of attempts may not find room to go back.
+    if !reserve::is_full(recording.parent().unwrap_or(recording)) && !unsalvaged.begin() {
         tracing::error!("salvaging the damaged journal never came to an end and is given up; the file stays");
         if journal.base() == 0 {
             journal.counts_above(base(recording))?;
         }
         return Ok(Opened::with(journal, words, false));
     }
+    let salvaged = take_over(&mut journal, unsalvaged.kept(), recording);
+    // Whoever reads it lived, whatever came of it.
+    unsalvaged.came_through();
+    let (events, is_cut_short) = salvaged?;
+    if events > 0 {
+        tracing::warn!(events, "what could be read of the damaged journal goes on in the new one");
+        words.push("journal_events_salvaged".to_owned());
+    }
+    if is_cut_short {
+        tracing::error!(
+            "there is no room for all that can be read of the damaged journal; the rest stays in the file that was set aside"
+        );
+        words.push("journal_salvage_cut_short".to_owned());
+    }
+    Ok(Opened::with(journal, words, is_cut_short))
+}
+
+/// How many events came over, and whether there was no room for more.
+fn take_over(journal: &mut Journal, kept: &[PathBuf], recording: &Path) -> Result<(u64, bool), JournalError> {
     let (mut events, mut is_cut_short) = (0, false);
-    for (nth, kept) in unsalvaged.kept().iter().enumerate() {
-        let salvaged = match journal.salvage(kept, nth == 0) {
-            Ok(salvaged) => salvaged,
-            Err(error) => {
-                // Whoever reads it lived.
-                unsalvaged.came_through();
-                return Err(error);
-            }
-        };
+    for (nth, kept) in kept.iter().enumerate() {
+        let salvaged = journal.salvage(kept, nth == 0)?;
         if nth == 0 && !salvaged.base_known {
             journal.counts_above(base(recording))?;
         }
         events += salvaged.events;
         is_cut_short |= salvaged.is_cut_short;
     }
-    unsalvaged.came_through();
-    if events > 0 {
-        tracing::warn!(events, "what could be read of the damaged journal goes on in the new one");
-        words.push("journal_events_salvaged".to_owned());
-    }
-    if is_cut_short {
-        tracing::error!("the disk has no room for all that could be read of the damaged journal");
-    }
-    Ok(Opened::with(journal, words, is_cut_short))
+    Ok((events, is_cut_short))
 }
 
 /// Above which number the newest segment that can be read counts.

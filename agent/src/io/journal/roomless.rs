@@ -59,15 +59,18 @@ impl Journal {
     /// The real one takes the place of what stands in for it, if there is room.
     pub(super) fn make_real(&mut self) -> Result<(), JournalError> {
         let Some(StandIn { path, quota, starts_again }) = &self.stand_in else { return Ok(()) };
+        // Only a start can salvage, and without room none gets farther than this one. Opened for nothing it would be checked each time.
+        if *starts_again {
+            return Err(if is_full(path) { JournalError::Full } else { JournalError::Unopened(path.clone()) });
+        }
         let real = match Self::open(path, *quota) {
             Err(error) if error.may_be_want_of_room() => return Err(JournalError::Full),
-            // Only a start can set it aside or salvage, and without room none gets farther than this one.
-            Ok(_) if *starts_again && is_full(path) => return Err(JournalError::Full),
+            // Only a start can set it aside.
             Err(JournalError::Damaged { .. }) if is_full(path) => return Err(JournalError::Full),
             Err(other) => return Err(other),
             Ok(real) => real,
         };
-        if *starts_again || real.highest()? > 0 || real.state()?.is_some() {
+        if real.highest()? > 0 || real.state()?.is_some() {
             return Err(JournalError::Unopened(path.clone()));
         }
         let before = std::mem::replace(self, real);
