@@ -17,6 +17,7 @@ mod delivery;
 mod history;
 mod numbering;
 mod refusal;
+mod stages;
 mod unsent;
 
 use crate::event::SEQUENCE_END;
@@ -30,6 +31,7 @@ use again::PATIENCE;
 pub use delivery::Delivery;
 pub use history::{Clash, History};
 pub use refusal::{Pause, Refusal};
+pub use stages::{Stage, Stages};
 use unsent::Standing;
 
 /// Events on the way at once. On a round trip of 2 s this is 50 events/s.
@@ -358,7 +360,7 @@ impl Outbox {
             self.again_at = Some(at.plus(self.patience));
         } else if is_news {
             // Dispatch is there, and has what came later: what is missing between was lost behind the broker.
-            self.patience = PATIENCE;
+            self.patience = self.patience_with_a_hole();
             let soon = at.plus(self.patience);
             self.again_at = Some(self.again_at.map_or(soon, |then| then.min(soon)));
         }

@@ -228,6 +228,7 @@ fn delivery(health: &Health<'_>) -> Vec<String> {
         word("owed"),
         word("acknowledged_by"),
     )];
+    lines.extend(stages(health));
     // Why nothing was sent does not matter any more once nothing is owed.
     if let Some(why) = health.known("/delivery/paused").filter(|_| health.number("/delivery/owed") != Some(0)) {
         let until = health.known("/delivery/paused_until").and_then(|time| Some(time.get(11..16)?.to_owned()));
@@ -238,6 +239,11 @@ fn delivery(health: &Health<'_>) -> Vec<String> {
     if let Some(unsendable) = health.known("/delivery/unsendable") {
         let what = "cannot be sent; device.lost will name them (count, first, last)";
         lines.push(beside(&format!("{what}: {unsendable}")));
+    }
+    if let Some(refused) = health.number("/delivery/refused_commands").filter(|count| *count > 0) {
+        let commands = if refused == 1 { "command" } else { "commands" };
+        lines
+            .push(beside(&format!("{refused} {commands} refused: forged, late, for another truck, or not understood")));
     }
     if let Some(ignored) = health.number("/delivery/ignored_acks").filter(|count| *count > 0) {
         let acks = if ignored == 1 { "acknowledgement" } else { "acknowledgements" };
@@ -251,6 +257,20 @@ fn delivery(health: &Health<'_>) -> Vec<String> {
         ));
     }
     lines
+}
+
+/// How far what is owed has come, and of when the oldest of it is.
+fn stages(health: &Health<'_>) -> Option<String> {
+    let owed = health.number("/delivery/owed").filter(|owed| *owed > 0);
+    let kinds = [("waiting", "wait here"), ("sent", "on the way"), ("with_broker", "with the broker")];
+    let told = kinds.iter().filter_map(|(key, words)| {
+        let count = health.number(&format!("/delivery/{key}/count")).filter(|count| *count > 0)?;
+        let oldest = health.known(&format!("/delivery/{key}/oldest"));
+        let oldest = oldest.map(|time| format!(" (the oldest of {time})")).unwrap_or_default();
+        Some(format!("{count} {words}{oldest}"))
+    });
+    let told: Vec<String> = told.collect();
+    owed.filter(|_| !told.is_empty()).map(|_| beside(&told.join(", ")))
 }
 
 /// What came from the receiver.
@@ -293,6 +313,20 @@ mod tests {
         let line = "not sent at the moment: nobody listens; tried again at 14:36 UTC\n            remedy: start it\n";
         assert!(told(1).contains(line), "{}", told(1));
         assert!(!told(0).contains("nobody listens"), "{}", told(0));
+    }
+
+    #[test]
+    fn what_is_owed_is_told_by_how_far_it_has_come_and_how_old_it_is() {
+        let told = |owed: u64| {
+            describe(&json!({"delivery": {
+                "owed": owed, "waiting": {"count": 3, "oldest": "2026-11-22T14:36:01.000Z"}, "sent": {"count": 0},
+                "with_broker": {"count": 2}, "refused_commands": 1,
+            }}))
+        };
+        let line = "\n            3 wait here (the oldest of 2026-11-22T14:36:01.000Z), 2 with the broker\n";
+        assert!(told(5).contains(line), "{}", told(5));
+        assert!(!told(0).contains("wait here"), "{}", told(0));
+        assert!(told(0).contains("\n            1 command refused: forged"), "{}", told(0));
     }
 
     #[test]

@@ -68,8 +68,8 @@ impl Reply {
 pub enum Verdict {
     /// Not from dispatch. Counted, never answered.
     Forged(Forged),
-    /// Changes nothing, and another such message was answered a moment ago.
-    Silent,
+    /// Changes nothing, and is not answered, since another such message was a moment ago. What the answer would be.
+    Silent(Reply),
     /// Changes nothing; to be answered.
     Answer(Reply),
     /// To be performed and committed in one step with the counter, and then answered with [`Reply::done`].
@@ -110,15 +110,16 @@ impl Gate {
             Ok(message) => message,
             Err(forged) => return Verdict::Forged(forged),
         };
-        let verdict = self.authentic(&message, time);
-        if !matches!(verdict, Verdict::Answer(_)) {
-            return verdict;
+        match self.authentic(&message, time) {
+            Verdict::Answer(reply) if self.answered.is_some_and(|then| now - then < ANSWER_EVERY) => {
+                Verdict::Silent(reply)
+            }
+            verdict @ Verdict::Answer(_) => {
+                self.answered = Some(now);
+                verdict
+            }
+            verdict @ (Verdict::Forged(_) | Verdict::Silent(_) | Verdict::Perform(..)) => verdict,
         }
-        if self.answered.is_some_and(|then| now - then < ANSWER_EVERY) {
-            return Verdict::Silent;
-        }
-        self.answered = Some(now);
-        verdict
     }
 
     fn authentic(&self, message: &Message, time: BestTime) -> Verdict {
@@ -241,7 +242,7 @@ mod tests {
         match verdict {
             Verdict::Answer(reply) => reply.why,
             Verdict::Forged(forged) => forged.name(),
-            Verdict::Silent => "silent",
+            Verdict::Silent(_) => "silent",
             Verdict::Perform(..) => "perform",
         }
     }
@@ -249,7 +250,7 @@ mod tests {
     fn perform(gate: &mut Gate, say: &Say<'_>) {
         match judge(gate, say) {
             Verdict::Perform(order, applied) => gate.performed(&order, applied),
-            other @ (Verdict::Forged(_) | Verdict::Silent | Verdict::Answer(_)) => panic!("{other:?}"),
+            other @ (Verdict::Forged(_) | Verdict::Silent(_) | Verdict::Answer(_)) => panic!("{other:?}"),
         }
     }
 

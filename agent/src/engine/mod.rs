@@ -150,10 +150,10 @@ impl Engine {
         &mut self.outbox
     }
 
-    /// What is not sent, so that the month's bytes last.
-    pub fn spare(&mut self, given_up: Option<GivenUp>) {
+    /// What is not sent from `at` on, so that the month's bytes last.
+    pub fn spare(&mut self, at: Mono, given_up: Option<GivenUp>) {
         self.notices.spare(given_up >= Some(GivenUp::Positions));
-        self.outbox.spare(given_up >= Some(GivenUp::Resends));
+        self.outbox.spare(at, given_up >= Some(GivenUp::Resends));
     }
 
     /// The facilities that decisions are made about.

@@ -40,11 +40,14 @@ impl Commands {
         match self.gate.judge(bytes, now, time) {
             Verdict::Perform(order, applied) => self.perform(&order, applied, journal),
             Verdict::Answer(reply) => {
-                self.refused += u64::from(reply.result != "done");
+                self.count(&reply);
                 tracing::info!(id = reply.id, result = reply.result, why = reply.why, "a command that changes nothing");
                 Outcome { link: None, reply: Some(reply.body()) }
             }
-            Verdict::Silent => Outcome::default(),
+            Verdict::Silent(reply) => {
+                self.count(&reply);
+                Outcome::default()
+            }
             Verdict::Forged(forged) => {
                 self.refused += 1;
                 if self.refused == 1 {
@@ -56,6 +59,11 @@ impl Commands {
                 Outcome::default()
             }
         }
+    }
+
+    /// One that was done before, and comes again, is not refused.
+    fn count(&mut self, reply: &Reply) {
+        self.refused += u64::from(reply.result != "done");
     }
 
     fn perform(&mut self, order: &Order, applied: Applied, journal: &mut Journal) -> Outcome {

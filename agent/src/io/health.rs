@@ -12,6 +12,7 @@ use crate::event::ClockBlock;
 use crate::gnss::Counts;
 use crate::gnss::configure::Setup;
 use crate::gnss::coverage::{Cause, Summary};
+use crate::outbox::{Stage, Stages};
 use crate::time::{Mono, Utc, rfc3339};
 use crate::version::VERSION;
 pub use file::HealthFile;
@@ -67,6 +68,12 @@ pub struct Delivery {
     pub received_thru: u64,
     /// Made and not yet with dispatch.
     pub owed: u64,
+    /// Of these: in the journal, and not on their way.
+    pub waiting: Reached,
+    /// Sent, and not answered by the broker.
+    pub sent: Reached,
+    /// Taken by the broker, which says nothing of dispatch.
+    pub with_broker: Reached,
     /// Acknowledgements that could not be right.
     pub ignored_acks: u64,
     /// Why nothing is sent, although the broker is there and something is owed.
@@ -84,6 +91,22 @@ pub struct Delivery {
     /// How the link does.
     #[serde(flatten)]
     pub link: Uplinked,
+}
+
+/// Events that have come equally far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Reached {
+    /// How many.
+    pub count: u64,
+    /// When what the oldest of them tells happened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oldest: Option<Utc>,
+}
+
+impl Reached {
+    fn of(stage: Stage, dated: &impl Fn(u64) -> Option<UnixMillis>) -> Self {
+        Self { count: stage.count, oldest: stage.oldest.and_then(dated).map(Utc) }
+    }
 }
 
 /// What the link has counted since the start.
@@ -248,7 +271,7 @@ impl Parts {
         }
     }
 
-    /// The message as JSON, at `at`.
+    /// The message as JSON, at `at`. `dated`: the time of an event, as far as it is journaled.
     #[must_use]
     pub fn message(
         &self,
@@ -256,11 +279,12 @@ impl Parts {
         engine: &Engine,
         device: &str,
         trouble: &Trouble,
-        link: Uplinked,
+        (link, dated): (Uplinked, impl Fn(u64) -> Option<UnixMillis>),
         traffic: Option<Spending>,
     ) -> Vec<u8> {
         let outbox = engine.outbox();
         let pause = outbox.pause().filter(|_| outbox.owed() > 0);
+        let Stages { waiting, sent, with_broker } = outbox.stages();
         let health = Health {
             status: "online",
             device,
@@ -284,6 +308,9 @@ impl Parts {
                 sequence: engine.state().sequence(),
                 received_thru: outbox.thru(),
                 owed: outbox.owed(),
+                waiting: Reached::of(waiting, &dated),
+                sent: Reached::of(sent, &dated),
+                with_broker: Reached::of(with_broker, &dated),
                 ignored_acks: outbox.ignored_acks(),
                 paused: pause.map(|pause| pause.why.words()),
                 paused_remedy: pause.map(|pause| pause.why.remedy()),

@@ -365,6 +365,15 @@ impl Journal {
         Ok(self.db.query_row(newest, [], |row| row.get(0)).optional()?)
     }
 
+    /// The time of the event `sequence`, if it is there.
+    ///
+    /// # Errors
+    /// As SQLite has them.
+    pub fn dated(&self, sequence: u64) -> Result<Option<UnixMillis>, JournalError> {
+        let mut select = self.db.prepare_cached("SELECT at_ms FROM event WHERE sequence = ?1")?;
+        Ok(select.query_row([sequence.cast_signed()], |row| row.get(0)).optional()?.map(UnixMillis))
+    }
+
     /// The engine's state and where in the recording it belongs.
     ///
     /// # Errors

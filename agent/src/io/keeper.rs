@@ -7,7 +7,7 @@ use crate::engine::State;
 use crate::event::{Event, Loss};
 use crate::recording::{Head, Recorded};
 use crate::time::Mono;
-use geofence::Span;
+use geofence::{Span, UnixMillis};
 
 /// Held events are bounded: at 1.6 kB each this is 16 MB. What does not fit is counted, and derived from the recording by
 /// the next start.
@@ -112,6 +112,13 @@ impl Keeper {
     /// The journal, for reading and for acknowledgements.
     pub fn journal(&mut self) -> &mut Journal {
         &mut self.journal
+    }
+
+    /// When what the event tells happened, wherever it is kept.
+    #[must_use]
+    pub fn dated(&self, sequence: u64) -> Option<UnixMillis> {
+        let held = self.held.events.iter().find(|event| event.sequence == sequence).map(|event| event.at);
+        held.or_else(|| self.journal.dated(sequence).ok().flatten())
     }
 
     /// What the disk refuses.

@@ -12,6 +12,8 @@ pub(super) const PATIENCE: Span = Span::seconds(30);
 const PATIENCE_MAX: Span = Span::seconds(3_600);
 /// The same while the month's bytes are short. Never for good: a broker that lost the newest events leaves no hole by which dispatch would know.
 const PATIENCE_SPARING_MAX: Span = Span::seconds(24 * 3_600);
+/// So many go again at once while bytes are short, and the next when dispatch has moved: it may only be slow. 80 kB.
+pub(super) const SPARING_AT_ONCE: usize = 64;
 
 impl Outbox {
     /// Whether `sequence` was sent before since the start. Of more than a thousand runs the last count as new.
@@ -20,28 +22,49 @@ impl Outbox {
         self.resent.contains(sequence)
     }
 
-    /// Whether to ask a silent dispatch once a day, and not once an hour. What it lacks while it speaks was not delivered, and is never spared.
-    pub fn spare(&mut self, sparing: bool) {
+    /// From `at` on: whether to ask a silent dispatch once a day, and not once an hour. What it lacks while it speaks was not delivered, and
+    /// is sent again all the same, a little at a time.
+    pub fn spare(&mut self, at: Mono, sparing: bool) {
+        if self.sparing && !sparing {
+            self.patience = Span(self.patience.0.min(PATIENCE_MAX.0));
+            let soon = at.plus(PATIENCE_MAX);
+            self.again_at = self.again_at.map(|then| then.min(soon));
+        }
         self.sparing = sparing;
     }
 
     /// Sends again where that is due: all of it once dispatch was heard, else what asks for it. Where the broker's word has to do, what it
     /// took is never sent again, and what it did not take has its own times.
     pub(super) fn tend_silence(&mut self, at: Mono) {
+        if self.owed() == 0 {
+            // It spoke of what it has by now: of what is owed later it may know nothing.
+            self.heard = false;
+        }
         let all_sent = self.next > self.highest && self.on_the_way.is_empty();
         let is_time = all_sent && self.owed() > 0 && self.again_at.is_some_and(|then| at >= then);
         if !is_time || !self.dispatch_acks {
             return;
         }
-        if std::mem::take(&mut self.heard) {
-            self.send_again();
-        } else {
-            self.ask_again();
+        match (std::mem::take(&mut self.heard), self.sparing) {
+            (true, false) => self.send_again(),
+            (true, true) => self.send_oldest_again(SPARING_AT_ONCE),
+            // The oldest event that it lacks asks for all of them: where dispatch answers, the rest follows; where it is away, an hour costs
+            // one event, however many are owed.
+            (false, _) => self.send_oldest_again(1),
         }
-        let most = if self.sparing { PATIENCE_SPARING_MAX } else { PATIENCE_MAX };
-        self.patience = Span((self.patience.0 * 2).min(most.0));
+        let longer = self.patience.0 * 2;
+        self.patience = Span(match self.sparing {
+            true => longer.clamp(PATIENCE_MAX.0, PATIENCE_SPARING_MAX.0),
+            false => longer.min(PATIENCE_MAX.0),
+        });
         self.again_at = Some(at.plus(self.patience));
         self.pass();
+    }
+
+    /// How long to wait once dispatch has said that it has something beyond a hole. While bytes are short, one that it never takes is not to
+    /// go again at a run with each event that comes after.
+    pub(super) fn patience_with_a_hole(&self) -> Span {
+        if self.sparing { Span(self.patience.0.min(PATIENCE_MAX.0)) } else { PATIENCE }
     }
 
     pub(super) fn send_again(&mut self) {
@@ -52,10 +75,10 @@ impl Outbox {
         }
     }
 
-    /// Dispatch is silent. The oldest event that it lacks asks for all of them: where dispatch answers, the rest follows; where it is
-    /// away, an hour costs one event, however many are owed.
-    fn ask_again(&mut self) {
-        if let Some(oldest) = self.oldest_lacking() {
+    /// So many of what the broker took and dispatch does not say it has.
+    fn send_oldest_again(&mut self, count: usize) {
+        for _ in 0..count {
+            let Some(oldest) = self.oldest_lacking() else { break };
             self.with_broker.remove(oldest, oldest);
             self.was_sent(oldest, oldest);
         }

@@ -2,6 +2,7 @@
 
 mod delivery;
 mod history;
+mod sparing;
 mod unsent;
 
 use super::*;
@@ -374,28 +375,6 @@ fn what_is_sent_a_second_time_is_known_as_such() {
     outbox.link_up(seconds(100_002), 20);
     outbox.received(seconds(100_002), 4, &[]);
     assert!((1..=4).all(|sequence| !outbox.is_resent(sequence)), "what dispatch has is forgotten");
-}
-
-#[test]
-fn while_bytes_are_short_a_silent_dispatch_is_asked_once_a_day_and_one_that_speaks_gets_what_it_lacks() {
-    const DAY: u64 = 86_400;
-    let mut outbox = linked(1_000);
-    outbox.spare(true);
-    let asked = (0..31 * DAY).filter(|second| {
-        let sent = outbox.poll(seconds(*second));
-        sent.into_iter().flatten().map(|sequence| outbox.delivered(sequence)).count() == 1
-    });
-    let asked: Vec<u64> = asked.collect();
-    // The doubling to a day, and thirty days.
-    assert!((40..44).contains(&asked.len()), "{asked:?}");
-    assert!(asked.windows(2).skip(12).all(|pair| pair[1] - pair[0] == DAY), "{asked:?}");
-    outbox.journaled(seconds(31 * DAY), 1_001, true);
-    assert_eq!(outbox.poll(seconds(31 * DAY)), Some(1_001..=1_001), "a first delivery is never spared");
-    outbox.delivered(1_001);
-    // The broker lost what it had taken.
-    outbox.received(seconds(31 * DAY + 1), 1, &[(1_001, 1_001)]);
-    let again = (31 * DAY + 1..31 * DAY + 60).filter_map(|second| outbox.poll(seconds(second)));
-    assert_eq!(again.flatten().next(), Some(2));
 }
 
 #[test]

@@ -70,7 +70,7 @@ impl Daemon {
         if budget.at(now) {
             let (spent, given_up) = (budget.spent(), budget.given_up());
             tracing::warn!(spent, ?given_up, "what is not sent, so that the month's bytes last, has changed");
-            self.engine.spare(given_up);
+            self.engine.spare(at, given_up);
         }
         ledger.tend(at, budget);
         budget.given_up()

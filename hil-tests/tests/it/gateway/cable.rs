@@ -18,6 +18,12 @@ fn a_cable_pulled_on_the_road_and_plugged_in_again_under_a_new_name_is_found_aga
     let before = rig.cab.port().device().expect("plugged in").to_owned();
     rig.cab.port().unplug();
     rig.until(on_the_road_s + 60.0);
+    let told = |rig: &Rig| {
+        let health = rig.dispatch.as_ref().and_then(|dispatch| dispatch.latest("health")).unwrap_or_default();
+        let health: serde_json::Value = serde_json::from_slice(&health).unwrap_or_default();
+        health.pointer("/receiver/state").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+    };
+    assert!(await_condition(PATIENCE, || told(&rig) == "unplugged"), "dispatch is told {}", told(&rig));
     rig.cab.port().plug().expect("a terminal");
     assert_ne!(rig.cab.port().device().expect("plugged in"), before);
     rig.until(rig.shift.path.duration_s() - 5.0);
