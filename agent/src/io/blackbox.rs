@@ -1,5 +1,6 @@
 //! The recording on disk: segments in a ring, compressed, sealed every second, synced before the event that they prove.
 
+use super::reserve;
 use crate::recording::{Head, MAGIC, Recorded, encode, seal, segment_index, segment_name};
 use crate::time::Mono;
 use geofence::Span;
@@ -162,6 +163,12 @@ impl Blackbox {
         open.seal(open.sealed)?;
         let written = open.encoder.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?;
         written.file.sync_data()
+    }
+
+    /// Whether the disk, which the journal is on too, has no room, or hardly any.
+    #[must_use]
+    pub fn disk_is_full(&self) -> bool {
+        self.dir.parent().is_some_and(reserve::is_full)
     }
 
     fn keep_quota(&self) -> io::Result<()> {

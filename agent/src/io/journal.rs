@@ -240,7 +240,7 @@ impl Journal {
     /// Nothing is changed then; [`JournalError::Full`] may pass.
     pub fn save(&mut self, events: &[Event], engine: &[u8], position: Position) -> Result<(), JournalError> {
         self.make_real()?;
-        if self.is_nearly_full()? {
+        if self.pages_short(0)? > 0 {
             self.evict_received()?;
         }
         let events = &*self.counted(events);
@@ -408,11 +408,13 @@ impl Journal {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Room is made before there is none: after "disk full" not even deleting is sure to work.
-    fn is_nearly_full(&self) -> Result<bool, JournalError> {
+    /// Room is made before there is none: after "disk full" not even deleting is sure to work. How many pages too many are used for that,
+    /// with `held` events that are to come, of a page each.
+    fn pages_short(&self, held: usize) -> Result<usize, JournalError> {
         let pragma = |name| self.db.query_row(name, [], |row| row.get::<_, i64>(0)).map(i64::cast_unsigned);
-        let used = pragma("PRAGMA page_count")?.saturating_sub(pragma("PRAGMA freelist_count")?);
-        Ok(used * 100 >= self.page_max * HIGH_WATER_PERCENT)
+        let used = pragma("PRAGMA page_count")?.saturating_sub(pragma("PRAGMA freelist_count")?) + held as u64;
+        let over = (used * 100 + 1).saturating_sub(self.page_max * HIGH_WATER_PERCENT).div_ceil(100);
+        Ok(usize::try_from(over).unwrap_or(usize::MAX))
     }
 
     /// Deletes the oldest events that dispatch has, and says how many.

@@ -5,6 +5,7 @@ use super::blackbox::Blackbox;
 use super::journal::{Journal, JournalError, Position};
 use crate::engine::State;
 use crate::event::{Event, Loss};
+use crate::ranges::Ranges;
 use crate::recording::{Head, Recorded};
 use crate::time::Mono;
 use geofence::{Span, UnixMillis};
@@ -46,7 +47,9 @@ impl Held {
     /// Holds `events` too, with the state that they left the engine in. Beyond the bound they are counted only, and the state stays
     /// before them: nothing may be journaled past an event that is not. Whether they are held.
     pub fn take(&mut self, events: Vec<Event>, state: &State, position: Position) -> bool {
-        if self.dropped > 0 || self.events.len() >= HELD_MAX {
+        // What makes room for them is not refused for want of it.
+        let evicts = !events.is_empty() && events.iter().all(|event| !event.evicts.is_empty());
+        if self.dropped > 0 || (self.events.len() >= HELD_MAX && !evicts) {
             self.dropped += events.len() as u64;
             return false;
         }
@@ -97,6 +100,9 @@ pub struct Keeper {
     retry_at: Option<Mono>,
     /// Something was journaled since it was last asked whether the quota is nearly used up.
     grown: bool,
+    gathers: bool,
+    /// The journal did not take events although its disk has room.
+    quota_is_full: bool,
     trouble: Trouble,
 }
 
@@ -106,7 +112,18 @@ impl Keeper {
     pub fn new(journal: Journal, blackbox: Blackbox, held: Held) -> Self {
         let dirty = !held.events.is_empty();
         let trouble = Trouble { held: held.events.len(), dropped: held.dropped, ..Trouble::default() };
-        Self { journal, blackbox, held, dirty, damaged: false, retry_at: None, grown: true, trouble }
+        Self {
+            journal,
+            blackbox,
+            held,
+            dirty,
+            damaged: false,
+            retry_at: None,
+            grown: true,
+            gathers: false,
+            quota_is_full: false,
+            trouble,
+        }
     }
 
     /// The journal, for reading and for acknowledgements.
@@ -146,18 +163,36 @@ impl Keeper {
         self.commit(at);
     }
 
-    /// What has to go unreceived, so that there is room for what comes; to be named by an event.
+    /// What has to go unreceived, so that there is room for what comes; each to be named by an event. Where so many are held that what goes
+    /// already was not enough, more.
     #[must_use]
-    pub fn eviction(&mut self) -> Option<Loss> {
-        let is_under_way = self.held.events.iter().any(|event| !event.evicts.is_empty());
-        if is_under_way || !std::mem::take(&mut self.grown) {
-            return None;
+    pub fn evictions(&mut self) -> Vec<Loss> {
+        if !std::mem::take(&mut self.grown) {
+            return Vec::new();
         }
-        self.journal.eviction(self.held.events.len()).unwrap_or_else(|error| {
+        let held = self.held.events.len();
+        let under_way: Ranges = self.held.events.iter().flat_map(|event| event.evicts.iter()).collect();
+        // Where the disk is full nothing that goes is of use now, and when it has room, what goes already may do.
+        let is_enough = under_way.count() >= held as u64 && !self.quota_is_full;
+        if !under_way.is_empty() && is_enough {
+            return Vec::new();
+        }
+        self.journal.evictions(held, &under_way).unwrap_or_else(|error| {
             tracing::error!(%error, "the journal cannot say what may make room");
             self.read_failed(&error);
-            None
+            Vec::new()
         })
+    }
+
+    /// From here on events are held, until [`Keeper::commit_gathered`]: those that make room for one another are of use in one transaction only.
+    pub fn gather(&mut self) {
+        self.gathers = true;
+    }
+
+    /// Commits what was gathered.
+    pub fn commit_gathered(&mut self, at: Mono) {
+        self.gathers = false;
+        self.commit(at);
     }
 
     /// Everything that was held is journaled, and more was made that found no room: only a start that derives it from the
@@ -244,10 +279,10 @@ impl Keeper {
     }
 
     fn commit(&mut self, at: Mono) {
-        if !self.dirty {
+        if !self.dirty || self.gathers {
             return;
         }
-        self.grown = true;
+        (self.grown, self.quota_is_full) = (true, false);
         self.journal.is_recorded(self.trouble.recording.is_none());
         self.journal.number_above(self.held.base);
         // With the first state after all that a start derives.
@@ -264,6 +299,7 @@ impl Keeper {
             }
             Err(error) => {
                 self.damaged |= error.is_damage();
+                self.quota_is_full = matches!(error, JournalError::Full) && !self.blackbox.disk_is_full();
                 let why = error.to_string();
                 if self.trouble.journal.is_none() {
                     tracing::error!(why, "events cannot be journaled; they are held in memory until they can");

@@ -6,6 +6,8 @@ use crate::ranges::Ranges;
 
 /// Unreceived events that make room at once. Pages of the oldest are freed as a whole, so a few are enough.
 const EVICT_UNRECEIVED: usize = 32;
+/// Losses that are named at once, each with [`LOSS_RANGES_MAX`] runs. Each is an event that wants room too.
+const LOSSES_AT_ONCE: usize = 64;
 
 impl Journal {
     /// The highest sequence that may ever have been given out, as far as the mark beside the journal tells, and whether the
@@ -93,53 +95,76 @@ impl Journal {
     }
 
     /// What has to make room for the next events, where the quota is nearly used up and dispatch has nothing of it: the oldest events
-    /// about the device and its receiver; only then the oldest about visits, with all that was named as lost up to them. An event
-    /// that names losses goes with those and not before: what it names lies below it. Where more than a few events are `held` for
-    /// want of room, as after weeks with a disk that others filled, the oldest of whatever kind go, two for each.
+    /// about the device and its receiver; only where none of those is left the oldest about visits, with all that was named as lost up
+    /// to them. An event that names losses goes with those and not before: what it names lies below it. Where more than a few events are
+    /// `held` for want of room, as after weeks with a disk that others filled, two about the device go for each, which seldom free a
+    /// page, or of visits as many as there are pages short. `under_way`: what goes already with the events that are held. Each loss is
+    /// for an event of its own; what they cannot name goes with the next.
     ///
     /// # Errors
     /// As SQLite has them.
-    pub fn eviction(&self, held: usize) -> Result<Option<Loss>, JournalError> {
-        if !self.is_nearly_full()? {
-            return Ok(None);
+    pub fn evictions(&self, held: usize, under_way: &Ranges) -> Result<Vec<Loss>, JournalError> {
+        let short = self.pages_short(held)?;
+        if short == 0 {
+            return Ok(Vec::new());
         }
         let thru = self.thru()?.max(self.numbering.base()).cast_signed();
         if self.db.query_row("SELECT EXISTS (SELECT 1 FROM event WHERE sequence <= ?1)", [thru], |row| row.get(0))? {
-            return Ok(None);
+            return Ok(Vec::new());
         }
-        let many = (held > EVICT_UNRECEIVED).then_some(2 * held);
-        let mut ranges = if many.is_some() { Ranges::default() } else { self.of_the_device(thru)? };
+        let wanted = if held > EVICT_UNRECEIVED { 2 * held } else { EVICT_UNRECEIVED };
+        let mut ranges = self.of_the_device(thru, wanted, under_way)?;
         if ranges.is_empty() {
-            let oldest = "SELECT max(sequence) FROM
-                          (SELECT sequence FROM event WHERE sequence > ?1 ORDER BY sequence LIMIT ?2)";
-            let limit = i64::try_from(many.unwrap_or(EVICT_UNRECEIVED)).unwrap_or(i64::MAX);
-            let last: Option<i64> = self.db.query_row(oldest, [thru, limit], |row| row.get(0))?;
-            ranges = last.map(|last| (thru.cast_unsigned() + 1, last.cast_unsigned())).into_iter().collect();
+            ranges = self.oldest(thru, short.clamp(EVICT_UNRECEIVED, EVICT_UNRECEIVED.max(held)), under_way)?;
         }
-        Ok(Loss::of(&ranges, LossCause::Evicted))
+        let runs: Vec<(u64, u64)> = ranges.into();
+        let losses = runs.chunks(LOSS_RANGES_MAX).map(|runs| runs.iter().copied().collect());
+        Ok(losses.filter_map(|ranges: Ranges| Loss::of(&ranges, LossCause::Evicted)).collect())
     }
 
-    /// The oldest unreceived events about the device and its receiver. Two with nothing between them that is still there are one run.
-    fn of_the_device(&self, thru: i64) -> Result<Ranges, JournalError> {
+    /// The oldest unreceived events about the device and its receiver. Two with nothing between them that stays are one run.
+    fn of_the_device(&self, thru: i64, wanted: usize, under_way: &Ranges) -> Result<Ranges, JournalError> {
         let mut select = self.db.prepare_cached(
             "SELECT sequence, (type LIKE 'com.gatestamp.device.%' OR type LIKE 'com.gatestamp.gnss.%') AND type <> ?2
              FROM event WHERE sequence > ?1 ORDER BY sequence",
         )?;
+        let runs_max = if wanted > EVICT_UNRECEIVED { LOSSES_AT_ONCE * LOSS_RANGES_MAX } else { LOSS_RANGES_MAX };
         let mut rows = select.query((thru, Kind::DeviceLost.name()))?;
         let (mut ranges, mut before, mut count) = (Ranges::default(), None, 0);
         while let Some(row) = rows.next()? {
             let (sequence, may_go): (i64, bool) = (row.get(0)?, row.get(1)?);
             let sequence = sequence.cast_unsigned();
+            if under_way.contains(sequence) {
+                continue;
+            }
             if !may_go {
                 before = None;
                 continue;
             }
-            if count == EVICT_UNRECEIVED || (before.is_none() && ranges.runs() == LOSS_RANGES_MAX) {
+            if count == wanted || (before.is_none() && ranges.runs() == runs_max) {
                 break;
             }
             ranges.insert(before.unwrap_or(sequence), sequence);
             (before, count) = (Some(sequence), count + 1);
         }
         Ok(ranges)
+    }
+
+    /// The oldest unreceived events of whatever kind, as one run that begins where that under way ends.
+    fn oldest(&self, thru: i64, wanted: usize, under_way: &Ranges) -> Result<Ranges, JournalError> {
+        let first = thru.cast_unsigned() + 1;
+        let first = under_way.end_of_run(first).map_or(first, |end| end + 1);
+        let mut select = self.db.prepare_cached("SELECT sequence FROM event WHERE sequence >= ?1 ORDER BY sequence")?;
+        let mut rows = select.query([first.cast_signed()])?;
+        let (mut last, mut count) = (None, 0);
+        while let Some(row) = rows.next()?
+            && count < wanted
+        {
+            let sequence = row.get::<_, i64>(0)?.cast_unsigned();
+            if !under_way.contains(sequence) {
+                (last, count) = (Some(sequence), count + 1);
+            }
+        }
+        Ok(last.map(|last| (first, last)).into_iter().collect())
     }
 }

@@ -1,7 +1,7 @@
 //! What dispatch will never get is told to the engine, so that an event names it; and what happens when this gateway is not the first.
 
 use super::Daemon;
-use crate::engine::Link;
+use crate::engine::{Engine, Link};
 use crate::event::{Loss, LossCause};
 use crate::outbox::{Clash, History};
 use crate::ranges::Ranges;
@@ -40,11 +40,18 @@ impl Daemon {
             Some(_) => {}
         }
         // What waits for its date has made no room yet, and would be chosen again.
-        if self.engine.state().losing().is_empty()
-            && let Some(loss) = self.keeper.eviction()
-        {
-            self.lose(at, loss);
+        let is_free = |engine: &Engine| engine.state().losing().is_empty();
+        let losses = if is_free(&self.engine) { self.keeper.evictions() } else { Vec::new() };
+        if losses.is_empty() {
+            return;
         }
+        self.keeper.gather();
+        for loss in losses {
+            if is_free(&self.engine) {
+                self.lose(at, loss);
+            }
+        }
+        self.keeper.commit_gathered(at);
     }
 
     fn lose(&mut self, at: Mono, loss: Loss) {
