@@ -1,6 +1,6 @@
 //! The recording on disk: segments in a ring, compressed, sealed every second, synced before the event that they prove.
 
-use super::reserve;
+use super::reserve::{self, Reserve};
 use crate::recording::{Head, MAGIC, Recorded, encode, seal, segment_index, segment_name};
 use crate::time::Mono;
 use geofence::Span;
@@ -165,10 +165,31 @@ impl Blackbox {
         written.file.sync_data()
     }
 
-    /// Whether the disk, which the journal is on too, has no room, or hardly any.
+    /// What the disk has left, which the journal is on too, in bytes; all that can be where the system does not say.
     #[must_use]
-    pub fn disk_is_full(&self) -> bool {
-        self.dir.parent().is_some_and(reserve::is_full)
+    pub fn free(&self) -> u64 {
+        self.dir.parent().and_then(reserve::free).unwrap_or(u64::MAX)
+    }
+
+    /// Gives up the reserve of the same disk. False where there is none.
+    #[must_use]
+    pub fn give_up_reserve(&self) -> bool {
+        self.dir.parent().is_some_and(|dir| Reserve::new(dir).give_up())
+    }
+
+    /// Deletes the oldest segment for the room that it takes, if it is one before `needed`, closed, and not the newest of all. Whether one went.
+    ///
+    /// # Errors
+    /// As the file system has them.
+    pub fn give_way(&self, needed: u64) -> io::Result<bool> {
+        let kept = segments(&self.dir)?;
+        let bound = self.open.as_ref().map_or(needed, |open| needed.min(open.index));
+        let Some(((index, oldest), others)) = kept.split_first() else { return Ok(false) };
+        if *index >= bound || others.is_empty() {
+            return Ok(false);
+        }
+        fs::remove_file(oldest)?;
+        Ok(true)
     }
 
     fn keep_quota(&self) -> io::Result<()> {

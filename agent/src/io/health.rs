@@ -193,6 +193,8 @@ pub struct Health<'a> {
     pub held: usize,
     /// Events that found no room there.
     pub dropped: u64,
+    /// Segments of the recording that gave way to a full disk before their time, since the start.
+    pub segments_gave_way: u64,
     /// How often a fence could not be followed because too many others were.
     pub fences_not_followed: u32,
     /// Starts and stops of the agent that never got a date.
@@ -246,6 +248,10 @@ impl Parts {
         let room = Some("make room on the disk, or check that the state directory is writable");
         let recording = match &trouble.recording {
             Some(why) => self.recording.set("refused", Some(why.clone()), room, now),
+            None if trouble.gave_way.is_full && trouble.gave_way.segments > 0 => {
+                let why = "the disk is full: the oldest segments give way".to_owned();
+                self.recording.set("gives_way", Some(why), Some("make room on the disk (df)"), now)
+            }
             None => self.recording.set("ok", None, None, now),
         };
         journal || recording
@@ -302,6 +308,7 @@ impl Parts {
             facilities: &self.facilities,
             held: trouble.held,
             dropped: trouble.dropped,
+            segments_gave_way: trouble.gave_way.segments,
             fences_not_followed: engine.state().tracker().overflowed(),
             undated_starts: engine.state().forgotten(),
             delivery: Delivery {

@@ -417,6 +417,16 @@ impl Journal {
         Ok(usize::try_from(over).unwrap_or(usize::MAX))
     }
 
+    /// Whether the quota has room for these events and a state, however full the disk is.
+    #[must_use]
+    pub fn has_room_for(&self, events: &[Event]) -> bool {
+        let pages: u64 = events.iter().map(|event| event.body.len() as u64 / PAGE_BYTES + 2).sum();
+        let pages = usize::try_from(pages + 8).unwrap_or(usize::MAX);
+        // Beyond the mark there is as much again as is left below the whole.
+        let spare = self.page_max - self.page_max * HIGH_WATER_PERCENT / 100;
+        self.pages_short(pages).is_ok_and(|short| (short as u64) < spare)
+    }
+
     /// Deletes the oldest events that dispatch has, and says how many.
     fn evict_received(&mut self) -> Result<usize, JournalError> {
         let evicted = self.db.execute(

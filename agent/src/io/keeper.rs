@@ -1,6 +1,8 @@
 //! Performs what the engine wants kept, in its order: record, then save. When the disk does not take it, holds it and
 //! goes on: deciding never stops, and what is held is journaled in order as soon as there is room.
 
+mod room;
+
 use super::blackbox::Blackbox;
 use super::journal::{Journal, JournalError, Position};
 use crate::engine::State;
@@ -9,6 +11,7 @@ use crate::ranges::Ranges;
 use crate::recording::{Head, Recorded};
 use crate::time::Mono;
 use geofence::{Span, UnixMillis};
+pub use room::GaveWay;
 
 /// Held events are bounded: at 1.6 kB each this is 16 MB. What does not fit is counted, and derived from the recording by
 /// the next start.
@@ -88,6 +91,8 @@ pub struct Trouble {
     pub held: usize,
     /// Events that found no room to wait either. They can be derived again from the recording.
     pub dropped: u64,
+    /// What of the recording went, so that there was room.
+    pub gave_way: GaveWay,
 }
 
 /// The journal and the recording.
@@ -103,6 +108,10 @@ pub struct Keeper {
     gathers: bool,
     /// The journal did not take events although its disk has room.
     quota_is_full: bool,
+    /// The next start derives from this segment on; 0: nobody knows, so from the first.
+    derived_from: u64,
+    /// When the disk is asked for its room.
+    look_at: Option<Mono>,
     trouble: Trouble,
 }
 
@@ -112,6 +121,7 @@ impl Keeper {
     pub fn new(journal: Journal, blackbox: Blackbox, held: Held) -> Self {
         let dirty = !held.events.is_empty();
         let trouble = Trouble { held: held.events.len(), dropped: held.dropped, ..Trouble::default() };
+        let derived_from = derived_from(&journal);
         Self {
             journal,
             blackbox,
@@ -122,6 +132,8 @@ impl Keeper {
             grown: true,
             gathers: false,
             quota_is_full: false,
+            derived_from,
+            look_at: None,
             trouble,
         }
     }
@@ -218,12 +230,14 @@ impl Keeper {
         if self.held.dropped > 0 {
             return None;
         }
+        self.tend_room(at);
         // Not before the journal has everything: the head of a segment must not know of events that a kill would lose.
         let reopen = retry && self.trouble.recording.is_some() && !self.dirty;
         if !(reopen || self.blackbox.is_due(at)) {
             return None;
         }
         let head = head();
+        self.make_room_to_record();
         if let Err(error) = self.blackbox.begin(at, &head) {
             self.recording_failed(at, &error);
             return None;
@@ -244,6 +258,7 @@ impl Keeper {
 
     /// Begins the first segment of this run.
     pub fn begin(&mut self, at: Mono, head: &Head) {
+        self.make_room_to_record();
         if let Err(error) = self.blackbox.begin(at, head) {
             self.recording_failed(at, &error);
         }
@@ -289,17 +304,24 @@ impl Keeper {
         if self.held.dropped == 0 {
             self.journal.settle();
         }
-        match self.journal.save(&self.held.events, &self.held.state, self.held.position) {
+        let saved = loop {
+            match self.journal.save(&self.held.events, &self.held.state, self.held.position) {
+                Err(error) if self.make_room_for_events(&error) => {}
+                done => break done,
+            }
+        };
+        match saved {
             Ok(()) => {
                 if self.trouble.journal.take().is_some() {
                     tracing::info!(events = self.held.events.len(), "the journal takes events again");
                 }
                 self.held.events.clear();
                 self.dirty = false;
+                self.derived_from = if self.journal.is_settled() { self.held.position.segment } else { 0 };
             }
             Err(error) => {
                 self.damaged |= error.is_damage();
-                self.quota_is_full = matches!(error, JournalError::Full) && !self.blackbox.disk_is_full();
+                self.quota_is_full = self.is_quota(&error);
                 let why = error.to_string();
                 if self.trouble.journal.is_none() {
                     tracing::error!(why, "events cannot be journaled; they are held in memory until they can");
@@ -318,6 +340,13 @@ impl Keeper {
         self.trouble.recording = Some(error.to_string());
         self.trouble.missed += 1;
         self.blackbox.abandon();
-        self.retry_at.get_or_insert(at.plus(RETRY));
+        // At once where that is of use: what is not recorded meanwhile cannot be proven.
+        let again = if self.makes_room_to_record(error) { at } else { at.plus(RETRY) };
+        self.retry_at = Some(self.retry_at.map_or(again, |then| then.min(again)));
     }
+}
+
+fn derived_from(journal: &Journal) -> u64 {
+    let state = if journal.is_settled() { journal.state().ok().flatten() } else { None };
+    state.map_or(0, |(_, position)| position.segment)
 }

@@ -1,7 +1,8 @@
-//! `reserve`: a megabyte of the disk that nobody else can take, given up by a start for which a full disk has no room.
+//! `reserve`: a megabyte of the disk that nobody else can take, given up by a start for which a full disk has no room, and for events
+//! that nothing else makes room for.
 //!
-//! A journal cannot be opened without room for the index of its write-ahead log, however little is to be written. While the agent
-//! runs, a full disk only makes events wait in memory; a start that fails decides nothing.
+//! A journal cannot be opened without room for the index of its write-ahead log, however little is to be written. A start that
+//! cannot open it decides all the same, but what it decides is in memory only.
 
 use crate::time::Mono;
 use geofence::Span;
@@ -12,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
 /// The index takes 32 KiB, the log of a commit some pages, a segment of the recording some hundred KiB an hour.
-const BYTES: u64 = 1 << 20;
+pub(super) const BYTES: u64 = 1 << 20;
 /// Made only where so much stays free: a disk that is nearly full is not to be filled by us.
 const FREE_LEFT: u64 = 8 << 20;
 /// How often a disk is asked for room; not at once after a start, which has better things to do.
@@ -68,7 +69,8 @@ pub(super) fn is_full(dir: &Path) -> bool {
     free(dir).is_some_and(|free| free < BYTES) || statvfs(dir).is_ok_and(takes_no_files)
 }
 
-fn free(dir: &Path) -> Option<u64> {
+/// What the disk of `dir` has left for us, in bytes.
+pub(super) fn free(dir: &Path) -> Option<u64> {
     statvfs(dir).ok().map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 

@@ -459,3 +459,20 @@ fn what_a_kill_left_of_a_segment_goes_with_the_next_start() {
     drop(Blackbox::new(dir.path(), ROOMY).unwrap());
     assert_eq!(left.map(|file| file.exists()), [false, true, true]);
 }
+
+#[test]
+fn only_segments_that_no_start_derives_from_give_way_to_a_full_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let segments = [3, 4, 5, 6].map(|index| dir.path().join(format!("{index:08}.gsr")));
+    segments.iter().for_each(|file| std::fs::write(file, b"GATESTAMP-RECORDING 1").unwrap());
+    let there = || segments.each_ref().map(|file| file.exists());
+    let mut blackbox = Blackbox::new(dir.path(), ROOMY).unwrap();
+    assert!(!blackbox.give_way(0).unwrap(), "nobody knows what is derived from");
+    assert!(blackbox.give_way(4).unwrap() && !blackbox.give_way(4).unwrap());
+    assert_eq!(there(), [false, true, true, true]);
+    blackbox.begin(Mono(0), &head(&engine(State::default()))).unwrap();
+    while blackbox.give_way(u64::MAX).unwrap() {}
+    assert_eq!((there(), blackbox.position()), ([false; 4], (7, 0)), "not the one that is open");
+    blackbox.end().unwrap();
+    assert!(!blackbox.give_way(u64::MAX).unwrap(), "not the newest");
+}

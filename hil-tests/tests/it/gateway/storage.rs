@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use hil_tests::clock::await_condition;
+use hil_tests::event::Event;
 use hil_tests::gateway::Gateway;
 use hil_tests::small_disk::{SmallDisk, fill};
 use hil_tests::world::Shift;
@@ -78,6 +79,59 @@ fn a_disk_filled_by_others_makes_events_late_and_loses_none() {
     // No replay here: what the full disk did not take is not in the recording.
     rig.assert_same_events(&rig.journal());
     // Before the rig removes the directory under it.
+    drop(disk);
+}
+
+#[test]
+fn on_a_full_disk_old_segments_give_way_and_dispatch_gets_what_happens_meanwhile() {
+    let garage = Garage::open(Shift::errands(57, 1), SCALE);
+    let state = garage.installation.state();
+    let Some(disk) = SmallDisk::mount(&state, c"size=6m") else {
+        let why = "no permission to mount a small file system: the full disk was not tested";
+        let _ = writeln!(std::io::stderr(), "{why}");
+        return;
+    };
+    let mut rig = garage.drive(None);
+    rig.until(rig.crossing("depot", Zone::Site, Direction::Leave, 0) + 30.0);
+    let segment = |nth: u64| state.join(format!("recording/{nth:08}.gsr"));
+    for nth in 1..=2 {
+        assert!(await_condition(PATIENCE, || rig.owed() == 0), "{}", rig.log_tail());
+        assert!(rig.stop_agent().success(), "{}", rig.log_tail());
+        // As long as an hour of the drive: what follows the last seal is not read.
+        let mut file = fs::OpenOptions::new().append(true).open(segment(nth)).expect("a segment");
+        file.write_all(&[0x5a; 1 << 20]).expect("room");
+        rig.start_agent();
+        assert!(await_condition(PATIENCE, || segment(nth + 1).exists()), "{}", rig.log_tail());
+    }
+    assert!(await_condition(PATIENCE, || rig.owed() == 0), "{}", rig.log_tail());
+    let others = |nth: u32| state.join(format!("others-{nth}"));
+    fill(&others(0), 0).expect("creatable");
+    // The gate and no more: what follows is for the next start.
+    rig.until(rig.crossing("shop", Zone::Site, Direction::Enter, 0) + 20.0);
+    let arrived = || {
+        let at_the_shop = |event: &Event| event.claim.as_ref().is_some_and(|claim| claim.facility == "shop");
+        rig.dispatch_events().iter().any(|event| event.kind == "visit.arrived" && at_the_shop(event))
+    };
+    assert!(await_condition(PATIENCE, arrived), "dispatch knows while the disk is full: {}", rig.log_tail());
+    let gave_way = || latest(&rig, "/segments_gave_way").as_u64();
+    assert!(await_condition(PATIENCE, || gave_way() == Some(1)), "{:?}", rig.installation.health());
+    assert!(
+        !segment(1).exists() && segment(2).exists() && segment(3).exists(),
+        "the oldest, and no more than it takes"
+    );
+    rig.kill_agent();
+    fill(&others(1), 0).expect("creatable");
+    rig.start_agent();
+    rig.until(rig.crossing("shop", Zone::Dock, Direction::Enter, 0) + 40.0);
+    assert!(await_condition(PATIENCE, || rig.owed() == 0), "{}", rig.log_tail());
+    assert!(!segment(2).exists() && segment(3).exists(), "what the start derives from stays");
+    fill(&others(2), 0).expect("creatable");
+    assert!(rig.stop_agent().success(), "{}", rig.log_tail());
+    rig.start_agent();
+    (0..3).for_each(|nth| fs::remove_file(others(nth)).expect("removable"));
+    rig.settle();
+    rig.assert_crossings();
+    rig.assert_same_events(&rig.journal());
     drop(disk);
 }
 
@@ -223,10 +277,12 @@ fn a_disk_that_takes_neither_bytes_nor_files_at_the_first_start_does_not_keep_th
 
 /// What dispatch was told last of the journal and of the recording.
 fn refused(rig: &Rig) -> [String; 2] {
+    ["/journal/state", "/recording/state"].map(|of| latest(rig, of).as_str().unwrap_or_default().to_owned())
+}
+
+/// What dispatch was told last of the agent's health.
+fn latest(rig: &Rig, of: &str) -> serde_json::Value {
     let health = rig.dispatch.as_ref().and_then(|dispatch| dispatch.latest("health")).unwrap_or_default();
     let health: serde_json::Value = serde_json::from_slice(&health).unwrap_or_default();
-    ["/journal/state", "/recording/state"].map(|of| {
-        let state = health.pointer(of).and_then(serde_json::Value::as_str);
-        state.unwrap_or_default().to_owned()
-    })
+    health.pointer(of).cloned().unwrap_or_default()
 }
