@@ -11,6 +11,7 @@ use geofence::UnixMillis;
 use serde_json::value::to_raw_value;
 
 use crate::ledger::Request;
+use crate::message::replay_id;
 
 /// A truck that is away longer than this is asked again when it is back: a late command helps nobody.
 const GOOD_FOR_MS: i64 = 3_600_000;
@@ -58,7 +59,7 @@ impl Signer {
         // One number: cannot fail.
         let body = to_raw_value(&body).unwrap_or_default();
         self.0.seal(&Draft {
-            id: &format!("replay-{counter}"),
+            id: &replay_id(request.counter),
             device: &request.device,
             counter,
             issued: UnixMillis(at_ms),
@@ -88,7 +89,8 @@ mod tests {
     fn a_truck_that_knows_the_key_believes_the_command() {
         let signer = Signer::new(&[7; 32]);
         let truck = Truck { fleet: "acme".to_owned(), id: "t1".to_owned() };
-        let request = Request { truck, device: "acme-t1".to_owned(), from: 41, counter: 1_795_305_600_000 };
+        let request =
+            Request { truck, device: "acme-t1".to_owned(), from: 41, counter: 1_795_305_600_000, first: None };
         let bytes = signer.replay_from(&request, 1_795_305_600_000);
         let keys = Keys::new(vec![PublicKey::read(&signer.public()).expect("a key")]).expect("one key");
         let message = open(&bytes, &keys).expect("authentic");

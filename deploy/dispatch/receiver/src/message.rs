@@ -19,6 +19,8 @@ const COLUMN_MAX: usize = 256;
 const STATUS_MAX: usize = 16;
 /// What a truck's last will says in place of its status.
 pub const OFFLINE: &str = "offline";
+/// The beginning of the ids of commands to send again.
+const REPLAY: &str = "replay-";
 /// The common beginning of all topics.
 pub const PREFIX: &str = "gatestamp/v1/";
 
@@ -107,6 +109,8 @@ pub enum Message {
         complete_thru: Option<i64>,
         /// The truck itself said it now. Its last will says the broker, and so what it had retained.
         heard: bool,
+        /// What a `reply` says is done: the counter of a `replay_from`.
+        answered: Option<i64>,
         /// As it came.
         body: Vec<u8>,
     },
@@ -137,15 +141,31 @@ pub fn read(topic: &[u8], body: &[u8]) -> Message {
         "state" => {
             let json: Option<Json> = serde_json::from_slice(body).ok();
             let complete_thru = json.and_then(|json| json.get("complete_thru")?.as_i64()).filter(|thru| *thru >= 0);
-            Message::Notice { truck, leaf: "state", complete_thru, heard: true, body: body.to_vec() }
+            Message::Notice { truck, leaf: "state", complete_thru, heard: true, answered: None, body: body.to_vec() }
         }
         "health" => {
             let heard = status(body).as_deref() != Some(OFFLINE);
-            Message::Notice { truck, leaf: "health", complete_thru: None, heard, body: body.to_vec() }
+            Message::Notice { truck, leaf: "health", complete_thru: None, heard, answered: None, body: body.to_vec() }
         }
-        "reply" => Message::Notice { truck, leaf: "reply", complete_thru: None, heard: true, body: body.to_vec() },
+        "reply" => {
+            let answered = answered(body);
+            Message::Notice { truck, leaf: "reply", complete_thru: None, heard: true, answered, body: body.to_vec() }
+        }
         _ => refused("a topic that trucks do not have".to_owned()),
     }
+}
+
+/// The id of a `replay_from` with this counter; [`answered`] reads it.
+#[must_use]
+pub fn replay_id(counter: i64) -> String {
+    format!("{REPLAY}{counter}")
+}
+
+/// The counter of the `replay_from` that a `reply` says is done.
+fn answered(reply: &[u8]) -> Option<i64> {
+    let json: Json = serde_json::from_slice(reply).ok()?;
+    let done = json.get("result").and_then(Json::as_str) == Some("done");
+    json.get("id")?.as_str().filter(|_| done)?.strip_prefix(REPLAY)?.parse().ok()
 }
 
 /// What a `health` says of its truck: `online`, or [`OFFLINE`]. A word of a later agent is taken too, if it is one: it is shown to people, and
@@ -346,6 +366,16 @@ mod tests {
             assert_eq!(of(json!(wrong)), None, "{wrong:?}");
         }
         assert_eq!((of(json!(7)), super::status(b"{"), super::status(b"")), (None, None, None));
+    }
+
+    #[test]
+    fn a_reply_answers_what_it_says_is_done() {
+        let reply = |id: &str, result: &str| {
+            super::answered(&serde_json::to_vec(&json!({"id": id, "result": result, "why": ""})).expect("JSON"))
+        };
+        assert_eq!(reply(&replay_id(41), "done"), Some(41));
+        assert_eq!([reply(&replay_id(41), "refused"), reply("keys-41", "done"), reply("replay-", "done")], [None; 3]);
+        assert_eq!([super::answered(b"{"), super::answered(b"")], [None; 2]);
     }
 
     #[test]

@@ -29,7 +29,9 @@ const BATCH_MAX: usize = 512;
 /// Wait before connecting again, doubling up to the maximum; in between at random.
 const BACK_OFF: Duration = Duration::from_millis(500);
 const BACK_OFF_MAX: Duration = Duration::from_secs(30);
-/// How often holes are looked for.
+/// What one request says at most: an acknowledgement, and the command.
+const REQUEST_MESSAGES: usize = 2;
+/// How often holes, and restored devices, are looked for.
 const HOLES_EVERY: Duration = Duration::from_secs(10);
 /// How often the receiver notes that it lives, for `status`: some commits beside those of a day's events.
 pub const SEEN_EVERY: Duration = Duration::from_secs(15);
@@ -198,7 +200,7 @@ impl<'a> Session<'a> {
                 }
                 _ = pace.tick(), if !self.owed.is_empty() => self.acknowledge().await,
                 _ = sign.tick() => self.live().await,
-                _ = look.tick(), if self.served_ms.is_some() => self.ask_for_holes().await,
+                _ = look.tick(), if self.served_ms.is_some() => self.ask_again().await,
                 () = &mut silence => Err(Ended::Link("nothing heard from it for too long".to_owned())),
             };
             if let Err(ended) = done {
@@ -253,6 +255,12 @@ impl<'a> Session<'a> {
         self.unconfirmed += 1;
         // The broker may have forgotten what is retained, and a truck may have missed it.
         self.owed = self.desk.ask(|ledger| ledger.devices()).await?;
+        if self.options.signer.is_none() {
+            let unanswered = self.desk.ask(|ledger| ledger.unanswered()).await?;
+            if unanswered > 0 {
+                error!("{}", cannot_ask(unanswered));
+            }
+        }
         Ok(())
     }
 
@@ -303,16 +311,25 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    async fn ask_for_holes(&mut self) -> Result<(), Ended> {
+    async fn ask_again(&mut self) -> Result<(), Ended> {
         let Some(signer) = &self.options.signer else { return Ok(()) };
         let (at_ms, patience) = (clock::wall_ms(), self.options.hole_patience.as_millis());
         let patience = i64::try_from(patience).unwrap_or(i64::MAX);
         // As with acknowledgements. Those that are not asked now are asked when the next look finds room.
-        let room = usize::from(IN_FLIGHT_MAX).saturating_sub(self.unconfirmed);
+        let room = usize::from(IN_FLIGHT_MAX).saturating_sub(self.unconfirmed) / REQUEST_MESSAGES;
         for request in self.desk.ask(move |ledger| ledger.requests(at_ms, patience, room)).await? {
             let topic = request.truck.topic("down/command");
-            warn!("{topic}: a hole from sequence {} on: asked for", request.from);
+            let why = if request.first.is_some() { "the database was restored" } else { "a hole" };
+            warn!("{topic}: {why}: asked for everything from sequence {} on", request.from);
             let command = signer.replay_from(&request, at_ms);
+            // The broker takes them in this order, so whoever has got the command finds no older acknowledgement.
+            if let Some(ack) = &request.first {
+                let (topic, text) = (ack.truck.topic("down/ack"), ack.text(at_ms));
+                if self.connection.client.try_publish(topic, QoS::AtLeastOnce, true, text).is_err() {
+                    continue;
+                }
+                self.unconfirmed += 1;
+            }
             // Full, or not delivered: it is asked for again when it has not been filled.
             if self.connection.client.try_publish(topic, QoS::AtLeastOnce, false, command).is_ok() {
                 self.unconfirmed += 1;
@@ -320,6 +337,17 @@ impl<'a> Session<'a> {
         }
         Ok(())
     }
+}
+
+/// What a person has to do where a copy was put in the database's place and nobody signs commands.
+#[must_use]
+pub fn cannot_ask(devices: i64) -> String {
+    let trucks = if devices == 1 { "truck" } else { "trucks" };
+    format!(
+        "the database was restored, and {devices} {trucks} CANNOT BE ASKED for what came after the copy, since [commands] names no key. \
+         It is in the trucks' journals until they need the room: name in commands.key the dispatch.key that `gatestamp-receiver init` \
+         made, see that each truck believes it ([dispatch] keys), and restart the receiver"
+    )
 }
 
 /// What came. A copy that the broker had retained says nothing about when its truck was heard.

@@ -1,8 +1,9 @@
 //! How is what dispatch has kept twice, and brought back?
 //!
-//! A copy is older than what was acknowledged since, and trucks ignore an acknowledgement that goes back. So after a restore the holes
-//! are filled as any other: the trucks' `state` says what they had delivered, and what is missing below it is asked for by a signed
-//! `replay_from` after `commands.hole_patience_s`. What a truck no longer keeps is named lost by it.
+//! A copy is older than what was acknowledged since, and trucks ignore an acknowledgement that goes back. Nor does a hole show what is
+//! missing: a truck that parks after its last event may have said its `state` before it. So a copy that is put in the database's place is
+//! marked (`store::restored`), and every truck is asked by a signed `replay_from` for everything above what is there, until it answers.
+//! What a truck no longer keeps is named lost by it.
 
 mod everything;
 mod server;
@@ -15,20 +16,9 @@ use std::path::{Path, PathBuf};
 pub use everything::save_everything;
 use server::Server;
 
-use crate::store::{self, Place, Sqlite, Store as _, StoreError};
+use crate::clock::wall_ms;
+use crate::store::{self, Place, Sqlite, StoreError, restored};
 
-/// Arrivals that are never given out again after a restore: whoever has read on from a number above the copy's must not find other
-/// events under numbers that he has passed. A thousand trucks with 30 events a day each need 90 years for as many, and 64 bits have
-/// room for 9 * 10^9 restores.
-const SKIPPED: i64 = 1_000_000_000;
-/// Where the copy's counter stands is moved; without a first event it has none.
-const SKIP_SQLITE: [&str; 2] = [
-    "INSERT INTO sqlite_sequence (name, seq) SELECT 'event', 0 WHERE NOT EXISTS
-        (SELECT 1 FROM sqlite_sequence WHERE name = 'event')",
-    "UPDATE sqlite_sequence SET seq = seq + $1 WHERE name = 'event'",
-];
-const SKIP_POSTGRES: &str = "SELECT setval(pg_get_serial_sequence('event', 'arrival'),
-    nextval(pg_get_serial_sequence('event', 'arrival')) + $1)";
 /// A copy lies in a folder of somebody's, perhaps on a share.
 const COPY_MODE: u32 = 0o600;
 /// As the service's own umask makes the database.
@@ -57,7 +47,9 @@ pub fn save(place: &Place, to: &Path) -> Result<String, StoreError> {
     match place {
         Place::Sqlite(file) => {
             Sqlite::beside(file)?.copy_to(&partial)?;
-            whole(Sqlite::beside(&partial)?, &partial)?;
+            let mut copy = Sqlite::beside(&partial)?;
+            restored::mark(&mut copy, wall_ms())?;
+            whole(copy, &partial)?;
         }
         Place::Postgres { url, ca } => {
             let file = partial.to_string_lossy().into_owned();
@@ -72,14 +64,15 @@ pub fn save(place: &Place, to: &Path) -> Result<String, StoreError> {
     Ok(format!("{} is written and reads back whole", to.display()))
 }
 
-/// Puts a backup in the place of a database that is not there.
+/// Puts a backup in the place of a database that is not there, and marks it: what trucks delivered since is asked for again.
 ///
 /// # Errors
 /// When there is one, when a receiver runs, or when the backup is damaged.
-pub fn bring_back(place: &Place, from: &Path) -> Result<String, StoreError> {
+pub fn bring_back(place: &Place, from: &Path) -> Result<(), StoreError> {
     if !from.exists() {
         return Err(StoreError::Refused(format!("{} is not there", from.display())));
     }
+    let began_ms = wall_ms();
     match place {
         Place::Sqlite(file) => {
             let _lock = Sqlite::lock(file)?;
@@ -108,10 +101,14 @@ pub fn bring_back(place: &Place, from: &Path) -> Result<String, StoreError> {
     }
     // Opens with this release, or says why not.
     let mut store = store::beside(place)?;
-    if matches!(place, Place::Postgres { .. }) {
-        store.query(SKIP_POSTGRES, &[SKIPPED.into()])?;
+    // An archive of an earlier release does not say which database it was.
+    let marked = restored::when(store.as_mut())?.is_some_and(|marked_ms| marked_ms >= began_ms);
+    if matches!(place, Place::Postgres { .. }) && !marked {
+        store.begin()?;
+        restored::mark_postgres(store.as_mut(), wall_ms())?;
+        store.commit()?;
     }
-    Ok("restored; start the receiver: what trucks delivered since is asked for again".to_owned())
+    Ok(())
 }
 
 fn place_copy(from: &Path, new: &Path, file: &Path) -> Result<(), StoreError> {
@@ -128,7 +125,7 @@ fn place_copy(from: &Path, new: &Path, file: &Path) -> Result<(), StoreError> {
         }
     };
     Sqlite::of_backup(new).and_then(|copy| whole(copy, new)).map_err(given)?;
-    skip_in_sqlite(new)?;
+    mark(new)?;
     give_to_the_folder(new, file)?;
     put(new, file)
 }
@@ -153,11 +150,9 @@ fn whole(mut opened: Sqlite, copy: &Path) -> Result<(), StoreError> {
 }
 
 /// Before the copy has its name: a restore that ends here can simply be done again.
-fn skip_in_sqlite(new: &Path) -> Result<(), StoreError> {
-    let [make, raise] = SKIP_SQLITE;
+fn mark(new: &Path) -> Result<(), StoreError> {
     let mut store = Sqlite::beside(new)?;
-    store.execute(make, &[])?;
-    store.execute(raise, &[SKIPPED.into()])?;
+    restored::mark_sqlite(&mut store, wall_ms())?;
     // The last connection moves the log into the file.
     drop(store);
     sync(new)

@@ -152,7 +152,11 @@ fn save(arguments: &BackupArguments) -> Result<(), Failure> {
 
 fn restore(arguments: &CopyArguments) -> Result<(), Failure> {
     let config = configuration(&arguments.config)?;
-    say(&backup::bring_back(&config.place, &arguments.copy)?);
+    backup::bring_back(&config.place, &arguments.copy)?;
+    say("restored; start the receiver: each truck is asked for everything that is not here, until it answers");
+    if config.command_key.is_none() {
+        complain("warning: that needs a key: [commands] names none, so NO TRUCK IS ASKED; `status` says what to do");
+    }
     Ok(())
 }
 

@@ -12,18 +12,20 @@ use crate::clock::{rfc3339, wall_ms};
 use crate::config::Webhook;
 use crate::ledger::{int, text};
 use crate::message::{self, OFFLINE, PREFIX, Truck};
-use crate::session::SEEN_EVERY;
+use crate::session::{SEEN_EVERY, cannot_ask};
 use crate::store::{self, Place, Row, Store, StoreError, Value};
 use crate::webhook;
 
 /// Of each truck's devices, with how many sequences were declared lost.
 const DEVICES: &str = "SELECT d.fleet, d.truck, d.device, d.thru, d.complete_thru, d.last_ms,
     (SELECT count(*) FROM event e WHERE e.device_key = d.key AND e.sequence > d.thru),
-    (SELECT count(*) FROM lost l WHERE l.device_key = d.key), (SELECT count(*) FROM conflict c WHERE c.device_key = d.key)
+    (SELECT count(*) FROM lost l WHERE l.device_key = d.key), (SELECT count(*) FROM conflict c WHERE c.device_key = d.key),
+    d.again_ms, d.again_asked
     FROM device d ORDER BY d.fleet, d.truck, d.last_ms";
 const NOTICES: &str = "SELECT fleet, truck, topic, heard_ms, body FROM notice";
 const RECEIVERS: &str = "SELECT client_id, seen_ms, connected_ms, why FROM receiver ORDER BY client_id";
 const REFUSED: &str = "SELECT count(*) FROM refused";
+const UNANSWERED: &str = "SELECT count(*) FROM device WHERE again_ms IS NOT NULL";
 const UNHOOKED: &str = "SELECT count(*) FROM unhooked";
 
 const WAITING: &str = "SELECT count(*), min(e.received_ms) FROM event e JOIN device d ON d.key = e.device_key
@@ -65,6 +67,11 @@ pub(super) fn status(path: &Path) -> Result<(), Failure> {
         if count > 0 {
             say(&format!("{} (table {table})", counted(count, words)));
         }
+    }
+    let unanswered = store.query(UNANSWERED, &[])?;
+    let unanswered = unanswered.first().map_or(Ok(0), |row| int(row, 0))?;
+    if unanswered > 0 && config.command_key.is_none() {
+        say(&cannot_ask(unanswered));
     }
     if let Some(hook) = &config.webhook {
         say(&webhook(store.as_mut(), hook, now_ms)?);
@@ -110,7 +117,7 @@ fn trucks(store: &mut dyn Store, rights: Option<&BTreeSet<Truck>>, now_ms: i64) 
         let rows = devices.remove(truck).unwrap_or_default();
         let mut own = rows.iter().map(|row| device(row, now_ms)).collect::<Result<Vec<_>, _>>()?;
         let mut last = own.pop().unwrap_or_else(|| format!("{}/{}: no event yet", truck.fleet, truck.id));
-        let last_ms = rows.last().map(|row| int(row, 5)).transpose()?;
+        let last_ms = rows.last().map(|row| int(row, 5)).transpose()?.filter(|ms| *ms > 0);
         let Said { heard_ms, status } = said.remove(truck).unwrap_or_default();
         match heard_ms.max(last_ms) {
             Some(heard_ms) => last.push_str(&format!(", heard last {}", ago(heard_ms, now_ms))),
@@ -162,7 +169,15 @@ fn device(row: &Row, now_ms: i64) -> Result<String, StoreError> {
             ", {conflicts} (table conflict): two gateways use one name, or one that was exchanged was put back"
         ));
     }
-    line.push_str(&format!(", last event {}", ago(last_ms, now_ms)));
+    if row.get(9).is_some_and(|again_ms| again_ms.int().is_some()) {
+        let asked = if int(row, 10)? == 0 { "not asked yet" } else { "asked, no answer yet" };
+        line.push_str(&format!(", RESTORED: {asked} for what came after the copy"));
+    }
+    if last_ms == 0 {
+        line.push_str(", no event yet");
+    } else {
+        line.push_str(&format!(", last event {}", ago(last_ms, now_ms)));
+    }
     Ok(line)
 }
 

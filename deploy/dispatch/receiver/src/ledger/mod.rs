@@ -6,6 +6,7 @@
 //! there. Trucks are always touched in the same order, and what was refused after all of them, so that receivers do not wait for each
 //! other in a circle.
 
+mod asking;
 mod ranges;
 mod statements;
 
@@ -14,6 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
+pub use asking::Request;
+
 use crate::clock::rfc3339;
 use crate::message::{Event, Message, Truck};
 use crate::store::{Row, Store, StoreError, Value};
@@ -21,8 +24,6 @@ use statements as sql;
 
 /// Rows read at once when a history is followed; the next ones are read when all of these went on without a hole.
 const STRIDE: usize = 1_000;
-/// The longest wait between two requests for one hole is the first, doubled this often: 5 min becomes 85 min.
-const DOUBLINGS_MAX: i64 = 4;
 
 /// The newest of a topic.
 #[derive(Default)]
@@ -31,6 +32,8 @@ struct Notice<'a> {
     complete_thru: Option<i64>,
     /// It, or one before it in this batch, came from the truck itself.
     heard: bool,
+    /// The newest counter of a `replay_from` that one of them says is done.
+    answered: Option<i64>,
 }
 
 /// What one truck sent in a batch: events by device, notices by topic.
@@ -81,19 +84,6 @@ impl Ack {
     }
 }
 
-/// A hole that the truck is to fill.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
-    /// Who.
-    pub truck: Truck,
-    /// Whose sequence.
-    pub device: String,
-    /// From here on.
-    pub from: i64,
-    /// Rises with each command to this device, past a restored backup too: it is never below the clock's milliseconds.
-    pub counter: i64,
-}
-
 /// The ledger over a database.
 pub struct Ledger {
     store: Box<dyn Store>,
@@ -138,9 +128,10 @@ impl Ledger {
                 Message::Event(event) => {
                     posts.entry(&event.truck).or_default().events.entry(&event.device).or_default().push(event);
                 }
-                Message::Notice { truck, leaf, complete_thru, heard, body } => {
+                Message::Notice { truck, leaf, complete_thru, heard, answered, body } => {
                     let newest = posts.entry(truck).or_default().notices.entry(leaf).or_default();
-                    *newest = Notice { body, complete_thru: *complete_thru, heard: newest.heard || *heard };
+                    let (heard, answered) = (newest.heard || *heard, newest.answered.max(*answered));
+                    *newest = Notice { body, complete_thru: *complete_thru, heard, answered };
                 }
                 Message::Refused { topic, why, body } => refused.push((topic, why, body)),
             }
@@ -150,6 +141,7 @@ impl Ledger {
                 self.take_device(truck, device, &events, at_ms, &mut outcome)?;
             }
             // Devices before notices, in every receiver: one that noted first and one that kept events first would wait for each other.
+            self.hear(truck, &post.notices, at_ms)?;
             for complete_thru in post.notices.values().filter_map(|notice| notice.complete_thru) {
                 self.complete(truck, complete_thru, at_ms)?;
             }
@@ -334,7 +326,8 @@ impl Ledger {
         self.store.query(sql::NEWEST_DEVICES, &[])?.iter().map(|row| int(row, 0)).collect()
     }
 
-    /// What to acknowledge to a device; none while nothing is gap-free from 1 on.
+    /// What to acknowledge to a device; none while nothing is gap-free from 1 on. After a restore that is said too: what the broker has
+    /// retained for the truck is of a database that is gone.
     ///
     /// # Errors
     /// When the database says so.
@@ -342,46 +335,14 @@ impl Ledger {
         let rows = self.store.query(sql::DEVICE, &[key.into()])?;
         let Some(row) = rows.first() else { return Ok(None) };
         let thru = int(row, 3)?;
-        if thru == 0 {
+        let restored = row.get(4).is_some_and(|again_ms| again_ms.int().is_some());
+        if thru == 0 && !restored {
             return Ok(None);
         }
         let truck = Truck { fleet: text(row, 0)?, id: text(row, 1)? };
         let device = text(row, 2)?;
         let (ranges, _) = self.ranges_above(key, thru)?;
         Ok(Some(Ack { truck, device, thru, have: ranges::above(thru, &ranges) }))
-    }
-
-    /// The holes that the broker was said to have been given, and that have not moved for `patience_ms`: each is asked for, and again
-    /// after twice the time. At most `limit`, those that wait longest. A receiver beside this one does not ask for the same.
-    ///
-    /// # Errors
-    /// When the database says so.
-    pub fn requests(&mut self, at_ms: i64, patience_ms: i64, limit: usize) -> Result<Vec<Request>, StoreError> {
-        self.in_transaction(|ledger| {
-            let mut due = Vec::new();
-            for row in ledger.store.query(sql::HOLES, &[])? {
-                if due.len() >= limit {
-                    break;
-                }
-                let (since, asked) = (int(&row, 5)?, int(&row, 6)?);
-                let doublings = u32::try_from(asked.clamp(0, DOUBLINGS_MAX)).unwrap_or(0);
-                if at_ms >= since.saturating_add(patience_ms << doublings) {
-                    let truck = Truck { fleet: text(&row, 1)?, id: text(&row, 2)? };
-                    due.push((truck, text(&row, 3)?, row));
-                }
-            }
-            // Those that wait longest, but in the order in which `take` locks the same rows.
-            due.sort_by(|one, other| (&one.0, &one.1).cmp(&(&other.0, &other.1)));
-            let mut requests = Vec::new();
-            for (truck, device, row) in due {
-                let counter = at_ms.max(int(&row, 7)?.saturating_add(1));
-                let mine = [at_ms.into(), counter.into(), int(&row, 0)?.into(), int(&row, 6)?.into()];
-                if ledger.store.execute(sql::ASK, &mine)? == 1 {
-                    requests.push(Request { truck, device, from: int(&row, 4)?.saturating_add(1), counter });
-                }
-            }
-            Ok(requests)
-        })
     }
 }
 

@@ -4,8 +4,22 @@
 pub(super) const LOCK_DEVICE: &str =
     "UPDATE device SET last_ms = $1 WHERE fleet = $2 AND truck = $3 AND device = $4 RETURNING key, thru";
 /// Another receiver may have made it between.
-pub(super) const NEW_DEVICE: &str = "INSERT INTO device (first_ms, last_ms, fleet, truck, device)
-    VALUES ($1, $1, $2, $3, $4) ON CONFLICT (fleet, truck, device) DO NOTHING";
+pub(super) const NEW_DEVICE: &str = "INSERT INTO device (first_ms, last_ms, fleet, truck, device, again_ms)
+    VALUES ($1, $1, $2, $3, $4, (SELECT CAST(value AS BIGINT) FROM meta WHERE name = 'restored'))
+    ON CONFLICT (fleet, truck, device) DO NOTHING";
+/// Only where a copy was put in the database's place. It has no event yet, and so no last one.
+pub(super) const NEW_RESTORED: &str = "INSERT INTO device (first_ms, last_ms, fleet, truck, device, again_ms)
+    SELECT CAST($1 AS BIGINT), 0, CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS TEXT), CAST(value AS BIGINT) FROM meta
+    WHERE name = 'restored' AND NOT EXISTS (SELECT 1 FROM device WHERE fleet = $2 AND truck = $3 AND device = $4)
+    ON CONFLICT (fleet, truck, device) DO NOTHING";
+/// To the newest request and to none before the restore: those have other counters, or were not asked here.
+pub(super) const ANSWERED: &str = "UPDATE device SET again_ms = NULL, again_asked = 0, asked = 0,
+    hole_ms = CASE WHEN complete_thru > thru THEN CAST($1 AS BIGINT) ELSE NULL END
+    WHERE fleet = $2 AND truck = $3 AND counter = $4 AND again_ms IS NOT NULL AND again_asked > 0";
+/// The next request waits no longer than the second did.
+pub(super) const BACK: &str =
+    "UPDATE device SET again_asked = 2 WHERE fleet = $1 AND truck = $2 AND again_ms IS NOT NULL AND again_asked > 2";
+pub(super) const UNANSWERED: &str = "SELECT count(*) FROM device WHERE again_ms IS NOT NULL";
 pub(super) const NEW_EVENT: &str = "INSERT INTO event (device_key, sequence, received_ms, id, type, subject, time_ms, visit,
     revision, status, facility_name, zone, phase, at_lo_ms, at_hi_ms, decided_ms, method, confidence, latitude, longitude, trip,
     stop, verdict, by_seconds, body)
@@ -44,9 +58,15 @@ pub(super) const FORGET_REFUSED: &str = "DELETE FROM refused WHERE number <= (SE
 pub(super) const NEWEST_DEVICES: &str = "SELECT d.key FROM device d WHERE NOT EXISTS (
     SELECT 1 FROM device o WHERE o.fleet = d.fleet AND o.truck = d.truck
         AND (o.last_ms > d.last_ms OR (o.last_ms = d.last_ms AND o.key > d.key)))";
-pub(super) const DEVICE: &str = "SELECT fleet, truck, device, thru FROM device WHERE key = $1";
+pub(super) const DEVICE: &str = "SELECT fleet, truck, device, thru, again_ms FROM device WHERE key = $1";
 pub(super) const HOLES: &str = "SELECT key, fleet, truck, device, thru, hole_ms, asked, counter FROM device
-    WHERE complete_thru > thru AND hole_ms IS NOT NULL ORDER BY hole_ms, key";
+    WHERE complete_thru > thru AND hole_ms IS NOT NULL AND again_ms IS NULL ORDER BY hole_ms, key";
+/// Those that were not asked yet first.
+pub(super) const RESTORED: &str = "SELECT key, fleet, truck, device, thru, again_ms, again_asked, counter FROM device
+    WHERE again_ms IS NOT NULL ORDER BY again_ms, key";
 /// Only if nobody else has just asked.
 pub(super) const ASK: &str =
     "UPDATE device SET asked = asked + 1, hole_ms = $1, counter = $2 WHERE key = $3 AND asked = $4";
+/// The same.
+pub(super) const ASK_RESTORED: &str = "UPDATE device SET again_asked = again_asked + 1, again_ms = $1, counter = $2
+    WHERE key = $3 AND again_asked = $4 AND again_ms IS NOT NULL";

@@ -5,6 +5,7 @@
 //! other. Placeholders are `$1`, `$2`, ..: each stands for the first time in rising order, since `SQLite` numbers them so.
 
 mod postgres;
+pub mod restored;
 mod schema;
 mod sqlite;
 

@@ -16,7 +16,8 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{Row, Store, StoreError, Value, schema};
+use super::{Row, Store, StoreError, Value, restored, schema};
+use crate::clock::wall_ms;
 
 /// For a server that does not answer at all.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
@@ -64,6 +65,7 @@ impl Postgres {
         store.client.batch_execute(LIMITS).map_err(failed)?;
         store.be_durable()?;
         store.migrate()?;
+        store.recognize()?;
         Ok(store)
     }
 
@@ -73,6 +75,35 @@ impl Postgres {
         if setting == "off" {
             self.client.batch_execute("SET synchronous_commit = on").map_err(failed)?;
         }
+        Ok(())
+    }
+
+    /// Marks the database if it is not the one that it was: somebody has put a copy in its place, with our `restore` or his own tools.
+    fn recognize(&mut self) -> Result<(), StoreError> {
+        // A server that does not tell who it is can only be believed: `restore` marks it all the same.
+        let Ok(row) = self.client.query_one(restored::IDENTITY, &[]) else { return Ok(()) };
+        let identity: String = row.get(0);
+        let known = self.query(restored::KNOWN, &[])?;
+        if known.first().and_then(|row| row.first()?.text()) == Some(identity.as_str()) {
+            return Ok(());
+        }
+        self.begin()?;
+        let done = self.know(&identity).and_then(|()| self.commit());
+        if done.is_err() {
+            self.rollback();
+        }
+        done
+    }
+
+    fn know(&mut self, identity: &str) -> Result<(), StoreError> {
+        self.client.batch_execute(MIGRATION_LOCK).map_err(failed)?;
+        // Another receiver may have come first.
+        let known = self.query(restored::KNOWN, &[])?;
+        let known = known.first().and_then(|row| row.first()?.text());
+        if known.is_some_and(|known| known != identity) {
+            restored::mark_postgres(self, wall_ms())?;
+        }
+        self.execute(restored::KNOW, &[identity.into()])?;
         Ok(())
     }
 

@@ -6,7 +6,7 @@
 use super::StoreError;
 
 /// The version that this release writes.
-pub const VERSION: i64 = 2;
+pub const VERSION: i64 = 3;
 
 /// What a database has to say about itself, made before anything else.
 pub(super) const META: &str = "CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)";
@@ -17,11 +17,17 @@ pub(super) const WRITE: &str = "INSERT INTO meta (name, value) VALUES ('schema',
     ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 
 /// The steps for one kind of database; the n-th leads to version n.
-pub(super) const SQLITE: [&str; 2] =
-    [include_str!("../../schema/0001-sqlite.sql"), include_str!("../../schema/0002-sqlite.sql")];
+pub(super) const SQLITE: [&str; 3] = [
+    include_str!("../../schema/0001-sqlite.sql"),
+    include_str!("../../schema/0002-sqlite.sql"),
+    include_str!("../../schema/0003-sqlite.sql"),
+];
 /// The same for the other.
-pub(super) const POSTGRES: [&str; 2] =
-    [include_str!("../../schema/0001-postgres.sql"), include_str!("../../schema/0002-postgres.sql")];
+pub(super) const POSTGRES: [&str; 3] = [
+    include_str!("../../schema/0001-postgres.sql"),
+    include_str!("../../schema/0002-postgres.sql"),
+    include_str!("../../schema/0003-postgres.sql"),
+];
 
 /// The steps that are missing, each with the version it leads to.
 ///
@@ -63,7 +69,7 @@ mod tests {
         let later = missing(Some("9"), &SQLITE, "x.db").expect_err("refused").to_string();
         assert!(later.contains("version 9") && later.contains("x.db"), "{later}");
         let steps = |found| missing(found, &SQLITE, "x").expect("accepted").len();
-        assert_eq!([steps(None), steps(Some("1")), steps(Some("2"))], [2, 1, 0]);
+        assert_eq!([steps(None), steps(Some("1")), steps(Some("3"))], [3, 2, 0]);
         assert!(missing(Some("one"), &SQLITE, "x").is_err());
     }
 }

@@ -19,23 +19,31 @@ use crate::rig::{Database, postgres};
 const TOTAL: u64 = 300;
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn call(command: &str, config: &Path, copy: &Path) -> Result<String, String> {
-    // PostgreSQL's programs of the server's own version.
-    let folder = postgres::program("pg_dump").parent().map(Path::to_owned).unwrap_or_default();
-    let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap_or_default());
-    let done = Command::new(PROGRAM).env("PATH", path).arg(command).arg("--config").arg(config).arg(copy).output();
+pub(crate) fn call(command: &str, config: &Path, copy: &Path) -> Result<String, String> {
+    let done = Command::new(PROGRAM).env("PATH", path()).arg(command).arg("--config").arg(config).arg(copy).output();
     let done = done.expect("the program runs");
     let [out, err] = [done.stdout, done.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     if done.status.success() { Ok(out) } else { Err(err) }
 }
 
+/// With PostgreSQL's programs of the server's own version.
+pub(crate) fn path() -> String {
+    let folder = postgres::program("pg_dump").parent().map(Path::to_owned).unwrap_or_default();
+    format!("{}:{}", folder.display(), std::env::var("PATH").unwrap_or_default())
+}
+
 fn events(place: &Place) -> i64 {
-    let count = store::beside(place).and_then(|mut store| store.query("SELECT count(*) FROM event", &[]));
+    count(place, "SELECT count(*) FROM event")
+}
+
+/// 0 while the database is being made.
+pub(crate) fn count(place: &Place, sql: &'static str) -> i64 {
+    let count = store::beside(place).and_then(|mut store| store.query(sql, &[]));
     count.ok().and_then(|rows| rows.first()?.first().and_then(Value::int)).unwrap_or(0)
 }
 
 /// Loses the database.
-fn lose(database: &Database) {
+pub(crate) fn lose(database: &Database) {
     match database.place() {
         Place::Sqlite(file) => {
             for ending in ["", "-wal", "-shm"] {
@@ -49,13 +57,14 @@ fn lose(database: &Database) {
     }
 }
 
-/// The backup is from the middle; the receiver dies with its database at the end; what came between is asked for and comes again.
+/// The backup is from the middle; the receiver dies with its database at the end; what came between is asked for and comes again, long
+/// before a hole would be.
 fn dispatch_restored_from_backup(database: &Database, dir: &Path) {
     let key = dir.join("dispatch.key");
     fs::write(&key, "07".repeat(32)).expect("written");
     let public = PublicKey::read(&Signer::read(&key).expect("a key").public()).expect("a key");
     let broker = Mosquitto::start(dir).expect("a broker");
-    let more = "[commands]\nkey = \"dispatch.key\"\nhole_patience_s = 1";
+    let more = "[commands]\nkey = \"dispatch.key\"\nhole_patience_s = 3600";
     let config = configure(dir, "receiver", broker.port(), &database.place(), more);
     let mut receiver = start(&config);
     let truck = Truck::start(broker.port(), "t1", TOTAL, Some(public));
@@ -76,7 +85,9 @@ fn dispatch_restored_from_backup(database: &Database, dir: &Path) {
     receiver.restart().expect("the receiver starts");
     let filled = || events(&database.place()) == i64::try_from(TOTAL).expect("small");
     assert!(await_condition(PATIENCE, filled), "{}", receiver.log());
-    assert!(truck.commands() >= 1);
+    assert_eq!(truck.commands(), 1, "it answered the first one");
+    let answered = || count(&database.place(), "SELECT count(*) FROM device WHERE again_ms IS NOT NULL") == 0;
+    assert!(await_condition(PATIENCE, answered), "{}", receiver.log());
     // What was given out after the backup is not given out again.
     let twice = "SELECT count(*) FROM event WHERE arrival > 1000000000";
     let new = store::beside(&database.place()).expect("opens").query(twice, &[]).expect("asked");

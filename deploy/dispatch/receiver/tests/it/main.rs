@@ -7,6 +7,7 @@ mod installation;
 mod kills;
 mod paths;
 mod removal;
+mod restored;
 mod rig;
 mod session;
 mod status;

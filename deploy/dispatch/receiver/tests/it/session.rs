@@ -165,7 +165,7 @@ fn a_database_that_was_open_once_is_tried_again_however_it_is_refused() {
     let refused = || receiver.log().contains("has schema version 9");
     assert!(await_condition(PATIENCE, refused), "{}", receiver.log());
     change("ALTER TABLE gone RENAME TO notice");
-    change("UPDATE meta SET value = '2' WHERE name = 'schema'");
+    change("UPDATE meta SET value = '3' WHERE name = 'schema'");
     block_on(async {
         let mut truck = Client::plain(broker.port(), "acme-t1").await.expect("connects");
         truck.subscribe(&event::topic("t1", "down/ack")).await.expect("answered");

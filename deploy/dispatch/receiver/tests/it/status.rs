@@ -56,8 +56,8 @@ fn notice(leaf: &str, body: &str) -> Message {
 }
 
 fn retained(message: Message) -> Message {
-    let Message::Notice { truck, leaf, complete_thru, body, .. } = message else { panic!("a notice") };
-    Message::Notice { truck, leaf, complete_thru, heard: false, body }
+    let Message::Notice { truck, leaf, complete_thru, answered, body, .. } = message else { panic!("a notice") };
+    Message::Notice { truck, leaf, complete_thru, heard: false, answered, body }
 }
 
 #[test]

@@ -114,6 +114,8 @@ async fn connection(
                         let body = journal.get(&sequence).expect("the journal keeps what it was").clone();
                         let _ = client.try_publish(event::topic(name, "events"), QoS::AtLeastOnce, false, body);
                     }
+                    let reply = serde_json::json!({"id": command.id, "result": "done", "why": ""}).to_string();
+                    let _ = client.try_publish(event::topic(name, "reply"), QoS::AtLeastOnce, false, reply);
                     seen.commands.fetch_add(1, Ordering::SeqCst);
                 }
                 Some(_) => {}
