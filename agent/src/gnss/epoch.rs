@@ -26,7 +26,7 @@ pub(super) struct Epoch {
     pub(super) time: Option<TimeOfDay>,
     pub(super) date: Option<RawDate>,
     pub(super) valid: bool,
-    pub(super) void: bool,
+    void: bool,
     pub(super) dead_reckoning: bool,
     pub(super) not_measured: bool,
     pub(super) position: Option<Position>,
@@ -37,6 +37,12 @@ pub(super) struct Epoch {
     pub(super) sats: Option<u32>,
     pub(super) sigma_m: Option<f64>,
     pub(super) three_d: Option<bool>,
+    /// What the sentences without a time said before its last sentence with one.
+    #[serde(default)]
+    untimed: Untimed,
+    /// And after it: that may be about the next instant.
+    #[serde(default)]
+    trailing: Untimed,
     #[serde(default)]
     pub(super) leap_second: bool,
     #[serde(default)]
@@ -67,6 +73,8 @@ impl Epoch {
             sats: None,
             sigma_m: None,
             three_d: None,
+            untimed: Untimed::default(),
+            trailing: Untimed::default(),
             leap_second: report.leap_second,
             speed_sigma_mps: None,
             expected_error_m: None,
@@ -83,11 +91,17 @@ impl Epoch {
             self.last_count = if report.kind == self.last { self.last_count.saturating_add(1) } else { 1 };
             self.last = report.kind;
         }
+        if is_untimed(report.kind) {
+            self.trailing.add(report);
+        } else {
+            self.settle();
+        }
         match report.validity {
             Some(Validity::Valid) => self.valid = true,
             Some(Validity::DeadReckoning) => self.dead_reckoning = true,
             Some(Validity::NotMeasured) => self.not_measured = true,
-            Some(Validity::Void) => self.void = true,
+            // Without a time, of which instant is not known yet.
+            Some(Validity::Void) => self.void |= !is_untimed(report.kind),
             None => {}
         }
         if let (Some(a), Some(b)) = (self.position, report.position) {
@@ -107,6 +121,46 @@ impl Epoch {
         self.three_d =
             if report.kind == Type::Gsa { report.three_d.or(self.three_d) } else { self.three_d.or(report.three_d) };
     }
+
+    /// What was said without a time after its last sentence is about this instant too.
+    fn settle(&mut self) {
+        self.untimed.join(core::mem::take(&mut self.trailing));
+    }
+
+    /// A sentence said that there is no fix, or every GSA did.
+    pub(super) fn is_void(&self) -> bool {
+        self.void || self.untimed.is_void()
+    }
+}
+
+/// GSA and VTG carry no time.
+fn is_untimed(kind: Type) -> bool {
+    matches!(kind, Type::Gsa | Type::Vtg)
+}
+
+/// What the sentences without a time say against a fix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+struct Untimed {
+    /// A GSA said that there is a fix; `false`: each of them, one for each system, said that there is none.
+    satellites_fix: Option<bool>,
+    /// A VTG said that there is none.
+    void: bool,
+}
+
+impl Untimed {
+    fn add(&mut self, report: &Report) {
+        self.join(Self { satellites_fix: report.satellites_fix, void: report.validity == Some(Validity::Void) });
+    }
+
+    fn join(&mut self, other: Self) {
+        // A system without satellites may say that it has no fix, while another has one.
+        self.satellites_fix = self.satellites_fix.max(other.satellites_fix);
+        self.void |= other.void;
+    }
+
+    fn is_void(self) -> bool {
+        self.void || self.satellites_fix == Some(false)
+    }
 }
 
 /// Puts sentences together.
@@ -117,6 +171,9 @@ pub(super) struct Builder {
     last: Option<Type>,
     streak: u8,
     stragglers: u8,
+    /// What was said without a time since an epoch was closed at its learned last sentence, if no sentence of that epoch with one said void.
+    #[serde(default)]
+    between: Option<Untimed>,
 }
 
 impl Builder {
@@ -130,11 +187,14 @@ impl Builder {
     /// # Errors
     /// `Straggler`: the sentence belongs to an epoch that was closed before it came.
     pub(super) fn push(&mut self, report: Report, at: Mono) -> Result<Option<Epoch>, Rejected> {
-        // GSA and VTG carry no time: they belong to what is being said now, or to what was just closed.
-        if matches!(report.kind, Type::Gsa | Type::Vtg) {
+        // They belong to what is being said now, to what was just closed, or to what comes next.
+        if is_untimed(report.kind) {
             if let Some(open) = &mut self.open {
                 open.add(&report);
                 return Ok(self.close_if_last(report.kind));
+            }
+            if let Some(between) = &mut self.between {
+                between.add(&report);
             }
             return Ok(None);
         }
@@ -148,18 +208,30 @@ impl Builder {
                 open.add(&report);
                 None
             }
-            open => open.replace(Epoch::begin(&report, at)),
+            open => {
+                let mut begun = Epoch::begin(&report, at);
+                // An honest receiver says nothing against the fix that was closed. This one does, and may be a sentence behind.
+                begun.untimed = self.between.take().filter(|said| said.is_void()).unwrap_or_default();
+                open.replace(begun)
+            }
         };
-        if let Some(done) = &done {
-            self.learn(done);
+        let done = done.map(|mut done| {
+            // Where the next instant is void, what stands before it without a time speaks of that one.
+            if report.validity != Some(Validity::Void) {
+                done.settle();
+            }
+            self.learn(&done);
             self.closed = None;
-        }
+            done
+        });
         Ok(done.or_else(|| self.close_if_last(report.kind)))
     }
 
     /// The epoch that is open, since no more sentences will come.
     pub(super) fn finish(&mut self) -> Option<Epoch> {
-        self.open.take()
+        let mut last = self.open.take()?;
+        last.settle();
+        Some(last)
     }
 
     fn learn(&mut self, done: &Epoch) {
@@ -170,13 +242,17 @@ impl Builder {
 
     fn close_if_last(&mut self, kind: Type) -> Option<Epoch> {
         let known = self.streak >= LEARNED && self.stragglers < STRAGGLERS_MAX;
-        let timed = self.open.as_ref().is_some_and(|open| open.time.is_some());
-        if !(known && timed && self.last == Some(kind)) {
-            return None;
+        let mut done = self.open.take_if(|open| {
+            // What speaks against a fix without a time may be about the next instant: that is waited for.
+            let clear = open.is_void() || !open.trailing.is_void();
+            known && clear && open.time.is_some() && self.last == Some(kind)
+        })?;
+        if !done.trailing.is_void() {
+            done.settle();
         }
-        let done = self.open.take();
-        self.closed = done.as_ref().and_then(|epoch| epoch.time);
-        done
+        self.closed = done.time;
+        self.between = (!done.void).then(Untimed::default);
+        Some(done)
     }
 }
 

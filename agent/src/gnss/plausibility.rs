@@ -39,7 +39,8 @@ const RUN_STEP_MAX: Span = Span::seconds(60);
 /// # Errors
 /// `Void`, `Unplaced`, `ConflictingValidity`, `NotMeasured` or `ConflictingPosition`.
 pub(super) fn measured(epoch: &Epoch) -> Result<Position, Rejected> {
-    if epoch.void && (epoch.valid || epoch.dead_reckoning) {
+    let void = epoch.is_void();
+    if void && (epoch.valid || epoch.dead_reckoning) {
         return Err(Rejected::ConflictingValidity);
     }
     if epoch.not_measured {
@@ -47,8 +48,8 @@ pub(super) fn measured(epoch: &Epoch) -> Result<Position, Rejected> {
     }
     match epoch.position {
         Some(_) if epoch.apart => Err(Rejected::ConflictingPosition),
-        Some(position) if !epoch.void => Ok(position),
-        None if !(epoch.void || epoch.valid || epoch.dead_reckoning) => Err(Rejected::Unplaced),
+        Some(position) if !void => Ok(position),
+        None if !(void || epoch.valid || epoch.dead_reckoning) => Err(Rejected::Unplaced),
         _ => Err(Rejected::Void),
     }
 }

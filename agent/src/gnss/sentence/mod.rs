@@ -95,6 +95,8 @@ pub(super) struct Report {
     pub(super) expected_error_m: Option<f64>,
     /// The position has an altitude (3D) or is said to have none (2D).
     pub(super) three_d: Option<bool>,
+    /// Whether the satellites that GSA is about give a fix: those of one system, where a receiver sends one for each.
+    pub(super) satellites_fix: Option<bool>,
     /// Whether the receiver knows the leap seconds, where it says so.
     pub(super) utc_resolved: Option<bool>,
 }
@@ -116,6 +118,7 @@ impl Report {
             sigma_m: None,
             expected_error_m: None,
             three_d: None,
+            satellites_fix: None,
             utc_resolved: None,
         }
     }
@@ -278,13 +281,15 @@ fn gbs(fields: &Fields<'_>) -> Option<Report> {
 fn gsa(fields: &Fields<'_>) -> Option<Report> {
     // Without and with the system of NMEA 4.10.
     fields.count(17..=18)?;
-    let three_d = match fields.get(1) {
-        "2" => Some(false),
-        "3" => Some(true),
-        "" | "1" => None,
+    let (satellites_fix, three_d) = match fields.get(1) {
+        "" => (None, None),
+        "1" => (Some(false), None),
+        "2" => (Some(true), Some(false)),
+        "3" => (Some(true), Some(true)),
         _ => return None,
     };
-    Some(Report { hdop: dilution(field::number(fields.get(15))), three_d, ..Report::new(Type::Gsa) })
+    let hdop = dilution(field::number(fields.get(15)));
+    Some(Report { hdop, three_d, satellites_fix, ..Report::new(Type::Gsa) })
 }
 
 fn vtg(fields: &Fields<'_>) -> Option<Report> {
@@ -292,7 +297,14 @@ fn vtg(fields: &Fields<'_>) -> Option<Report> {
     fields.count(8..=9)?;
     let knots = field::number(fields.get(4)).map(|knots| knots * MPS_PER_KNOT);
     let kmh = field::number(fields.get(6)).map(|kmh| kmh * MPS_PER_KMH);
-    Some(Report { speed_mps: knots.or(kmh), ..Report::new(Type::Vtg) })
+    // What makes no fix or a weaker one counts. A speed that is measured does not say that a position is.
+    let validity = match fields.get(8) {
+        "N" => Some(Validity::Void),
+        "E" => Some(Validity::DeadReckoning),
+        "S" | "M" => Some(Validity::NotMeasured),
+        _ => None,
+    };
+    Some(Report { validity, speed_mps: knots.or(kmh), ..Report::new(Type::Vtg) })
 }
 
 fn zda(fields: &Fields<'_>) -> Option<Report> {

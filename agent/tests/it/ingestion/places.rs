@@ -1,6 +1,6 @@
 //! Positions that are none: dead reckoning (R13), void (R14), zeros and nonsense (R15), placeholders (R23), hemispheres (R24).
 
-use super::wire::{Wire, clock, gga, lat, line, receive, rmc, seconds};
+use super::wire::{Wire, clock, gga, gsa, lat, line, receive, rmc, seconds, vtg};
 use gatestamp::gnss::Rejected;
 use geofence::Mode;
 
@@ -21,9 +21,14 @@ fn at(position: &str) -> Wire {
 fn r13_dead_reckoning_is_marked_in_every_sentence_that_can_say_it() {
     let gll = |mode| line(&format!("GPGLL,4807.0000,N,01131.0000,E,000001.00,A,{mode}"));
     let gns = |modes| line(&format!("GNGNS,000001.00,4807.0000,N,01131.0000,E,{modes},08,0.9,500.0,47.0,,"));
-    for sentences in
-        [rmc_with(1, "A", "E"), gga_with(1, "6"), gll("E"), gns("EE"), rmc_with(1, "A", "A") + &gga_with(1, "6")]
-    {
+    for sentences in [
+        rmc_with(1, "A", "E"),
+        gga_with(1, "6"),
+        gll("E"),
+        gns("EE"),
+        rmc_with(1, "A", "A") + &gga_with(1, "6"),
+        gga(1) + &vtg("E"),
+    ] {
         let wire = receive(rmc(0) + &sentences + &rmc(2));
         let modes: Vec<Mode> = wire.fixes().iter().map(|fix| fix.fix.mode).collect();
         assert_eq!(modes.len(), 3, "{sentences}");
@@ -33,7 +38,8 @@ fn r13_dead_reckoning_is_marked_in_every_sentence_that_can_say_it() {
 
 #[test]
 fn r13_what_is_simulated_or_typed_in_is_no_fix() {
-    for sentence in [rmc_with(1, "A", "S"), rmc_with(1, "A", "M"), gga_with(1, "7"), gga_with(1, "8")] {
+    let typed_in = gga(1) + &vtg("M");
+    for sentence in [rmc_with(1, "A", "S"), rmc_with(1, "A", "M"), gga_with(1, "7"), gga_with(1, "8"), typed_in] {
         let wire = receive(rmc(0) + &sentence + &rmc(2));
         assert_eq!((seconds(&wire.fixes()), wire.refused(Rejected::NotMeasured)), (vec![0, 2], 1), "{sentence}");
     }
@@ -57,6 +63,68 @@ fn r14_one_sentence_that_says_void_makes_the_epoch_no_fix() {
     let wire = receive(rmc(0) + &gga(0) + &rmc_with(1, "V", "N") + &gga(1) + &rmc(2) + &gga_with(2, "0") + &rmc(3));
     assert_eq!(seconds(&wire.fixes()), [0, 3]);
     assert_eq!(wire.refused(Rejected::ConflictingValidity), 2);
+}
+
+#[test]
+fn r14_the_satellites_and_the_speed_that_have_no_fix_say_void_too() {
+    let zda = line("GPZDA,000001.00,22,11,2026,00,00");
+    for (sentences, reason) in [
+        (gga(1) + &gsa("1", "") + &vtg("N") + &zda, Rejected::ConflictingValidity),
+        (gga(1) + &gsa("1", ""), Rejected::ConflictingValidity),
+        (gga(1) + &gsa("1", "") + &gsa("1", ""), Rejected::ConflictingValidity),
+        (rmc(1) + &vtg("N"), Rejected::ConflictingValidity),
+        (zda.clone() + &gsa("1", ""), Rejected::Void),
+        (zda + &vtg("N"), Rejected::Void),
+    ] {
+        let wire = receive(rmc(0) + &sentences + &rmc(2));
+        assert_eq!((seconds(&wire.fixes()), wire.refused(reason)), (vec![0, 2], 1), "{sentences}");
+    }
+}
+
+#[test]
+fn r14_a_system_without_satellites_takes_no_fix_from_the_others() {
+    for sentences in [
+        gsa("1", "") + &gsa("3", "0.9"),
+        gsa("3", "0.9") + &gsa("1", ""),
+        gsa("1", "") + &gsa("2", "2.1") + &gsa("1", ""),
+        gsa("", ""),
+        vtg("A"),
+        vtg("D"),
+        vtg(""),
+        line("GPVTG,0.0,T,,M,10.0,N,18.5,K"),
+    ] {
+        let wire = receive(rmc(0) + &gga(1) + &sentences + &rmc(2));
+        assert_eq!(seconds(&wire.fixes()), [0, 1, 2], "{sentences}");
+    }
+}
+
+#[test]
+fn r14_a_receiver_that_says_it_without_a_time_before_or_behind_loses_no_fix_by_it() {
+    let nothing = line("GPRMC,,V,,,,,,,,,,N") + &line("GPGGA,,,,,,0,,,,,,,,");
+    let before =
+        |fix: bool, said: String| if fix { gsa("3", "0.9") + &vtg("A") } else { gsa("1", "") + &vtg("N") } + &said;
+    let behind = |fix: bool, said: String| said + &if fix { gsa("3", "0.9") } else { gsa("1", "") };
+    let gap = 20..30;
+    let stream = |epoch: &dyn Fn(bool, String) -> String| -> String {
+        (0..40)
+            .map(|s| if gap.contains(&s) { epoch(false, nothing.clone()) } else { epoch(true, rmc(s) + &gga(s)) })
+            .collect()
+    };
+    for (order, stream) in [("before", stream(&before)), ("behind", stream(&behind))] {
+        assert_eq!(seconds(&receive(stream).fixes()), (0..20).chain(30..40).collect::<Vec<_>>(), "{order}");
+    }
+}
+
+#[test]
+fn r14_a_receiver_that_goes_on_claiming_fixes_without_satellites_is_not_believed_for_long() {
+    // The last that is learned is VTG, or GGA: then the first lie was closed before it was told.
+    for (honest, lie, believed) in
+        [(gsa("3", "0.9") + &vtg("A"), gsa("1", "") + &vtg("N"), 20), (gsa("3", "0.9"), gsa("1", ""), 21)]
+    {
+        let told = |second: u32| if second < 20 { &honest } else { &lie };
+        let wire = receive((0..40).map(|second| rmc(second) + &gga(second) + told(second)).collect::<String>());
+        assert_eq!(seconds(&wire.fixes()), (0..believed).collect::<Vec<_>>(), "{lie}");
+    }
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! Receivers say the same in many ways: whatever sentences they send, in whatever order and how often, an instant is one fix.
 
-use super::wire::{Wire, clock, gga, lat, line, receive, rmc, seconds, ubx};
+use super::wire::{Wire, clock, gga, gsa, lat, line, receive, rmc, seconds, ubx};
 use gatestamp::gnss::Rejected;
 use gatestamp::time::rfc3339;
-use geofence::Span;
+use geofence::{Mode, Span};
 
 /// What a receiver says at one second.
 type Epoch = fn(u32) -> String;
@@ -90,6 +90,20 @@ fn the_receivers_own_accuracy_goes_before_what_is_reckoned() {
     assert!(near(sigma(&gbs), 50_f64.sqrt()), "GBS: {}", sigma(&gbs));
     assert!(near(sigma(&(gbs.clone() + &gst)), 12.5_f64.sqrt()), "GST before GBS");
     assert!((sigma("") - 4.5).abs() < 1e-6, "HDOP: {}", sigma(""));
+}
+
+#[test]
+fn what_the_satellites_say_of_dilution_and_dimensions_counts() {
+    let said = |sentences: String| {
+        let fix = receive(rmc(0) + &sentences).fixes()[1];
+        (fix.hdop, fix.fix.sigma_m, fix.fix.mode)
+    };
+    assert_eq!(said(rmc(1)), (None, 25.0, Mode::TwoD), "nothing known");
+    assert_eq!(said(rmc(1) + &gsa("3", "1.6")), (Some(1.6), 8.0, Mode::ThreeD));
+    assert_eq!(said(rmc(1) + &gsa("2", "99.99")), (None, 25.0, Mode::TwoD));
+    // An altitude in GGA may be an old one; its dilution is of the satellites of all systems.
+    assert_eq!(said(gga(1)), (Some(0.9), 4.5, Mode::ThreeD));
+    assert_eq!(said(gga(1) + &gsa("2", "1.6")), (Some(0.9), 4.5, Mode::TwoD));
 }
 
 #[test]

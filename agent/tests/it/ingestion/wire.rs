@@ -27,6 +27,16 @@ pub(super) fn gga(second: u32) -> String {
     line(&format!("GPGGA,{},{},01131.0000,E,1,08,0.9,500.0,M,47.0,M,,", clock(second), lat(second)))
 }
 
+/// What satellites of one system give: `1` no fix, `2` one in two dimensions, `3` in three.
+pub(super) fn gsa(mode: &str, hdop: &str) -> String {
+    line(&format!("GNGSA,A,{mode},05,07,,,,,,,,,,,,{hdop},1.3"))
+}
+
+/// Speed and course, with the letter that says how they were got.
+pub(super) fn vtg(mode: &str) -> String {
+    line(&format!("GPVTG,0.0,T,,M,10.0,N,18.5,K,{mode}"))
+}
+
 /// One UBX frame.
 pub(super) fn ubx(class: u8, id: u8, payload: &[u8]) -> Vec<u8> {
     let length = u16::try_from(payload.len()).unwrap().to_le_bytes();

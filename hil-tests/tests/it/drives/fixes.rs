@@ -103,6 +103,17 @@ fn no_fix_comes_from_a_void_epoch() {
     assert!(faults.is_empty(), "fixes out of void epochs:\n{}", faults.join("\n"));
 }
 
+/// Every RMC of it is void and every GGA valid: each of its 725 instants contradicts itself.
+#[test]
+fn r14_what_contradicts_itself_is_no_fix_and_counted_as_such() {
+    let Some(shelf) = Shelf::open() else { return };
+    let recording = shelf.drive(SILVRETTA);
+    let run = replay(["--output".as_ref(), "fixes".as_ref(), recording.as_os_str()]);
+    assert_eq!((fault_of(&run), run.stdout.len()), (None, 0));
+    let told = String::from_utf8_lossy(&run.stderr);
+    assert!(told.contains("conflicting_validity 725"), "{told}");
+}
+
 /// No recording here has a receiver that says so with a position, so two minutes of real drives are made to say it.
 #[test]
 fn r13_every_dead_reckoned_epoch_of_a_drive_is_marked_and_no_other() {
