@@ -73,7 +73,7 @@ impl State {
     /// as gaps are concerned: its time, or, of a late one, that of its arrival.
     pub(super) fn received(&mut self, fix: &GnssFix) -> UnixMillis {
         let at = fix.arrived;
-        if !matches!(self.coverage.cause(), Cause::Covered | Cause::Privacy) {
+        if !matches!(self.coverage.cause(), Cause::Covered | Cause::DeadReckoning | Cause::Privacy) {
             // Steps are noticed across gaps too: what was dated before is right only if they were known by then.
             if self.anchor.as_ref().is_some_and(|anchor| self.leap_seconds_known(anchor.at)) {
                 self.steps.begin();

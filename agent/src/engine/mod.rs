@@ -364,10 +364,10 @@ impl Engine {
             events.push(event);
         }
         let present = self.state.visits.present().next().map(|(f, visit)| (f.id.as_str(), visit));
-        let seen = Seen { changed, present, parked: self.state.tracker.motion().parked() };
-        for notice in self.notices.fix(at, fix, seen, self.outbox.complete_thru()) {
-            effects.push(notice);
-        }
+        let tracker = &self.state.tracker;
+        let (believed, parked) = (tracker.last(), tracker.motion().parked());
+        let seen = Seen { fix: &fix.fix, late: fix.late, believed, changed, present, parked };
+        effects.extend(self.notices.fix(at, seen, self.outbox.complete_thru()));
     }
 
     fn visit_event(&mut self, fix: &GnssFix, fact: Fact) -> Event {

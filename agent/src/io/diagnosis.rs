@@ -95,6 +95,11 @@ fn receiving(view: &View) -> Diagnosis {
 fn received(cause: Cause) -> Option<Diagnosis> {
     let (state, why, remedy) = match cause {
         Cause::Covered => return None,
+        Cause::DeadReckoning => (
+            "dead_reckoning",
+            "the receiver hears too little, and reckons its position on from the last one",
+            "nothing, in a tunnel or under a roof; under open sky check the antenna, its cable and its place",
+        ),
         Cause::SerialSilent => (
             "no_data",
             "the source is open, and no bytes come",

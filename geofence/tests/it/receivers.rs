@@ -48,6 +48,41 @@ fn assert_one_visit(told: &[Transition], within_s: f64, what: &str) {
     }
 }
 
+/// The visit, its seconds of which `reckoned` says so on dead reckoning, and when each transition was told.
+fn reckoned_visit(reckoned: impl Fn(i32) -> bool) -> Vec<(Kind, i32)> {
+    let (fence, mut tracker) = (OneFence::new(), Tracker::default());
+    let step = |second: i32| {
+        let east = |second: i32| east_m(f64::from(second));
+        let moving = east(second) != east(second + 1);
+        let fix = Fix {
+            time: UnixMillis(0) + Span::seconds(i64::from(second)),
+            position: at(east(second), 0.0),
+            mode: if reckoned(second) { Mode::DeadReckoning } else { Mode::ThreeD },
+            sigma_m: 3.0,
+            speed_mps: Some(if moving { 10.0 } else { 0.0 }),
+            track_deg: moving.then_some(if second < 100 { 90.0 } else { 270.0 }),
+        };
+        tracker.step(&fence, &fix).iter().map(|told| (told.kind, second)).collect::<Vec<_>>()
+    };
+    (0..900).flat_map(step).collect()
+}
+
+#[test]
+fn r13_dead_reckoning_by_itself_neither_begins_nor_ends_a_visit() {
+    let measured = reckoned_visit(|_| false);
+    assert!(matches!(measured[..], [(Kind::Entered, 20..40), (Kind::Left, 460..480)]), "{measured:?}");
+    // In on dead reckoning, and there for six minutes: no arrival before something is measured, and one from then on.
+    let reckoned_in = reckoned_visit(|second| (10..400).contains(&second));
+    assert!(matches!(reckoned_in[..], [(Kind::Entered, 400..420), (Kind::Left, 460..480)]), "{reckoned_in:?}");
+    // Out on dead reckoning, and far away for five minutes: likewise.
+    let reckoned_out = reckoned_visit(|second| (445..800).contains(&second));
+    assert!(matches!(reckoned_out[..], [(Kind::Entered, 20..40), (Kind::Left, 800..820)]), "{reckoned_out:?}");
+    assert_eq!(reckoned_visit(|second| second >= 10), []);
+    assert_eq!(reckoned_visit(|second| second >= 445).len(), 1, "whoever was in stays in");
+    // A visit that was reckoned throughout was none: nothing of it was measured.
+    assert_eq!(reckoned_visit(|second| (10..480).contains(&second)), []);
+}
+
 #[test]
 fn fast_and_slow_receivers_tell_the_same_visit() {
     for (period_s, within_s) in [(0.1, 1.0), (0.2, 1.0), (1.0, 1.0), (5.0, 2.0), (10.0, 5.0)] {

@@ -6,8 +6,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Default)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
-    /// Fixes came.
+    /// Fixes came that were measured.
     Covered,
+    /// Positions came, and the receiver reckoned them on without satellites.
+    DeadReckoning,
     /// The receiver talks and has not had a fix yet since it was switched on.
     Acquiring,
     /// The receiver had a fix, talks, and says that it has none now.
@@ -37,8 +39,9 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause, in the order of a report.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Covered,
+        Self::DeadReckoning,
         Self::Acquiring,
         Self::TunnelOrIndoor,
         Self::AntennaOpen,
@@ -52,6 +55,66 @@ impl Cause {
         Self::Privacy,
         Self::Unknown,
     ];
+
+    /// The cause as which the release before counts this one, and under which it is stored.
+    pub(super) fn as_stored(self) -> Self {
+        if self == Self::DeadReckoning { Self::Covered } else { self }
+    }
+
+    /// What a stored cause of a gap is: time that was covered is no part of one.
+    pub(super) fn of_gap(self) -> Self {
+        if self == Self::Covered { Self::DeadReckoning } else { self }
+    }
+}
+
+/// A cause and what else speaks for it.
+///
+/// The release before knows no dead reckoning and counts it as covered. It must open what this one stored, so both are stored as the
+/// same cause, and a note tells them apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Stored", into = "Stored")]
+pub(super) struct Judged {
+    pub(super) cause: Cause,
+    pub(super) notes: Notes,
+}
+
+impl Judged {
+    pub(super) const fn new(cause: Cause, notes: Notes) -> Self {
+        Self { cause, notes }
+    }
+
+    /// The same cause with further evidence.
+    pub(super) fn noted(self, notes: Notes) -> Self {
+        Self { notes: self.notes.and(notes), ..self }
+    }
+}
+
+impl From<Cause> for Judged {
+    fn from(cause: Cause) -> Self {
+        Self::new(cause, Notes::NONE)
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    cause: Cause,
+    notes: Notes,
+}
+
+impl From<Judged> for Stored {
+    fn from(Judged { cause, notes }: Judged) -> Self {
+        let reckoned = if cause == Cause::DeadReckoning { Notes::DEAD_RECKONING } else { Notes::NONE };
+        Self { cause: cause.as_stored(), notes: notes.and(reckoned) }
+    }
+}
+
+impl From<Stored> for Judged {
+    fn from(Stored { cause, notes }: Stored) -> Self {
+        if cause == Cause::Covered && notes.has(Notes::DEAD_RECKONING) {
+            return Self::new(Cause::DeadReckoning, Notes(notes.0 & !Notes::DEAD_RECKONING.0));
+        }
+        Self::new(cause, notes)
+    }
 }
 
 /// What was received so far, or within one interval.
@@ -109,8 +172,10 @@ impl Notes {
     pub const TIME_STANDS_STILL: Self = Self(1 << 7);
     /// More changes than can wait for a date: several causes in one.
     pub const MERGED: Self = Self(1 << 8);
+    /// The receiver reckoned positions on meanwhile.
+    pub const DEAD_RECKONING: Self = Self(1 << 9);
 
-    const WORDS: [&'static str; 9] = [
+    const WORDS: [&'static str; 10] = [
         "source_gone",
         "told_to_stop",
         "killed",
@@ -120,12 +185,18 @@ impl Notes {
         "time_jump",
         "time_stands_still",
         "merged",
+        "dead_reckoning",
     ];
 
     /// Both.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+
+    /// Whether all of `others` are among them.
+    pub(super) fn has(self, others: Self) -> bool {
+        self.0 & others.0 == others.0
     }
 
     /// The words.

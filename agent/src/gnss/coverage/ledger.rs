@@ -1,6 +1,6 @@
 //! The book: stretches of monotonic time come in, dated intervals go out, each beginning where the last one ended.
 
-use super::cause::{Cause, Notes, Seen};
+use super::cause::{Cause, Judged, Notes, Seen};
 use super::{Interval, JUMP};
 use crate::time::Mono;
 use geofence::{Span, UnixMillis};
@@ -19,9 +19,9 @@ const LATE_MAX: Span = Span::seconds(60);
 pub(super) struct Stretch {
     pub(super) from: Mono,
     pub(super) to: Mono,
-    pub(super) cause: Cause,
+    #[serde(flatten)]
+    pub(super) judged: Judged,
     pub(super) seen: Seen,
-    pub(super) notes: Notes,
 }
 
 /// Two times that mean the same instant.
@@ -41,8 +41,11 @@ pub(super) struct Ledger {
     edge: Option<UnixMillis>,
     /// Closed, and not dated yet, each beginning where the one before it ends.
     waiting: Vec<Stretch>,
-    /// Dated time by cause.
-    pub(super) sums: BTreeMap<Cause, Span>,
+    /// Dated time by cause, as the release before counts it: what was reckoned is covered there,
+    sums: BTreeMap<Cause, Span>,
+    /// and this much of it was.
+    #[serde(skip_serializing_if = "is_zero")]
+    reckoned: Span,
     /// How often the receiver's time turned out wrong and the book began anew at another one.
     pub(super) restarts: u32,
     /// Time that never got a date: the device went off before the first fix.
@@ -55,6 +58,17 @@ impl Ledger {
     pub(super) fn utc(&self, at: Mono) -> Option<UnixMillis> {
         let Anchor { at: then, time } = self.clock?;
         Some(if at >= then { time + (at - then) } else { time - (then - at) })
+    }
+
+    /// Dated time by cause.
+    pub(super) fn sums(&self) -> BTreeMap<Cause, Span> {
+        let mut sums = self.sums.clone();
+        if self.reckoned > Span(0) {
+            sums.insert(Cause::DeadReckoning, self.reckoned);
+            sums.entry(Cause::Covered).and_modify(|covered| *covered = Span(covered.0 - self.reckoned.0));
+            sums.retain(|_, sum| *sum > Span(0));
+        }
+        sums
     }
 
     /// Where the next interval will begin.
@@ -73,8 +87,7 @@ impl Ledger {
         {
             *last = Stretch {
                 to: stretch.to,
-                cause: Cause::Unknown,
-                notes: last.notes.and(stretch.notes).and(Notes::MERGED),
+                judged: Judged::new(Cause::Unknown, last.judged.notes.and(stretch.judged.notes).and(Notes::MERGED)),
                 ..*last
             };
             return;
@@ -151,13 +164,23 @@ impl Ledger {
         let from = self.edge.unwrap_or(to);
         // Arrival times jitter; an edge that is in the book stays.
         let to = to.max(from);
-        self.enter(Interval { from, to, cause: stretch.cause, seen: stretch.seen, notes: stretch.notes }, each);
+        let Judged { cause, notes } = stretch.judged;
+        self.enter(Interval { from, to, cause, seen: stretch.seen, notes }, each);
     }
 
     fn enter(&mut self, interval: Interval, each: &mut dyn FnMut(Interval)) {
         self.edge = Some(interval.to);
-        let sum = self.sums.entry(interval.cause).or_insert(Span(0));
-        *sum = *sum + (interval.to - interval.from);
+        let length = interval.to - interval.from;
+        let sum = self.sums.entry(interval.cause.as_stored()).or_insert(Span(0));
+        *sum = *sum + length;
+        if interval.cause == Cause::DeadReckoning {
+            self.reckoned = self.reckoned + length;
+        }
         each(interval);
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
+fn is_zero(span: &Span) -> bool {
+    *span == Span(0)
 }

@@ -11,15 +11,18 @@ mod cause;
 mod ledger;
 #[cfg(test)]
 mod tests;
+mod told;
 pub mod window;
 
 use super::finding::{Antenna, Finding, Jamming};
 use crate::time::Mono;
+use cause::Judged;
 pub use cause::{Cause, Notes, Seen};
 use geofence::{Span, UnixMillis};
 use ledger::{Ledger, Stretch};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+pub use told::{Change, Gap, Interval, Summary};
 
 /// Fixes closer together than this are one covered stretch: five missed epochs at 1 Hz,
 const COVERED_STEP: Span = Span::seconds(5);
@@ -39,65 +42,8 @@ const FROZEN_AFTER: Span = Span::seconds(10);
 const NO_TICKS_AFTER: Span = Span::seconds(10);
 /// A clock that differs by more than this is another clock.
 const JUMP: Span = Span::seconds(5);
-/// Without a fix for this long, the loss is told: `gnss.lost` within 30 s.
+/// Without a measured fix for this long, the loss is told: `gnss.lost` within 30 s.
 const LOST_AFTER: Span = Span::seconds(20);
-
-/// One line of the ledger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Interval {
-    /// Begin: the end of the interval before it.
-    pub from: UnixMillis,
-    /// End, not before the begin.
-    pub to: UnixMillis,
-    /// What this time was.
-    pub cause: Cause,
-    /// What was received meanwhile.
-    pub seen: Seen,
-    /// What else speaks for the cause.
-    pub notes: Notes,
-}
-
-/// A time without fixes, whatever its causes were.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Gap {
-    /// The last fix before.
-    pub from: UnixMillis,
-    /// The first fix after.
-    pub to: UnixMillis,
-    /// The cause of most of it.
-    pub cause: Cause,
-    /// How long each cause took.
-    pub causes: BTreeMap<Cause, Span>,
-}
-
-/// What became known at one input.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Change {
-    /// No fix for 20 s: since when and presumably why.
-    Lost {
-        /// The last fix.
-        since: UnixMillis,
-        /// The cause so far.
-        cause: Cause,
-    },
-    /// Fixes are back.
-    Restored(Gap),
-}
-
-/// The ledger in numbers, with what is still open.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Summary {
-    /// What this moment is.
-    pub cause: Cause,
-    /// Since when, where that has a date.
-    pub since: Option<UnixMillis>,
-    /// Dated time by cause.
-    pub sums: BTreeMap<Cause, Span>,
-    /// Time without a date: of earlier starts for ever, of this one until its first fix.
-    pub undated: Span,
-    /// How often the receiver's time turned out wrong and the ledger went on at another one.
-    pub restarts: u32,
-}
 
 /// A moment, and what had been received until then.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, Default)]
@@ -109,8 +55,8 @@ struct Moment {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct Open {
     begin: Moment,
-    cause: Cause,
-    notes: Notes,
+    #[serde(flatten)]
+    judged: Judged,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -138,13 +84,13 @@ pub struct Coverage {
     stuck: Option<Moment>,
     /// The newest fix of this run.
     fix: Option<Moment>,
-    /// The newest that was measured and not reckoned.
+    /// The newest of this run that was measured and not reckoned.
     measured: Option<Moment>,
     /// The next fix is dead reckoning.
     reckons: bool,
     /// The shortest time between two fixes of this run.
     pace: Option<Span>,
-    /// There was a fix since the receiver was switched on, as far as one can tell.
+    /// There was a measured fix since the receiver was switched on, as far as one can tell.
     fixed: bool,
     /// The receiver said, since the last fix, that it has none.
     void: bool,
@@ -159,10 +105,12 @@ pub struct Coverage {
     /// These are the inputs of a daemon, which says when nothing comes. A raw file does not.
     ticks: bool,
     stopped: bool,
+    /// The newest measured fix.
     last: Option<LastFix>,
     /// The loss was told.
     told: bool,
-    /// Causes since the last fix, as far as they are closed.
+    /// Causes since then, as far as they are closed. What was reckoned stands under `covered`, which no gap is otherwise: the release
+    /// before must open it.
     gap: BTreeMap<Cause, Span>,
 }
 
@@ -192,7 +140,7 @@ impl Coverage {
             ..Self::default()
         };
         self.begin_anew();
-        self.open = Some(Open { begin: self.moment(), cause: Cause::Acquiring, notes: Notes::NONE });
+        self.open = Some(Open { begin: self.moment(), judged: Cause::Acquiring.into() });
     }
 
     /// Time is `at`: closes what has ended by then. To be called before anything else of an input.
@@ -200,7 +148,7 @@ impl Coverage {
         if self.ticks && at - self.now > NO_TICKS_AFTER && self.open.is_some() {
             self.away(at, Notes::NO_TICKS, each);
             self.begin_anew();
-            self.open = Some(Open { begin: self.moment(), cause: Cause::Unknown, notes: Notes::NONE });
+            self.open = Some(Open { begin: self.moment(), judged: Cause::Unknown.into() });
         }
         self.now = self.now.max(at);
         self.judge(each);
@@ -292,12 +240,13 @@ impl Coverage {
         self.judge(each);
     }
 
-    /// The fix that comes now is dead reckoning: it covers, and says nothing of what the antenna hears.
+    /// The fix that comes now is dead reckoning: it dates, and it covers nothing.
     pub fn reckons(&mut self) {
         self.reckons = true;
     }
 
-    /// A fix at `time` that arrived at `at`; `wrong`: the receiver's time was wrong until now. The restoration, if a loss had been told.
+    /// A fix at `time` that arrived at `at`; `wrong`: the receiver's time was wrong until now. The restoration, if a loss had been told
+    /// and this fix was measured.
     pub fn fix(&mut self, at: Mono, time: UnixMillis, wrong: bool, each: Each<'_>) -> Option<Change> {
         self.seen.fixes = self.seen.fixes.saturating_add(1);
         // An epoch ends with the next one, so its arrival may lie before what was heard meanwhile; never before the last fix.
@@ -308,7 +257,7 @@ impl Coverage {
             let cause = self.cause();
             self.end(at, each);
             self.ledger.jump(at, time, wrong, each);
-            self.open = Some(Open { begin: Moment { at: at.max(begin), ..moment }, cause, notes: Notes::NONE });
+            self.open = Some(Open { begin: Moment { at: at.max(begin), ..moment }, judged: cause.into() });
         } else {
             self.ledger.anchor(at, time, begin, each);
         }
@@ -318,10 +267,12 @@ impl Coverage {
             let apart = at - before.at;
             self.pace = Some(Span(self.pace.map_or(apart.0, |pace| pace.0.min(apart.0)).min(PACE_MAX.0)));
         }
-        (self.fix, self.fixed, self.void) = (Some(moment), true, false);
-        if !std::mem::take(&mut self.reckons) {
-            self.measured = Some(moment);
+        (self.fix, self.void) = (Some(moment), false);
+        if std::mem::take(&mut self.reckons) {
+            self.judge(each);
+            return None;
         }
+        (self.measured, self.fixed) = (Some(moment), true);
         self.judge(each);
         let restored = self.restored(time);
         (self.last, self.told) = (Some(LastFix { time, at }), false);
@@ -333,7 +284,7 @@ impl Coverage {
     pub fn stop(&mut self, each: Each<'_>) {
         self.stopped = true;
         self.end(self.now, each);
-        self.open = Some(Open { begin: self.moment(), cause: Cause::AgentDown, notes: Notes::TOLD_TO_STOP });
+        self.open = Some(Open { begin: self.moment(), judged: Judged::new(Cause::AgentDown, Notes::TOLD_TO_STOP) });
     }
 
     /// The interval that is open, up to the newest input, where it can be dated.
@@ -343,19 +294,20 @@ impl Coverage {
         let (from, to) = self.ledger.edge().zip(self.ledger.utc(self.now))?;
         let to = to.max(from);
         let seen = self.seen.since(open.begin.seen);
-        Some(Interval { from, to, cause: open.cause, seen, notes: open.notes })
+        let Judged { cause, notes } = open.judged;
+        Some(Interval { from, to, cause, seen, notes })
     }
 
     /// What this moment is.
     #[must_use]
     pub fn cause(&self) -> Cause {
-        self.open.map_or(Cause::Unknown, |open| open.cause)
+        self.open.map_or(Cause::Unknown, |open| open.judged.cause)
     }
 
     /// The ledger in numbers.
     #[must_use]
     pub fn summary(&self) -> Summary {
-        let mut sums = self.ledger.sums.clone();
+        let mut sums = self.ledger.sums();
         let open = self.open();
         if let Some(open) = open {
             let sum = sums.entry(open.cause).or_insert(Span(0));
@@ -391,8 +343,8 @@ impl Coverage {
         let from = self.now;
         self.end(from, each);
         let at = at.max(from);
-        let (cause, seen) = (Cause::AgentDown, Seen::default());
-        self.close(Stretch { from, to: at, cause, seen, notes }, each);
+        let (judged, seen) = (Judged::new(Cause::AgentDown, notes), Seen::default());
+        self.close(Stretch { from, to: at, judged, seen }, each);
         (self.open, self.now) = (None, at);
     }
 
@@ -401,15 +353,16 @@ impl Coverage {
         let Some(open) = self.open.take() else { return };
         let to = at.max(open.begin.at);
         let seen = self.seen.since(open.begin.seen);
-        self.close(Stretch { from: open.begin.at, to, cause: open.cause, seen, notes: open.notes }, each);
+        self.close(Stretch { from: open.begin.at, to, judged: open.judged, seen }, each);
     }
 
     fn close(&mut self, stretch: Stretch, each: Each<'_>) {
         if stretch.from == stretch.to {
             return;
         }
-        if stretch.cause != Cause::Covered {
-            let sum = self.gap.entry(stretch.cause).or_insert(Span(0));
+        let cause = stretch.judged.cause;
+        if cause != Cause::Covered {
+            let sum = self.gap.entry(cause.as_stored()).or_insert(Span(0));
             *sum = *sum + (stretch.to - stretch.from);
         }
         self.ledger.close(stretch, each);
@@ -418,34 +371,38 @@ impl Coverage {
     /// Turns what is open into what the evidence says now.
     fn judge(&mut self, each: Each<'_>) {
         let Some(open) = self.open else { return };
-        let (cause, since, notes) = self.condition();
-        if cause == open.cause {
-            self.open = Some(Open { notes: open.notes.and(notes), ..open });
+        let (judged, since) = self.condition();
+        if judged.cause == open.judged.cause {
+            self.open = Some(Open { judged: open.judged.noted(judged.notes), ..open });
             return;
         }
         let since = self.within_step(open, since);
         if since.at > open.begin.at {
             let seen = since.seen.since(open.begin.seen);
             let (from, to) = (open.begin.at, since.at);
-            self.close(Stretch { from, to, cause: open.cause, seen, notes: open.notes }, each);
-            self.open = Some(Open { begin: since, cause, notes });
+            self.close(Stretch { from, to, judged: open.judged, seen }, each);
+            self.open = Some(Open { begin: since, judged });
         } else {
             // The evidence reaches back to the begin: it was this all the time.
-            self.open = Some(Open { cause, notes, ..open });
+            self.open = Some(Open { judged, ..open });
         }
-        if matches!(cause, Cause::SerialSilent) {
+        if judged.cause == Cause::SerialSilent {
             // Whoever was silent may have been switched off, and has to find its satellites again.
             (self.fixed, self.void) = (false, false);
         }
     }
 
-    /// Coverage ends with its last fix, and what began within a step after that fix began with it.
+    /// Coverage ends with its last fix, dead reckoning with its own, and what began within a step after a fix began with it.
     fn within_step(&self, open: Open, since: Moment) -> Moment {
-        if open.cause == Cause::Privacy {
+        let cause = open.judged.cause;
+        if cause == Cause::Privacy {
             // Whatever was seen during it, it was private until now.
             return self.moment();
         }
-        let near = |fix: &Moment| open.cause == Cause::Covered || since.at - fix.at <= self.step();
+        if cause == Cause::Covered {
+            return self.measured.unwrap_or(since);
+        }
+        let near = |fix: &Moment| cause == Cause::DeadReckoning || since.at - fix.at <= self.step();
         self.fix.filter(near).unwrap_or(since)
     }
 
@@ -460,52 +417,74 @@ impl Coverage {
         self.measured.is_none_or(|fix| fix.at - since.at <= self.step())
     }
 
-    /// What this moment is, since when, and what else speaks for it. The order is that of certainty.
-    fn condition(&self) -> (Cause, Moment, Notes) {
+    /// What this moment is and what speaks for it, and since when. The order is that of certainty.
+    fn condition(&self) -> (Judged, Moment) {
         let now = self.moment();
         if let Some(since) = self.private {
-            return (Cause::Privacy, since, Notes::NONE);
+            return (Cause::Privacy.into(), since);
         }
-        if let Some(fix) = self.fix
-            && now.at - fix.at <= self.step()
-        {
-            return (Cause::Covered, fix, Notes::NONE);
+        let newest = |fix: &Moment| now.at - fix.at <= self.step();
+        if let Some(fix) = self.measured.filter(newest) {
+            return (Cause::Covered.into(), fix);
+        }
+        if self.fix.is_some_and(|fix| newest(&fix)) {
+            return self.reckoning();
         }
         if let Some(since) = self.gone {
-            return (Cause::SerialSilent, since, Notes::SOURCE_GONE);
+            return (Judged::new(Cause::SerialSilent, Notes::SOURCE_GONE), since);
         }
         if now.at - self.byte.at > SILENT_AFTER {
-            return (Cause::SerialSilent, self.byte, Notes::NONE);
+            return (Cause::SerialSilent.into(), self.byte);
         }
         if let Some(since) = self.unread
             && self.byte.at - since.at > STORM_AFTER
         {
-            return (Cause::ChecksumStorm, since, Notes::NONE);
+            return (Cause::ChecksumStorm.into(), since);
         }
-        if let Some((antenna, since)) = self.antenna.filter(|(_, since)| self.stands(since)) {
-            let cause = if antenna == Antenna::Short { Cause::AntennaShort } else { Cause::AntennaOpen };
-            return (cause, since, Notes::NONE);
+        if let Some((cause, since)) = self.antenna_fault() {
+            return (cause.into(), since);
         }
         let notes = if self.stuck.is_some() { Notes::TIME_STANDS_STILL } else { Notes::NONE };
         // A receiver that never had a fix may not know the time either.
         if let Some(since) = self.stuck.filter(|_| self.fixed) {
-            return (Cause::ReceiverFrozen, since, notes);
+            return (Judged::new(Cause::ReceiverFrozen, notes), since);
         }
-        let stands = |since: &Moment| self.stands(since);
-        if let Some(since) = self.critical.filter(stands).or(self.jamming.filter(stands)) {
-            return (Cause::JammingSuspected, since, notes);
+        if let Some(since) = self.interference() {
+            return (Judged::new(Cause::JammingSuspected, notes), since);
         }
         let cause = match (self.fixed, self.void) {
             (false, _) => Cause::Acquiring,
             (true, true) => Cause::TunnelOrIndoor,
             (true, false) => Cause::Unknown,
         };
-        (cause, now, notes)
+        (Judged::new(cause, notes), now)
+    }
+
+    /// Positions come, and they are reckoned. Where the receiver says why it measures none, that is the cause.
+    fn reckoning(&self) -> (Judged, Moment) {
+        let jamming = || self.interference().map(|since| (Cause::JammingSuspected, since));
+        match self.antenna_fault().or_else(jamming) {
+            Some((cause, since)) => (Judged::new(cause, Notes::DEAD_RECKONING), since),
+            // From the last fix on where it was covered; see `within_step`.
+            None => (Cause::DeadReckoning.into(), self.moment()),
+        }
+    }
+
+    /// What is wrong with the antenna, since when.
+    fn antenna_fault(&self) -> Option<(Cause, Moment)> {
+        let (antenna, since) = self.antenna.filter(|(_, since)| self.stands(since))?;
+        Some((if antenna == Antenna::Short { Cause::AntennaShort } else { Cause::AntennaOpen }, since))
+    }
+
+    /// Since when there is interference.
+    fn interference(&self) -> Option<Moment> {
+        let stands = |since: &Moment| self.stands(since);
+        self.critical.filter(stands).or(self.jamming.filter(stands))
     }
 
     fn lost(&mut self) -> Option<Change> {
         let last = self.last?;
-        let cause = self.open?.cause;
+        let cause = self.open?.judged.cause;
         if self.told || matches!(cause, Cause::Covered | Cause::Privacy) || self.now - last.at < LOST_AFTER {
             return None;
         }
@@ -516,7 +495,8 @@ impl Coverage {
     fn restored(&mut self, time: UnixMillis) -> Option<Change> {
         let last = self.last.filter(|_| self.told)?;
         let to = time.max(last.time);
-        let mut causes = std::mem::take(&mut self.gap);
+        let mut causes: BTreeMap<_, _> =
+            std::mem::take(&mut self.gap).into_iter().map(|(cause, span)| (cause.of_gap(), span)).collect();
         let known = causes.values().fold(Span(0), |sum, span| sum + *span);
         // The time off is known only now that both ends have a date.
         let off = Span((to - last.time).0.saturating_sub(known.0));

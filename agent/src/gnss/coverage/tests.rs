@@ -8,6 +8,8 @@ struct Drawn {
     coverage: Coverage,
     ledger: Vec<Interval>,
     changes: Vec<Change>,
+    /// In which second each of them was told.
+    told_in: Vec<u64>,
     second: u64,
     /// For so many seconds the receiver has repeated one time.
     same: u64,
@@ -17,8 +19,8 @@ const EPOCH: i64 = 1_795_000_000_000;
 
 impl Drawn {
     fn new() -> Self {
-        let mut drawn =
-            Self { coverage: Coverage::default(), ledger: Vec::new(), changes: Vec::new(), second: 0, same: 0 };
+        let (coverage, ledger) = (Coverage::default(), Vec::new());
+        let mut drawn = Self { coverage, ledger, changes: Vec::new(), told_in: Vec::new(), second: 0, same: 0 };
         drawn.coverage.boot(Mono(0), false, &mut |interval| drawn.ledger.push(interval));
         drawn
     }
@@ -29,13 +31,14 @@ impl Drawn {
     fn draw(&mut self, picture: &str) -> &mut Self {
         for c in picture.chars() {
             self.second(c);
+            self.told_in.resize(self.changes.len(), self.second);
             self.second += 1;
         }
         self
     }
 
     fn second(&mut self, c: char) {
-        let Self { coverage, ledger, changes, second, same } = self;
+        let Self { coverage, ledger, changes, second, same, .. } = self;
         let at = Mono(*second * 1_000);
         let each = &mut |interval| ledger.push(interval);
         let time = UnixMillis(EPOCH + i64::try_from(at.0).unwrap());
@@ -176,12 +179,71 @@ fn what_fixes_have_disproved_is_not_why_they_end() {
     // It is fine, and open again: that is new.
     let open = format!("#a{}Aa{}##", "#".repeat(20), "?".repeat(15));
     assert_eq!(told(&open), "0-21 Covered, 21-39 AntennaOpen, 39-40 Covered");
-    // What is reckoned hears no satellite.
-    let reckoned = format!("{}a{}{}##", "#".repeat(21), "~".repeat(12), "?".repeat(15));
-    assert_eq!(told(&reckoned), "0-33 Covered, 33-49 AntennaOpen, 49-50 Covered");
+    // What is reckoned hears no satellite, and is no reason why nothing is measured where the receiver says one.
+    let mut reckoned = Drawn::new();
+    reckoned.draw(&format!("{}a{}{}##", "#".repeat(21), "~".repeat(12), "?".repeat(15)));
+    assert_eq!(reckoned.told(), "0-20 Covered, 20-49 AntennaOpen, 49-50 Covered");
+    assert_eq!(reckoned.ledger[1].notes.words(), ["dead_reckoning"]);
     // So is interference that becomes critical.
     let critical = format!("#j{}k{}##", "#".repeat(20), "?".repeat(15));
     assert_eq!(told(&critical), "0-21 Covered, 21-38 JammingSuspected, 38-39 Covered");
+}
+
+#[test]
+fn r13_dead_reckoning_covers_nothing_and_is_lost_and_restored_by_what_is_measured() {
+    let mut drawn = Drawn::new();
+    drawn.draw(&format!("##########{}##", "~".repeat(60)));
+    assert_eq!(drawn.told(), "0-9 Covered, 9-70 DeadReckoning, 70-71 Covered");
+    let since = UnixMillis(EPOCH + 9_000);
+    let causes = BTreeMap::from([(Cause::DeadReckoning, Span::seconds(61))]);
+    let gap = Gap { from: since, to: UnixMillis(EPOCH + 70_000), cause: Cause::DeadReckoning, causes };
+    assert_eq!(drawn.changes, [Change::Lost { since, cause: Cause::DeadReckoning }, Change::Restored(gap)]);
+    assert_eq!(drawn.told_in, [29, 70]);
+    let seconds = drawn.coverage.summary().sums.into_iter().map(|(cause, sum)| (cause, sum.0 / 1_000));
+    assert_eq!(seconds.collect::<Vec<_>>(), [(Cause::Covered, 10), (Cause::DeadReckoning, 61)]);
+}
+
+#[test]
+fn dead_reckoning_ends_with_its_last_position_and_begins_with_its_first() {
+    let tunnel = "0-4 Covered, 4-14 DeadReckoning, 14-30 TunnelOrIndoor, 30-31 Covered";
+    assert_eq!(told(&format!("#####{}{}##", "~".repeat(10), "?".repeat(15))), tunnel);
+    let unplugged = "0-4 Covered, 4-14 DeadReckoning, 14-28 SerialSilent, 28-29 Covered";
+    assert_eq!(told(&format!("#####{}u............##", "~".repeat(10))), unplugged);
+    assert_eq!(told("???~~~~~~~~##"), "0-3 Acquiring, 3-11 DeadReckoning, 11-12 Covered");
+    assert_eq!(
+        told("~~~~????????##"),
+        "0-3 DeadReckoning, 3-12 Acquiring, 12-13 Covered",
+        "it never heard a satellite"
+    );
+    assert_eq!(told("#~#~~#~~~##~~~~#"), "0-15 Covered", "some seconds between fixes are no gap");
+}
+
+#[test]
+fn the_release_before_opens_a_ledger_of_dead_reckoning_and_counts_it_as_covered() {
+    let mut drawn = Drawn::new();
+    drawn.draw(&format!("#####{}??????????????#####{}", "~".repeat(40), "~".repeat(40)));
+    let stored = serde_json::to_value(&drawn.coverage).unwrap();
+    assert!(!stored.to_string().contains("dead_reckoning"), "{stored}");
+    assert_eq!((&stored["open"]["cause"], &stored["gap"]["covered"]), (&"covered".into(), &serde_json::Value::Null));
+    let seconds = |sums: &serde_json::Value| sums["covered"].as_i64().unwrap() / 1_000;
+    assert_eq!(seconds(&stored["ledger"]["sums"]), 48, "4 and 4 that were measured, 40 that were not");
+    assert_eq!(serde_json::from_value::<Coverage>(stored).unwrap(), drawn.coverage);
+}
+
+#[test]
+fn a_loss_is_told_twenty_seconds_after_the_last_fix_whatever_follows_it() {
+    for (after, cause) in [
+        (".", Cause::SerialSilent),
+        ("?", Cause::TunnelOrIndoor),
+        ("~", Cause::DeadReckoning),
+        ("x", Cause::ChecksumStorm),
+        ("0", Cause::Unknown),
+    ] {
+        let mut drawn = Drawn::new();
+        drawn.draw("##########").draw(&after.repeat(50));
+        assert_eq!(drawn.changes, [Change::Lost { since: UnixMillis(EPOCH + 9_000), cause }], "{after}");
+        assert_eq!(drawn.told_in, [29], "{after}");
+    }
 }
 
 #[test]
@@ -301,7 +363,7 @@ fn a_loss_is_told_once_within_thirty_seconds_and_restored_with_its_causes() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
     #[test]
-    fn whatever_comes_the_sums_are_the_time_that_passed(picture in "[#?x=0.upaAjkJhHdbz]{1,120}", runs in 1..4_usize) {
+    fn whatever_comes_the_sums_are_the_time_that_passed(picture in "[#~?x=0.upaAjkJhHdbz]{1,120}", runs in 1..4_usize) {
         let mut drawn = Drawn::new();
         for _ in 0..runs {
             drawn.draw(&picture);
@@ -323,7 +385,7 @@ proptest! {
     }
 
     #[test]
-    fn stored_and_read_back_anywhere_it_tells_the_same(picture in "[#?x=0.upaAjkJhHdbz]{1,60}", cut in 0..60_usize) {
+    fn stored_and_read_back_anywhere_it_tells_the_same(picture in "[#~?x=0.upaAjkJhHdbz]{1,60}", cut in 0..60_usize) {
         let mut whole = Drawn::new();
         whole.draw(&picture);
         let mut cut_run = Drawn::new();

@@ -138,5 +138,11 @@ fn r13_every_dead_reckoned_epoch_of_a_drive_is_marked_and_no_other() {
         assert_eq!(marked, before.keys().copied().filter(|time| stretch.contains(time)).collect::<Vec<_>>());
         println!("{}: {} dead-reckoned epochs, all marked", drive.folder, marked.len());
         assert!(marked.len() > 60, "{}", marked.len());
+        let file = dir.path().join("dead-reckoned.nmea");
+        let run = replay(["--output".as_ref(), "coverage".as_ref(), file.as_os_str()]);
+        let ledger = json_lines(&stdout_of(run, &file.display()));
+        let reckoned = |line: &&Value| line["cause"] == "dead_reckoning";
+        let seconds: f64 = ledger.iter().filter(reckoned).filter_map(|line| line["seconds"].as_f64()).sum();
+        assert!((115.0..=125.0).contains(&seconds), "a cause of its own for two minutes: {seconds}");
     }
 }
