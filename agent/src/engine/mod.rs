@@ -17,7 +17,7 @@ use crate::event::{
     Phase, Place, Point, Sender, VisitData, centimetres, confidence,
 };
 use crate::facility::Facilities;
-use crate::gnss::coverage::{Change, Coverage, Interval};
+use crate::gnss::coverage::{Cause, Change, Coverage, Gap, Interval};
 use crate::gnss::{GnssFix, Outcome, SourceState};
 use crate::outbox::{Outbox, Refusal};
 use crate::recording::Recorded;
@@ -416,23 +416,21 @@ impl Engine {
     }
 
     fn coverage_event(&mut self, at: Mono, change: Option<Change>, events: &mut Vec<Event>) {
-        let (kind, when, since, duration_s, cause, causes) = match change {
+        let (clock, boot_id) = (self.state.clock_at(at), self.state.boot_id());
+        let (kind, when, data) = match change {
             None => return,
-            Some(Change::Lost { since, cause }) => (Kind::GnssLost, since, since, None, cause, None),
-            Some(Change::Restored(gap)) => {
-                let seconds = (gap.to - gap.from).as_seconds();
-                let causes = gap.causes.iter().map(|(cause, span)| (*cause, span.as_seconds())).collect();
-                (Kind::GnssRestored, gap.to, gap.from, Some(seconds), gap.cause, Some(causes))
+            Some(Change::Lost { since: when, cause }) => {
+                let (at, since, duration_s, powered_cause, causes) = (Utc(when), Utc(when), None, None, None);
+                let data = CoverageData { at, since, duration_s, cause, powered_cause, causes, clock, boot_id };
+                (Kind::GnssLost, when, data)
             }
-        };
-        let data = CoverageData {
-            at: Utc(when),
-            since: Utc(since),
-            duration_s,
-            cause,
-            causes,
-            clock: self.state.clock_at(at),
-            boot_id: self.state.boot_id(),
+            Some(Change::Restored(Gap { from, to, cause, powered_cause, causes })) => {
+                let (at, since, duration_s) = (Utc(to), Utc(from), Some((to - from).as_seconds()));
+                let powered_cause = powered_cause.filter(|_| cause == Cause::PowerOff);
+                let causes = Some(causes.into_iter().map(|(cause, span)| (cause, span.as_seconds())).collect());
+                let data = CoverageData { at, since, duration_s, cause, powered_cause, causes, clock, boot_id };
+                (Kind::GnssRestored, to, data)
+            }
         };
         let sequence = self.state.next_sequence();
         events.push(Event::new(&self.sender, sequence, kind, None, when, &data));

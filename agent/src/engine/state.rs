@@ -172,6 +172,9 @@ impl State {
         }
         self.reception.restart(boot.date_floor);
         self.coverage.boot(at, same_boot, each);
+        if let Some(time) = boot.system_utc {
+            self.coverage.system_clock(at, time);
+        }
         self.tracker.power_cut();
     }
 

@@ -199,13 +199,16 @@ pub struct VisitData {
 pub struct CoverageData {
     /// When.
     pub at: Utc,
-    /// The last fix before.
+    /// The last measured fix before.
     pub since: Utc,
     /// How long, seconds; `restored` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_s: Option<f64>,
     /// Why there was none; of several causes the one that took longest.
     pub cause: Cause,
+    /// Where the device was off for most of it: the cause that took longest while it had power; `restored` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub powered_cause: Option<Cause>,
     /// Seconds by cause; `restored` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub causes: Option<BTreeMap<Cause, f64>>,

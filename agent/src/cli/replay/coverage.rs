@@ -25,6 +25,16 @@ struct EvidenceBlock {
     seen: Seen,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     notes: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    within: Option<BoundsBlock>,
+}
+
+/// When that is not known: where it may have been.
+#[derive(Serialize)]
+struct BoundsBlock {
+    /// `null`: there was no date before.
+    not_before: Option<Utc>,
+    not_after: Utc,
 }
 
 /// The availability of one window.
@@ -57,7 +67,7 @@ struct Totals {
     availability_pct: Option<f64>,
     causes: BTreeMap<Cause, f64>,
     intervals: usize,
-    /// Time without a date: no fix ever came in that run.
+    /// Time without a date: no fix came in that run, nor in one after it.
     undated_s: f64,
     /// The receiver's time was wrong before, and the ledger went on at another one.
     restarts: u32,
@@ -85,7 +95,14 @@ impl Book {
             to: Utc(interval.to),
             seconds: (interval.to - interval.from).as_seconds(),
             cause: interval.cause,
-            evidence: EvidenceBlock { seen: interval.seen, notes: interval.notes.words() },
+            evidence: EvidenceBlock {
+                seen: interval.seen,
+                notes: interval.notes.words(),
+                within: interval.within.map(|within| BoundsBlock {
+                    not_before: within.not_before.map(Utc),
+                    not_after: Utc(within.not_after),
+                }),
+            },
         }
     }
 

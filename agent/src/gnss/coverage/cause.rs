@@ -134,6 +134,17 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// Both together.
+    pub(super) fn with(self, other: Self) -> Self {
+        Self {
+            bytes: self.bytes.saturating_add(other.bytes),
+            sentences: self.sentences.saturating_add(other.sentences),
+            void_epochs: self.void_epochs.saturating_add(other.void_epochs),
+            refused_epochs: self.refused_epochs.saturating_add(other.refused_epochs),
+            fixes: self.fixes.saturating_add(other.fixes),
+        }
+    }
+
     /// What came after `earlier`.
     pub(super) fn since(self, earlier: Self) -> Self {
         Self {
@@ -164,18 +175,22 @@ impl Notes {
     pub const NO_TICKS: Self = Self(1 << 3);
     /// A new boot of the device.
     pub const NEW_BOOT: Self = Self(1 << 4);
-    /// Within it the device ran for some time without ever learning the date.
+    /// Beside it the device ran for some time without ever learning the date, so it is not certain where this begins or ends.
     pub const UNDATED_RUN: Self = Self(1 << 5);
     /// The receiver's time jumped over this.
     pub const TIME_JUMP: Self = Self(1 << 6);
     /// The receiver repeats one time.
     pub const TIME_STANDS_STILL: Self = Self(1 << 7);
-    /// More changes than can wait for a date: several causes in one.
+    /// More changes than can wait for a date: several times of this cause in one.
     pub const MERGED: Self = Self(1 << 8);
     /// The receiver reckoned positions on meanwhile.
     pub const DEAD_RECKONING: Self = Self(1 << 9);
+    /// That it was is certain, and how long; when is not.
+    pub const PLACED: Self = Self(1 << 10);
+    /// It stands where the system clock says.
+    pub const BY_SYSTEM_CLOCK: Self = Self(1 << 11);
 
-    const WORDS: [&'static str; 10] = [
+    const WORDS: [&'static str; 12] = [
         "source_gone",
         "told_to_stop",
         "killed",
@@ -186,6 +201,8 @@ impl Notes {
         "time_stands_still",
         "merged",
         "dead_reckoning",
+        "placed",
+        "by_system_clock",
     ];
 
     /// Both.

@@ -1,6 +1,7 @@
 //! The book: stretches of monotonic time come in, dated intervals go out, each beginning where the last one ended.
 
 use super::cause::{Cause, Judged, Notes, Seen};
+use super::undated::{Runs, by_cause, length};
 use super::{Interval, JUMP};
 use crate::time::Mono;
 use geofence::{Span, UnixMillis};
@@ -24,11 +25,30 @@ pub(super) struct Stretch {
     pub(super) seen: Seen,
 }
 
+impl Stretch {
+    /// How long it took.
+    pub(super) fn length(&self) -> Span {
+        self.to - self.from
+    }
+
+    /// The same with a date.
+    pub(super) fn interval(&self, from: UnixMillis, to: UnixMillis, notes: Notes) -> Interval {
+        let Judged { cause, notes } = self.judged.noted(notes);
+        Interval { from, to, cause, seen: self.seen, notes, within: None }
+    }
+}
+
 /// Two times that mean the same instant.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct Anchor {
     at: Mono,
     time: UnixMillis,
+}
+
+impl Anchor {
+    fn utc(self, at: Mono) -> UnixMillis {
+        if at >= self.at { self.time + (at - self.at) } else { self.time - (self.at - at) }
+    }
 }
 
 /// Everything closed so far.
@@ -48,16 +68,21 @@ pub(super) struct Ledger {
     reckoned: Span,
     /// How often the receiver's time turned out wrong and the book began anew at another one.
     pub(super) restarts: u32,
-    /// Time that never got a date: the device went off before the first fix.
+    /// Time that has no date: the device went off before the first fix, and there was none since.
     pub(super) undated: Span,
+    /// What it was.
+    #[serde(skip_serializing_if = "Runs::is_empty")]
+    runs: Runs,
+    /// What the system clock said in this boot of the device.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    system: Option<Anchor>,
     /// What is known about the time between the last boot and this one.
     bridge: Notes,
 }
 
 impl Ledger {
     pub(super) fn utc(&self, at: Mono) -> Option<UnixMillis> {
-        let Anchor { at: then, time } = self.clock?;
-        Some(if at >= then { time + (at - then) } else { time - (then - at) })
+        self.clock.map(|clock| clock.utc(at))
     }
 
     /// Dated time by cause.
@@ -82,34 +107,33 @@ impl Ledger {
             self.date(stretch, each);
             return;
         }
-        if self.waiting.len() >= WAITING_MAX
-            && let Some(last) = self.waiting.last_mut()
-        {
-            *last = Stretch {
-                to: stretch.to,
-                judged: Judged::new(Cause::Unknown, last.judged.notes.and(stretch.judged.notes).and(Notes::MERGED)),
-                ..*last
-            };
-            return;
+        if self.waiting.len() >= WAITING_MAX {
+            self.waiting = by_cause(&self.waiting);
         }
         self.waiting.push(stretch);
     }
 
     /// How much time waits for its date.
     pub(super) fn waiting(&self) -> Span {
-        self.waiting.iter().fold(Span(0), |sum, stretch| sum + (stretch.to - stretch.from))
+        length(&self.waiting)
     }
 
     /// The device was off; monotonic times of before mean nothing any more.
     pub(super) fn power_off(&mut self, notes: Notes) {
-        let lost = self.waiting();
-        self.undated = self.undated + lost;
-        self.bridge = self.bridge.and(notes);
-        if lost > Span(0) {
-            self.bridge = self.bridge.and(Notes::UNDATED_RUN);
+        let stretches = std::mem::take(&mut self.waiting);
+        let system = self.system.take();
+        if let Some(begin) = stretches.first().map(|first| first.from) {
+            self.undated = self.undated + length(&stretches);
+            let system = system.map(|known| known.utc(begin));
+            self.runs.push(stretches, system, std::mem::take(&mut self.bridge));
         }
-        self.waiting.clear();
+        self.bridge = self.bridge.and(notes);
         self.clock = None;
+    }
+
+    /// The system clock said that `at` is `time`.
+    pub(super) fn system_clock(&mut self, at: Mono, time: UnixMillis) {
+        self.system = Some(Anchor { at, time });
     }
 
     /// A fix says that `at` is `time`. `begin` is where the oldest stretch of this boot that is not dated yet begins.
@@ -122,16 +146,13 @@ impl Ledger {
         let begin = self.waiting.first().map_or(begin, |stretch| stretch.from);
         let begin = self.utc(begin).unwrap_or(time);
         let begin = self.edge.filter(|edge| begin < *edge && *edge - begin <= LATE_MAX).unwrap_or(begin);
-        let off = Interval {
-            from: self.edge.unwrap_or(begin),
-            to: begin,
-            cause: Cause::PowerOff,
-            seen: Seen::default(),
-            notes: std::mem::take(&mut self.bridge).and(Notes::NEW_BOOT),
-        };
-        if off.from < off.to {
-            self.enter(off, each);
-        } else if off.from > off.to {
+        let (runs, off) = (std::mem::take(&mut self.runs), std::mem::take(&mut self.bridge));
+        let (since, length) = (self.edge, runs.length());
+        let from = since.unwrap_or(begin - length);
+        if from <= begin {
+            let cut = runs.place((from, begin), since, off, &mut |interval| self.enter(interval, each));
+            self.undated = Span((self.undated.0 - length.0 + cut.0).max(0));
+        } else {
             self.restarts = self.restarts.saturating_add(1);
         }
         self.edge = Some(begin);
@@ -150,8 +171,8 @@ impl Ledger {
     pub(super) fn jump(&mut self, at: Mono, time: UnixMillis, wrong: bool, each: &mut dyn FnMut(Interval)) {
         let from = self.edge.unwrap_or(time);
         if from < time && !wrong {
-            let notes = Notes::TIME_JUMP;
-            self.enter(Interval { from, to: time, cause: Cause::Unknown, seen: Seen::default(), notes }, each);
+            let (cause, seen, notes) = (Cause::Unknown, Seen::default(), Notes::TIME_JUMP);
+            self.enter(Interval { from, to: time, cause, seen, notes, within: None }, each);
         } else {
             self.restarts = self.restarts.saturating_add(1);
         }
@@ -162,10 +183,10 @@ impl Ledger {
     fn date(&mut self, stretch: Stretch, each: &mut dyn FnMut(Interval)) {
         let Some(to) = self.utc(stretch.to) else { return };
         let from = self.edge.unwrap_or(to);
-        // Arrival times jitter; an edge that is in the book stays.
-        let to = to.max(from);
-        let Judged { cause, notes } = stretch.judged;
-        self.enter(Interval { from, to, cause, seen: stretch.seen, notes }, each);
+        // Arrival times jitter, and a receiver steps back by a second; an edge that is in the book stays.
+        if from < to {
+            self.enter(stretch.interval(from, to, Notes::NONE), each);
+        }
     }
 
     fn enter(&mut self, interval: Interval, each: &mut dyn FnMut(Interval)) {

@@ -12,6 +12,7 @@ mod ledger;
 #[cfg(test)]
 mod tests;
 mod told;
+mod undated;
 pub mod window;
 
 use super::finding::{Antenna, Finding, Jamming};
@@ -22,7 +23,7 @@ use geofence::{Span, UnixMillis};
 use ledger::{Ledger, Stretch};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-pub use told::{Change, Gap, Interval, Summary};
+pub use told::{Bounds, Change, Gap, Interval, Summary};
 
 /// Fixes closer together than this are one covered stretch: five missed epochs at 1 Hz,
 const COVERED_STEP: Span = Span::seconds(5);
@@ -141,6 +142,11 @@ impl Coverage {
         };
         self.begin_anew();
         self.open = Some(Open { begin: self.moment(), judged: Cause::Acquiring.into() });
+    }
+
+    /// What the system clock said at `at`, after a boot: it puts a run that never learns the date where it belongs.
+    pub fn system_clock(&mut self, at: Mono, time: UnixMillis) {
+        self.ledger.system_clock(at, time);
     }
 
     /// Time is `at`: closes what has ended by then. To be called before anything else of an input.
@@ -295,7 +301,7 @@ impl Coverage {
         let to = to.max(from);
         let seen = self.seen.since(open.begin.seen);
         let Judged { cause, notes } = open.judged;
-        Some(Interval { from, to, cause, seen, notes })
+        Some(Interval { from, to, cause, seen, notes, within: None })
     }
 
     /// What this moment is.
@@ -363,7 +369,7 @@ impl Coverage {
         let cause = stretch.judged.cause;
         if cause != Cause::Covered {
             let sum = self.gap.entry(cause.as_stored()).or_insert(Span(0));
-            *sum = *sum + (stretch.to - stretch.from);
+            *sum = *sum + stretch.length();
         }
         self.ledger.close(stretch, each);
     }
@@ -497,13 +503,16 @@ impl Coverage {
         let to = time.max(last.time);
         let mut causes: BTreeMap<_, _> =
             std::mem::take(&mut self.gap).into_iter().map(|(cause, span)| (cause.of_gap(), span)).collect();
+        let longest =
+            |causes: &BTreeMap<Cause, Span>| causes.iter().max_by_key(|(_, span)| **span).map(|(cause, _)| *cause);
         let known = causes.values().fold(Span(0), |sum, span| sum + *span);
+        let powered_cause = longest(&causes);
         // The time off is known only now that both ends have a date.
         let off = Span((to - last.time).0.saturating_sub(known.0));
         if off > JUMP {
             causes.insert(Cause::PowerOff, off);
         }
-        let cause = causes.iter().max_by_key(|(_, span)| **span).map_or(Cause::Unknown, |(cause, _)| *cause);
-        Some(Change::Restored(Gap { from: last.time, to, cause, causes }))
+        let cause = longest(&causes).unwrap_or(Cause::Unknown);
+        Some(Change::Restored(Gap { from: last.time, to, cause, powered_cause, causes }))
     }
 }

@@ -11,6 +11,10 @@ struct Drawn {
     /// In which second each of them was told.
     told_in: Vec<u64>,
     second: u64,
+    /// In which the device booted.
+    booted: u64,
+    /// By so much the receiver's time is ahead of the true one.
+    ahead: Span,
     /// For so many seconds the receiver has repeated one time.
     same: u64,
 }
@@ -20,14 +24,24 @@ const EPOCH: i64 = 1_795_000_000_000;
 impl Drawn {
     fn new() -> Self {
         let (coverage, ledger) = (Coverage::default(), Vec::new());
-        let mut drawn = Self { coverage, ledger, changes: Vec::new(), told_in: Vec::new(), second: 0, same: 0 };
+        let mut drawn = Self {
+            coverage,
+            ledger,
+            changes: Vec::new(),
+            told_in: Vec::new(),
+            second: 0,
+            booted: 0,
+            ahead: Span(0),
+            same: 0,
+        };
         drawn.coverage.boot(Mono(0), false, &mut |interval| drawn.ledger.push(interval));
         drawn
     }
 
     /// One character a second: `#` fix, `~` dead reckoning, `?` void, `x` garbage, `=` the same time again, `0` refused, `.` nothing, `u` unplugged, `p` plugged
     /// in, `a` antenna open, `A` antenna fine, `j` jamming, `k` critical, `J` none, `h` private, `H` public, `d` the agent is down, `b` it boots
-    /// again, `z` the device slept.
+    /// again, `z` the device slept. After 100 s without power the device boots: `R` without a clock, `C` with one, `W` with one that is an hour ahead.
+    /// The receiver's time steps with a fix: `L` 2 s ahead, `l` 1 s back, `S` a minute ahead.
     fn draw(&mut self, picture: &str) -> &mut Self {
         for c in picture.chars() {
             self.second(c);
@@ -38,10 +52,17 @@ impl Drawn {
     }
 
     fn second(&mut self, c: char) {
-        let Self { coverage, ledger, changes, second, same, .. } = self;
-        let at = Mono(*second * 1_000);
+        if "RCW".contains(c) {
+            return self.reboot(c);
+        }
+        let Self { coverage, ledger, changes, second, booted, ahead, same, .. } = self;
+        let at = Mono((*second - *booted) * 1_000);
         let each = &mut |interval| ledger.push(interval);
-        let time = UnixMillis(EPOCH + i64::try_from(at.0).unwrap());
+        *ahead = *ahead
+            + Span::seconds(
+                [("L", 2), ("l", -1), ("S", 60)].iter().map(|(s, by)| if s.contains(c) { *by } else { 0 }).sum(),
+            );
+        let time = true_time(*second) + *ahead;
         if c == 'b' {
             return coverage.boot(at, true, each);
         }
@@ -49,11 +70,11 @@ impl Drawn {
             return;
         }
         changes.extend(coverage.passed(at, each));
-        if "#?0".contains(c) && std::mem::take(same) >= 10 {
+        if "#LlS?0".contains(c) && std::mem::take(same) >= 10 {
             coverage.finding(Finding::Stuck(false), each);
         }
         match c {
-            '#' | '~' => {
+            '#' | '~' | 'L' | 'l' | 'S' => {
                 coverage.heard(140, 2, each);
                 if c == '~' {
                     coverage.reckons();
@@ -89,12 +110,30 @@ impl Drawn {
         }
     }
 
+    fn reboot(&mut self, c: char) {
+        self.second += 100;
+        (self.booted, self.same) = (self.second, 0);
+        let Self { coverage, ledger, .. } = self;
+        coverage.private(false, &mut |interval| ledger.push(interval));
+        coverage.boot(Mono(0), false, &mut |interval| ledger.push(interval));
+        let ahead = match c {
+            'R' => return,
+            'C' => Span(0),
+            _ => Span::seconds(3_600),
+        };
+        coverage.system_clock(Mono(0), true_time(self.second) + self.ahead + ahead);
+    }
+
     /// The intervals with their seconds, the open one last.
     fn told(&self) -> String {
         let seconds = |time: UnixMillis| (time.0 - EPOCH) / 1_000;
         let line = |i: &Interval| format!("{}-{} {:?}", seconds(i.from), seconds(i.to), i.cause);
         self.ledger.iter().chain(&self.coverage.open()).map(line).collect::<Vec<_>>().join(", ")
     }
+}
+
+fn true_time(second: u64) -> UnixMillis {
+    UnixMillis(EPOCH + i64::try_from(second * 1_000).unwrap())
 }
 
 fn told(picture: &str) -> String {
@@ -196,8 +235,9 @@ fn r13_dead_reckoning_covers_nothing_and_is_lost_and_restored_by_what_is_measure
     assert_eq!(drawn.told(), "0-9 Covered, 9-70 DeadReckoning, 70-71 Covered");
     let since = UnixMillis(EPOCH + 9_000);
     let causes = BTreeMap::from([(Cause::DeadReckoning, Span::seconds(61))]);
-    let gap = Gap { from: since, to: UnixMillis(EPOCH + 70_000), cause: Cause::DeadReckoning, causes };
-    assert_eq!(drawn.changes, [Change::Lost { since, cause: Cause::DeadReckoning }, Change::Restored(gap)]);
+    let (to, cause) = (UnixMillis(EPOCH + 70_000), Cause::DeadReckoning);
+    let gap = Gap { from: since, to, cause, powered_cause: Some(cause), causes };
+    assert_eq!(drawn.changes, [Change::Lost { since, cause }, Change::Restored(gap)]);
     assert_eq!(drawn.told_in, [29, 70]);
     let seconds = drawn.coverage.summary().sums.into_iter().map(|(cause, sum)| (cause, sum.0 / 1_000));
     assert_eq!(seconds.collect::<Vec<_>>(), [(Cause::Covered, 10), (Cause::DeadReckoning, 61)]);
@@ -303,18 +343,83 @@ fn a_power_cut_is_bridged_by_the_two_dates_around_it() {
 }
 
 #[test]
-fn a_run_that_never_learned_the_date_is_counted_and_named() {
+fn a_run_that_never_learned_the_date_keeps_its_causes_and_is_put_after_the_last_date() {
     let mut drawn = Drawn::new();
-    drawn.draw("#####");
-    let Drawn { coverage, ledger, .. } = &mut drawn;
-    let mut each = |interval| ledger.push(interval);
-    coverage.boot(Mono(0), false, &mut each);
-    coverage.passed(Mono(90_000), &mut each);
-    coverage.boot(Mono(0), false, &mut each);
-    coverage.fix(Mono(0), UnixMillis(EPOCH + 900_000), false, &mut each);
-    assert_eq!(ledger[1].cause, Cause::PowerOff);
-    assert!(ledger[1].notes.words().contains(&"undated_run"), "{:?}", ledger[1]);
-    assert_eq!(coverage.summary().undated, Span::seconds(90));
+    drawn.draw(&format!("#####Ra{}R", "?".repeat(90)));
+    assert_eq!((drawn.ledger.len(), drawn.coverage.summary().undated), (1, Span::seconds(91)));
+    drawn.draw("???##");
+    let expected = "0-4 Covered, 4-5 Acquiring, 5-95 AntennaOpen, 95-297 PowerOff, 297-301 Acquiring, 301-302 Covered";
+    assert_eq!(drawn.told(), expected);
+    assert_eq!(drawn.coverage.summary().undated, Span(0));
+    let within = |from, to| Some(Bounds { not_before: Some(true_time(from)), not_after: true_time(to) });
+    let told: Vec<_> = drawn.ledger[1..5].iter().map(|i| (i.notes.words(), i.within)).collect();
+    let off = vec!["killed", "new_boot", "undated_run"];
+    let expected = [(vec!["placed"], within(4, 207)), (vec!["placed"], within(5, 297)), (off, None), (vec![], None)];
+    assert_eq!(told, expected);
+    assert_eq!(drawn.ledger[2].seen.void_epochs, 90);
+    let [Change::Lost { since, cause: Cause::AntennaOpen }, Change::Restored(gap)] = &drawn.changes[..] else {
+        panic!("{:?}", drawn.changes);
+    };
+    assert_eq!((*since, gap.cause, gap.powered_cause), (true_time(4), Cause::PowerOff, Some(Cause::AntennaOpen)));
+    assert_eq!(gap.causes[&Cause::AntennaOpen], Span::seconds(90));
+}
+
+#[test]
+fn a_run_without_a_date_stands_where_the_system_clock_says_if_that_can_be() {
+    let day = |boot: &str| format!("#####{boot}a{}R???##", "?".repeat(90));
+    let mut drawn = Drawn::new();
+    drawn.draw(&day("C"));
+    let expected = "0-4 Covered, 4-105 PowerOff, 105-106 Acquiring, 106-196 AntennaOpen, 196-297 PowerOff, 297-301 \
+                    Acquiring, 301-302 Covered";
+    assert_eq!(drawn.told(), expected);
+    assert_eq!(drawn.ledger[3].notes.words(), ["placed", "by_system_clock"]);
+    assert_eq!(told(&day("W")), told(&day("R")), "an hour ahead it would end after the first fix");
+}
+
+#[test]
+fn runs_without_a_date_keep_their_order_and_those_before_the_first_date_are_put_before_it() {
+    let expected = "0-1 Covered, 1-2 Acquiring, 2-5 SerialSilent, 5-9 Acquiring, 9-312 PowerOff, 312-313 Acquiring, 313-313 Covered";
+    assert_eq!(told("##Ru..pR????R#"), expected);
+    let mut first = Drawn::new();
+    first.draw("a??????R???##");
+    assert_eq!(first.told(), "101-107 AntennaOpen, 107-111 Acquiring, 111-112 Covered");
+    assert_eq!(first.ledger[0].within, Some(Bounds { not_before: None, not_after: true_time(107) }));
+    assert_eq!(first.coverage.summary().undated, Span(0));
+}
+
+#[test]
+fn however_many_there_are_they_are_bounded_and_no_second_loses_its_cause() {
+    let mut drawn = Drawn::new();
+    drawn.draw("#");
+    for _ in 0..30 {
+        // An antenna with a loose contact: more changes than can wait.
+        drawn.draw("R").draw(&"a???A???".repeat(100));
+        let stored = serde_json::to_vec(&drawn.coverage).unwrap().len();
+        assert!(stored < 20_000, "{stored} bytes");
+    }
+    drawn.draw("R#");
+    let seconds = |cause| {
+        let of = drawn.ledger.iter().filter(|interval| interval.cause == cause);
+        of.map(|interval| (interval.to - interval.from).0 / 1_000).sum::<i64>()
+    };
+    assert_eq!([Cause::AntennaOpen, Cause::Acquiring].map(seconds), [30 * 400, 30 * 400 + 1]);
+    assert!(drawn.ledger.iter().any(|interval| interval.notes.words().contains(&"merged")));
+    assert_eq!(drawn.coverage.summary().undated, Span(0));
+}
+
+#[test]
+fn a_run_that_fits_between_no_dates_is_cut_there_and_the_rest_is_counted() {
+    let (mut coverage, mut ledger) = (Coverage::default(), Vec::new());
+    let each = &mut |interval| ledger.push(interval);
+    coverage.boot(Mono(0), false, each);
+    let _ = coverage.fix(Mono(0), UnixMillis(EPOCH), false, each);
+    coverage.boot(Mono(0), false, each);
+    let _ = coverage.passed(Mono(90_000), each);
+    coverage.boot(Mono(0), false, each);
+    // The receiver's time was ahead before, or is behind now.
+    let _ = coverage.fix(Mono(0), UnixMillis(EPOCH + 60_000), false, each);
+    let sum = ledger.iter().fold(Span(0), |sum, interval| sum + (interval.to - interval.from));
+    assert_eq!((sum, coverage.summary().undated), (Span::seconds(60), Span::seconds(30)));
 }
 
 #[test]
@@ -363,14 +468,16 @@ fn a_loss_is_told_once_within_thirty_seconds_and_restored_with_its_causes() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
     #[test]
-    fn whatever_comes_the_sums_are_the_time_that_passed(picture in "[#~?x=0.upaAjkJhHdbz]{1,120}", runs in 1..4_usize) {
+    fn whatever_comes_the_sums_are_the_time_that_passed(picture in "[#~?x=0.upaAjkJhHdbzRCWLlS]{1,120}", runs in 1..4_usize) {
         let mut drawn = Drawn::new();
+        // One at the begin says when that was.
+        drawn.draw("#");
         for _ in 0..runs {
             drawn.draw(&picture);
         }
         // A fix at the end dates everything before it.
         drawn.draw("Hb#");
-        let end = UnixMillis(EPOCH + i64::try_from((drawn.second - 1) * 1_000).unwrap());
+        let end = true_time(drawn.second - 1) + drawn.ahead;
         let mut edge = UnixMillis(EPOCH);
         for interval in &drawn.ledger {
             prop_assert_eq!(interval.from, edge, "{}", drawn.told());
@@ -385,7 +492,7 @@ proptest! {
     }
 
     #[test]
-    fn stored_and_read_back_anywhere_it_tells_the_same(picture in "[#~?x=0.upaAjkJhHdbz]{1,60}", cut in 0..60_usize) {
+    fn stored_and_read_back_anywhere_it_tells_the_same(picture in "[#~?x=0.upaAjkJhHdbzRCWLlS]{1,60}", cut in 0..60_usize) {
         let mut whole = Drawn::new();
         whole.draw(&picture);
         let mut cut_run = Drawn::new();

@@ -17,6 +17,17 @@ pub struct Interval {
     pub seen: Seen,
     /// What else speaks for the cause.
     pub notes: Notes,
+    /// Of a run that never learned the date: where this may have been.
+    pub within: Option<Bounds>,
+}
+
+/// What is certain of something whose time nobody knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// It did not begin before; `None`: there was no date before.
+    pub not_before: Option<UnixMillis>,
+    /// It did not end after.
+    pub not_after: UnixMillis,
 }
 
 /// A time without a fix that was measured, whatever its causes were.
@@ -28,6 +39,8 @@ pub struct Gap {
     pub to: UnixMillis,
     /// The cause of most of it.
     pub cause: Cause,
+    /// The cause of most of the part in which the device had power; `None`: it had none.
+    pub powered_cause: Option<Cause>,
     /// How long each cause took.
     pub causes: BTreeMap<Cause, Span>,
 }
@@ -55,7 +68,7 @@ pub struct Summary {
     pub since: Option<UnixMillis>,
     /// Dated time by cause.
     pub sums: BTreeMap<Cause, Span>,
-    /// Time without a date: of earlier starts for ever, of this one until its first fix.
+    /// Time without a date: all of a start, and of starts before it that had none, until a fix dates it.
     pub undated: Span,
     /// How often the receiver's time turned out wrong and the ledger went on at another one.
     pub restarts: u32,
