@@ -9,6 +9,7 @@ mod engine;
 mod facilities;
 mod ingestion;
 mod journal;
+mod ledger;
 mod lint;
 mod losses;
 mod numbering;
