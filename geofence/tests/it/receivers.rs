@@ -53,7 +53,7 @@ fn reckoned_visit(reckoned: impl Fn(i32) -> bool) -> Vec<(Kind, i32)> {
     let (fence, mut tracker) = (OneFence::new(), Tracker::default());
     let step = |second: i32| {
         let east = |second: i32| east_m(f64::from(second));
-        let moving = east(second) != east(second + 1);
+        let moving = (east(second) - east(second + 1)).abs() > 1.0;
         let fix = Fix {
             time: UnixMillis(0) + Span::seconds(i64::from(second)),
             position: at(east(second), 0.0),
