@@ -41,6 +41,32 @@ impl Installation {
         Ok(Self { binary, dir: dir.to_owned(), scale })
     }
 
+    /// Installs the claim bundle of this truck that `gatestamp-receiver add-truck` made in the folder `bundle`: its files as they are, and in
+    /// its configuration what a rig has in the place of a truck.
+    ///
+    /// # Errors
+    /// When a file cannot be read or written, or the bundle's configuration is not the shipped one.
+    pub fn claim(binary: PathBuf, dir: &Path, shift: &Shift, bundle: &Path, scale: u32) -> io::Result<Self> {
+        facility::write_geojson(&shift.facilities, &shift.origin, &dir.join("facilities.geojson"))?;
+        for entry in std::fs::read_dir(bundle)? {
+            let entry = entry?;
+            // With its mode: the agent refuses a key that others can read.
+            std::fs::copy(entry.path(), dir.join(entry.file_name()))?;
+        }
+        let installation = Self { binary, dir: dir.to_owned(), scale };
+        for (shipped, of_the_rig) in [
+            ("simulation = false", "simulation = true"),
+            ("device = \"/dev/gnss\"", "device = \"gnss\""),
+            ("baud = \"auto\"", "baud = 115200"),
+            ("configure = true", "configure = false"),
+            ("#date_floor = \"build\"", "date_floor = \"none\""),
+            ("dir = \"/var/lib/gatestamp\"", "dir = \"state\""),
+        ] {
+            installation.configure(&format!("\n{shipped}\n"), &format!("\n{of_the_rig}\n"))?;
+        }
+        Ok(installation)
+    }
+
     /// Writes the configuration again with `to` in the place of `from`.
     ///
     /// # Errors

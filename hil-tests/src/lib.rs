@@ -36,6 +36,7 @@ pub mod pty;
 pub mod receiver;
 pub mod receiving;
 pub mod running;
+pub mod secured;
 pub mod sentences;
 pub mod small_disk;
 pub mod verdict;

@@ -44,7 +44,7 @@ fn a_lost_computer_comes_back_with_every_truck() {
     let config = format!("{place}/receiver/receiver.toml");
     let copy = dir.path().join("copy").display().to_string();
     {
-        let _broker = Secured::start(Path::new(&place), port);
+        let _broker = Secured::start(Path::new(&place), port).expect("a broker");
         let receiver = start(Path::new(&config));
         deliver(port, &place, "t1", 1).unwrap_or_else(|why| panic!("{why}: {}", receiver.log()));
         good(&["backup", "--config", &config, "--everything", &copy]);
@@ -62,7 +62,7 @@ fn a_lost_computer_comes_back_with_every_truck() {
     assert!(copied.expect("cp runs").success());
     good(&["restore", "--config", &config, &format!("{copy}/database")]);
     good(&["add-truck", &place, event::FLEET, "t3"]);
-    let _broker = Secured::start(Path::new(&place), port);
+    let _broker = Secured::start(Path::new(&place), port).expect("a broker");
     let receiver = start(Path::new(&config));
     // The acknowledgement of 2 says that 1 is there: it came back with the database.
     for (name, sequence) in [("t1", 2), ("t2", 1), ("t3", 1)] {

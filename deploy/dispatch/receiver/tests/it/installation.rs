@@ -76,7 +76,7 @@ pub(crate) async fn truck(port: u16, place: &str, name: &str) -> Result<Client, 
 fn a_truck_delivers_with_its_bundle_and_the_receiver_acknowledges() {
     let port = free_port();
     let (_dir, place) = installation(port);
-    let _broker = Secured::start(Path::new(&place), port);
+    let _broker = Secured::start(Path::new(&place), port).expect("a broker");
     let config = Path::new(&place).join("receiver/receiver.toml");
     good(&["check", "--config", config.to_str().expect("UTF-8")]);
     let receiver = start(&config);
@@ -104,7 +104,7 @@ fn a_truck_delivers_with_its_bundle_and_the_receiver_acknowledges() {
 fn a_truck_may_neither_write_nor_read_what_is_another_trucks() {
     let port = free_port();
     let (_dir, place) = installation(port);
-    let broker = Secured::start(Path::new(&place), port);
+    let broker = Secured::start(Path::new(&place), port).expect("a broker");
     block_on(async {
         let mut first = truck(port, &place, "t1").await.expect("connects");
         let mut second = truck(port, &place, "t2").await.expect("connects");
@@ -129,7 +129,7 @@ fn a_truck_may_neither_write_nor_read_what_is_another_trucks() {
         assert_eq!(second.until(body).await.expect("came"), b"for t2");
         assert_eq!(first.until(body).await.expect("came"), b"for t1", "its own, and nothing before it");
         good(&["remove-truck", &place, event::FLEET, "t1"]);
-        broker.reload();
+        broker.reload().expect("it runs");
         assert!(loses_rights(&mut first, &event::topic("t1", "events")).await, "a truck that was removed still writes");
     });
 }
@@ -190,12 +190,12 @@ fn a_stolen_certificate_gets_no_rights_back_when_its_truck_is_added_again() {
     let port = free_port();
     let (_dir, place) = installation(port);
     let stolen = steal(&place, "acme.t1");
-    let broker = Secured::start(Path::new(&place), port);
+    let broker = Secured::start(Path::new(&place), port).expect("a broker");
     for _ in 0..2 {
         good(&["remove-truck", &place, event::FLEET, "t1"]);
         good(&["add-truck", &place, event::FLEET, "t1"]);
     }
-    broker.reload();
+    broker.reload().expect("it runs");
     let (name, bundle) = bundle(&place, "t1");
     assert_eq!(common_name(&bundle.join("truck.crt")), name);
     block_on(async {
@@ -220,7 +220,7 @@ fn nobody_throws_the_receiver_out_by_calling_himself_as_it_does() {
     let config = Path::new(&place).join("receiver/receiver.toml");
     let kept = steal(&place, "acme.t1");
     good(&["remove-truck", &place, event::FLEET, "t1"]);
-    let _broker = Secured::start(Path::new(&place), port);
+    let _broker = Secured::start(Path::new(&place), port).expect("a broker");
     let receiver = start(&config);
     assert!(await_condition(PATIENCE, || receiver.log().contains("receiving")), "{}", receiver.log());
     block_on(async {
@@ -253,7 +253,7 @@ fn a_further_receiver_has_a_name_rights_and_files_of_its_own() {
     let text = fs::read_to_string(second.join("receiver.toml")).expect("read");
     assert!(text.contains(&format!("url = \"mqtts://dispatch.example.com:{port}\"")), "{text}");
     good(&["check", "--config", second.join("receiver.toml").to_str().expect("UTF-8")]);
-    let broker = Secured::start(Path::new(&place), port);
+    let broker = Secured::start(Path::new(&place), port).expect("a broker");
     block_on(async {
         let both = [(Path::new(&place).join("receiver"), "t1"), (second.clone(), "t2")];
         let mut connected = Vec::new();
@@ -268,7 +268,7 @@ fn a_further_receiver_has_a_name_rights_and_files_of_its_own() {
             assert_eq!(answer, Ok(PubAckReason::Success));
         }
         assert!(good(&["remove-receiver", &place, "2"]).contains("into broker.group"), "who is gone knows the group");
-        broker.reload();
+        broker.reload().expect("it runs");
         let receiver = connected.last_mut().expect("the second");
         assert!(
             loses_rights(receiver, &event::topic("t2", "events")).await,
@@ -293,7 +293,7 @@ fn a_group_that_can_be_guessed_runs_with_a_warning_and_is_not_handed_on() {
     assert!(!Path::new(&place).join("receivers/dispatch-2").exists());
     let checked = call(&["check", "--config", config.to_str().expect("UTF-8")]);
     assert_eq!(checked.status.code(), Some(78), "{}", String::from_utf8_lossy(&checked.stderr));
-    let _broker = Secured::start(Path::new(&place), port);
+    let _broker = Secured::start(Path::new(&place), port).expect("a broker");
     let receiver = start(&config);
     assert!(await_condition(PATIENCE, || receiver.log().contains("receiving")), "{}", receiver.log());
     assert!(receiver.log().contains("fewer than 16 characters"), "{}", receiver.log());
@@ -351,7 +351,7 @@ fn nobody_joins_the_receivers_and_swallows_events() {
     let server = Server::start(&dir.path().join("postgres")).expect("a database server");
     let config = Path::new(&place).join("receiver/receiver.toml");
     share(&config, &server.url());
-    let _broker = Secured::start(Path::new(&place), port);
+    let _broker = Secured::start(Path::new(&place), port).expect("a broker");
     let receiver = start(&config);
     assert!(await_condition(PATIENCE, || receiver.log().contains("receiving")), "{}", receiver.log());
     block_on(async {
@@ -375,7 +375,7 @@ fn a_certificate_of_another_authority_does_not_get_in() {
     let port = free_port();
     let (_dir, place) = installation(port);
     let (_other_dir, other) = installation(free_port());
-    let _broker = Secured::start(Path::new(&place), port);
+    let _broker = Secured::start(Path::new(&place), port).expect("a broker");
     let own = Path::new(&place).join("trucks/acme.t1");
     // It believes our broker, and shows the certificate of somebody else.
     fs::copy(own.join("ca.crt"), Path::new(&other).join("trucks/acme.t1/ca.crt")).expect("copied");

@@ -1,9 +1,6 @@
 //! A real Mosquitto with the configuration that `init` made, and whoever connects to it with a certificate.
 
-use std::fs;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,8 +9,7 @@ use gatestamp::config::TlsFiles;
 use gatestamp::io::mqtt::tls::Credentials;
 use gatestamp::io::mqtt::wire::{Target, Wire};
 use geofence::UnixMillis;
-use hil_tests::clock::await_condition;
-use hil_tests::running::{self, Running};
+pub(crate) use hil_tests::secured::Secured;
 use rumqttc::Transport;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{Packet, PubAckReason};
@@ -24,35 +20,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A port that is free now.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|bound| bound.local_addr()).expect("a port").port()
-}
-
-/// The broker of an installation; dropping it kills it.
-pub(crate) struct Secured(Running);
-
-impl Secured {
-    pub(crate) fn start(installation: &Path, port: u16) -> Self {
-        let made = installation.join("broker/mosquitto.conf");
-        let config = installation.join("broker/as-root.conf");
-        // A broker started by root would become `mosquitto`, to whom these files do not belong. Others ignore the line.
-        fs::write(&config, fs::read_to_string(made).expect("made by init") + "\nuser root\n").expect("written");
-        let log = fs::File::create(installation.join("broker/log")).expect("a log");
-        let process = running::start("mosquitto", |command| {
-            command.arg("-c").arg(&config).stderr(log.try_clone().expect("a log"));
-        });
-        let broker = Self(process.expect("it starts"));
-        let listens = || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok();
-        let told = || fs::read_to_string(installation.join("broker/log")).unwrap_or_default();
-        assert!(await_condition(PATIENCE, listens), "mosquitto does not listen: {}", told());
-        broker
-    }
-
-    /// What `systemctl reload mosquitto` does.
-    pub(crate) fn reload(&self) {
-        let pid = self.0.pid().expect("it runs").to_string();
-        let done = Command::new("kill").args(["-HUP", &pid]).status();
-        assert!(done.expect("kill is there").success());
-    }
+    hil_tests::secured::free_port().expect("a port")
 }
 
 /// Somebody at the broker.
