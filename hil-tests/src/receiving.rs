@@ -5,6 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::running::Running;
 
 /// A running `gatestamp-receiver`; dropping it is kill -9.
@@ -29,6 +31,15 @@ impl Receiver {
     /// kill -9.
     pub fn kill(&mut self) {
         self.process.kill();
+    }
+
+    /// SIGTERM, as by systemd.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn terminate(&self) -> io::Result<()> {
+        let pid = self.process.pid().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
+        Ok(kill_process(pid.ok_or(io::ErrorKind::NotFound)?, Signal::TERM)?)
     }
 
     /// Starts it again, killed or not.

@@ -84,20 +84,78 @@ fn a_hole_is_named_above_and_what_is_no_event_is_kept_and_not_asked_for_again() 
     assert!(why.len() == 2 && why[0].starts_with("not JSON") && why[1].contains("whose topic this is"), "{why:?}");
 }
 
+/// What whoever connects now is told of the receiver's presence, and whether the broker had it retained.
+async fn presence(port: u16) -> Result<(Vec<u8>, bool), String> {
+    let mut watcher = Client::plain(port, "newcomer").await?;
+    watcher.subscribe("gatestamp/v1/dispatch/receiver").await?;
+    let said = |packet: &Packet| {
+        if let Packet::Publish(got) = packet { Some((got.payload.to_vec(), got.retain)) } else { None }
+    };
+    watcher.until(said).await
+}
+
+/// The broker tells each newcomer so, after it took it from the receiver or, when that is dead, from its will.
+fn is_retained(port: u16, status: &str) -> bool {
+    let told = format!("{{\"status\":\"{status}\"}}");
+    await_condition(PATIENCE, || block_on(presence(port)) == Ok((told.clone().into_bytes(), true)))
+}
+
 #[test]
-fn its_presence_is_retained_and_its_death_is_told_by_the_broker() {
+fn its_presence_is_retained_after_each_connection_and_its_death_is_told_by_the_broker() {
     let dir = tempfile::tempdir().expect("a temporary folder");
-    let broker = Mosquitto::start(dir.path()).expect("a broker");
+    let mut broker = Mosquitto::start(dir.path()).expect("a broker");
     let place = Database::sqlite(dir.path()).place();
     let mut receiver = start(&configure(dir.path(), "receiver", broker.port(), &place, ""));
-    let said = |packet: &Packet| if let Packet::Publish(got) = packet { Some(got.payload.to_vec()) } else { None };
-    block_on(async {
-        let mut watcher = Client::plain(broker.port(), "watcher").await.expect("connects");
-        watcher.subscribe("gatestamp/v1/dispatch/receiver").await.expect("answered");
-        assert_eq!(watcher.until(said).await.expect("told"), b"{\"status\":\"online\"}");
-        receiver.kill();
-        assert_eq!(watcher.until(said).await.expect("told"), b"{\"status\":\"offline\"}");
+    assert!(is_retained(broker.port(), "online"), "{}", receiver.log());
+    // With the broker dies what it had retained.
+    broker.restart().expect("a broker");
+    assert!(is_retained(broker.port(), "online"), "{}", receiver.log());
+    receiver.kill();
+    assert!(is_retained(broker.port(), "offline"), "{}", receiver.log());
+    receiver.restart().expect("the receiver starts");
+    assert!(is_retained(broker.port(), "online"), "{}", receiver.log());
+    receiver.terminate().expect("it runs");
+    assert!(is_retained(broker.port(), "offline"), "{}", receiver.log());
+}
+
+/// The first one is what dispatch acts on; the other is kept for whoever finds out which of two gateways sent what.
+fn other_bytes_under_a_known_id_are_kept_and_cried_out(database: &Database, dir: &std::path::Path) {
+    let broker = Mosquitto::start(dir).expect("a broker");
+    let config = configure(dir, "receiver", broker.port(), &database.place(), "");
+    let receiver = start(&config);
+    let mut other = event::arrival("t1", 1);
+    other.push(b' ');
+    let acked = block_on(async {
+        let mut truck = Client::plain(broker.port(), "acme-t1").await?;
+        truck.subscribe(&event::topic("t1", "down/ack")).await?;
+        for body in [event::arrival("t1", 1), other.clone(), event::arrival("t1", 2)] {
+            publish(&mut truck, body).await?;
+        }
+        while ack(&mut truck).await?.get("thru").and_then(Json::as_u64) != Some(2) {}
+        Ok::<(), String>(())
     });
+    acked.unwrap_or_else(|why| panic!("{why}: {}", receiver.log()));
+    let mut store = store::beside(&database.place()).expect("opens");
+    let mut kept = |sql| store.query(sql, &[]).expect("asked");
+    let first = kept("SELECT body FROM event ORDER BY sequence");
+    assert_eq!(first, [1, 2].map(|sequence| [Value::Bytes(event::arrival("t1", sequence))]));
+    assert_eq!(kept("SELECT sequence, body FROM conflict"), [[Value::Int(1), Value::Bytes(other)]]);
+    assert!(receiver.log().contains("ERROR 1 known ids came with other bytes"), "{}", receiver.log());
+    let told = Command::new(PROGRAM).args(["status", "--config"]).arg(&config).output().expect("runs");
+    let told = String::from_utf8_lossy(&told.stdout);
+    assert!(told.contains("complete to 2, 1 CONFLICT (table conflict)"), "{told}");
+}
+
+#[test]
+fn other_bytes_under_a_known_id_are_kept_and_cried_out_over_sqlite() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    other_bytes_under_a_known_id_are_kept_and_cried_out(&Database::sqlite(dir.path()), dir.path());
+}
+
+#[test]
+fn other_bytes_under_a_known_id_are_kept_and_cried_out_over_postgres() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    other_bytes_under_a_known_id_are_kept_and_cried_out(&Database::postgres(dir.path()), dir.path());
 }
 
 #[test]
