@@ -146,6 +146,8 @@ struct Daemon {
     health_at: Option<Mono>,
     /// When health was published last, and the receiver's state that dispatch has by it.
     published: Option<(Mono, &'static str)>,
+    /// How many events were in memory alone when health was written.
+    told_held: usize,
     publish_every: Span,
     /// The receiver's state, the link's or a pause has changed since health was written.
     news: bool,
@@ -209,6 +211,7 @@ impl Daemon {
             health_file: HealthFile::new(&config.state_dir),
             health_at: None,
             published: None,
+            told_held: 0,
             publish_every: match profile {
                 Profile::Normal => HEALTH_PUBLISHED_EVERY,
                 Profile::Frugal => HEALTH_PUBLISHED_EVERY_FRUGAL,
@@ -230,13 +233,7 @@ impl Daemon {
             engine,
         };
         daemon.keeper.begin(now, &daemon.engine.head());
-        if let Some(floor) = floor {
-            why.push("numbers_skipped".to_owned());
-            daemon.recorded(Recorded::Floor(now, floor));
-        }
-        if why.is_empty() {
-            why.push("started".to_owned());
-        }
+        let why = daemon.begin_above(now, floor, why);
         let boot = Boot {
             kernel_boot: kernel_boot(),
             system_utc: clock.system_utc(),
@@ -506,7 +503,9 @@ impl Daemon {
         self.news |= receiver;
         let changed = self.parts.disk(self.keeper.trouble(), now);
         let wait = if self.news { NEWS_EVERY } else { HEALTH_EVERY };
-        if changed || self.health_at.is_none_or(|then| at - then >= wait) {
+        let held = self.keeper.trouble().held;
+        if changed || self.told_held != held || self.health_at.is_none_or(|then| at - then >= wait) {
+            self.told_held = held;
             self.news = false;
             let Part { state, why, remedy, .. } = &self.parts.receiver;
             if std::mem::replace(&mut self.logged, *state) != *state {
@@ -546,7 +545,9 @@ impl Daemon {
 
     /// For `gatestamp status`.
     fn write_health(&self) {
-        if let Err(error) = self.health_file.write(&self.health()) {
+        // Where events are nowhere but in memory, the next start is to know.
+        let durable = self.keeper.trouble().held > 0;
+        if let Err(error) = self.health_file.write(&self.health(), durable) {
             // `status` tells from the age of the old one that something is wrong.
             tracing::debug!(%error, "health.json could not be written");
         }

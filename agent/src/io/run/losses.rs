@@ -25,6 +25,29 @@ pub(super) enum Before {
 }
 
 impl Daemon {
+    /// Numbers go on above `floor`; gives back `why` with what is to be said of that, and of what went with the run before.
+    pub(super) fn begin_above(&mut self, at: Mono, floor: Option<u64>, mut why: Vec<String>) -> Vec<String> {
+        let journal = self.keeper.journal();
+        if let Some(floor) = floor {
+            why.push("numbers_skipped".to_owned());
+            self.recorded(Recorded::Floor(at, floor));
+        } else if journal.is_settled() && !journal.is_stand_in() {
+            // Otherwise nobody knows which numbers were given.
+            let lost = self.health_file.in_memory_above(self.engine.state().sequence());
+            if lost > 0 {
+                tracing::error!(
+                    events = lost,
+                    "events were in memory only, for want of room, and went with the run before"
+                );
+                why.extend(["events_lost_in_memory".to_owned(), lost.to_string()]);
+            }
+        }
+        if why.is_empty() {
+            why.push("started".to_owned());
+        }
+        why
+    }
+
     /// Names what can never be sent, and what has to make room.
     pub(super) fn name_losses(&mut self, at: Mono) {
         if !self.engine.state().may_lose() {

@@ -136,6 +136,47 @@ fn on_a_full_disk_old_segments_give_way_and_dispatch_gets_what_happens_meanwhile
 }
 
 #[test]
+fn what_was_in_memory_alone_when_the_power_went_is_told_by_the_next_start() {
+    let garage = Garage::open(Shift::errands(58, 1), SCALE);
+    let state = garage.installation.state();
+    // Of its recording nothing may give way, and there is no reserve.
+    let Some(disk) = SmallDisk::mount(&state, c"size=4m") else {
+        let why = "no permission to mount a small file system: the full disk was not tested";
+        let _ = writeln!(std::io::stderr(), "{why}");
+        return;
+    };
+    let mut rig = garage.drive(None);
+    rig.until(rig.crossing("depot", Zone::Site, Direction::Leave, 0) + 30.0);
+    assert!(await_condition(PATIENCE, || rig.owed() == 0), "{}", rig.log_tail());
+    let filler = state.join("filler");
+    fill(&filler, 0).expect("creatable");
+    rig.until(rig.crossing("shop", Zone::Dock, Direction::Enter, 0) + 40.0);
+    let held = || rig.installation.health().and_then(|health| health["held"].as_u64()).filter(|held| *held > 0);
+    assert!(await_condition(PATIENCE, || held().is_some()), "{:?}", rig.installation.health());
+    let held = held().expect("as before");
+    rig.kill_agent();
+    fs::remove_file(&filler).expect("removable");
+    rig.start_agent();
+    rig.settle();
+    let journal = rig.journal();
+    rig.assert_same_events(&journal);
+    let whys: Vec<serde_json::Value> = journal
+        .events
+        .iter()
+        .filter_map(|(_, body)| serde_json::from_slice::<serde_json::Value>(body).ok())
+        .filter(|event| event["type"] == "com.gatestamp.device.started")
+        .map(|event| event["data"]["why"].clone())
+        .collect();
+    let told = whys.last().and_then(|why| Some((why.get(0)?.as_str()?, why.get(1)?.as_str()?.parse::<u64>().ok()?)));
+    assert!(
+        told.is_some_and(|(word, count)| word == "events_lost_in_memory" && count >= held),
+        "{held} held, {whys:?}"
+    );
+    assert_eq!(whys.first(), Some(&serde_json::json!(["started"])));
+    drop(disk);
+}
+
+#[test]
 fn a_full_disk_does_not_keep_the_agent_from_starting() {
     let garage = Garage::open(Shift::errands(53, 1), SCALE);
     let Some(disk) = SmallDisk::mount(&garage.installation.state(), c"size=16m") else {
