@@ -23,6 +23,7 @@ pub mod demo;
 pub mod disk;
 pub mod dispatch;
 pub mod event;
+pub mod failing_disk;
 pub mod gateway;
 pub mod gpsd;
 pub mod idle;

@@ -57,6 +57,14 @@ pub(super) fn status(arguments: &Arguments) -> Result<(), Failure> {
         delivery.insert("owed".to_owned(), highest.saturating_sub(thru).into());
     }
     print([if arguments.json { health.to_string() } else { describe(&health) }])?;
+    if takes_nothing(&path) {
+        let state = if running { "runs, and keeps in memory what it decides" } else { "is stopped" };
+        return Err(unavailable(format!(
+            "the daemon {state}, but the file system of {} is read-only: what stands above is of before that\n    remedy: see why \
+             (dmesg; after errors the system does that by itself), repair it and mount it for writing",
+            config.state_dir.display(),
+        )));
+    }
     if !running {
         let remedy = "start it (systemctl start gatestamp), or see why it ended (journalctl -u gatestamp)";
         return Err(unavailable(format!("the daemon is stopped\n    remedy: {remedy}")));
@@ -71,6 +79,12 @@ pub(super) fn status(arguments: &Arguments) -> Result<(), Failure> {
         )));
     }
     Ok(())
+}
+
+/// The file is on a file system that takes nothing; opened and let be, it stays as it was. Who may not write there anyway is not told.
+fn takes_nothing(path: &Path) -> bool {
+    let opened = std::fs::OpenOptions::new().append(true).open(path);
+    opened.is_err_and(|error| error.kind() == ErrorKind::ReadOnlyFilesystem)
 }
 
 /// Why there is no health to read, and who can do something about it.

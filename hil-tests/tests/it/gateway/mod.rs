@@ -18,6 +18,7 @@ mod losses;
 mod privacy;
 mod receivers;
 mod refusals;
+mod refusing;
 mod releases;
 mod rig;
 mod sources;
