@@ -35,7 +35,8 @@ pub(super) fn check(arguments: &Arguments) -> Result<(), Failure> {
     let tls = config.as_ref().ok().and_then(|c| c.mqtt.as_ref()?.tls.as_ref());
     let tls = tls.map(|files| certificates(files, &device)).transpose();
     let state = config.as_ref().ok().map(|c| outlook::state(&c.state_dir)).transpose();
-    let receiver = config.as_ref().ok().map(|c| outlook::receiver(&arguments.config, &c.source)).transpose();
+    let receiver =
+        config.as_ref().ok().map(|c| outlook::receiver(&arguments.config, &c.source, c.checksums)).transpose();
     let cannot_listen = config.as_ref().ok().and_then(|c| cannot_listen(&arguments.config, c));
     match (config, facilities, tls, state, receiver, cannot_listen) {
         (Ok(config), Ok(facilities), Ok(tls), Ok(state), Ok(receiver), None) => {

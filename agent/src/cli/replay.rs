@@ -9,7 +9,7 @@ use crate::config::{FloorChoice, Truck};
 use crate::engine::{Boot, Effect, Effects, Engine, Input, Notices};
 use crate::event::centimetres;
 use crate::facility::Facilities;
-use crate::gnss::{GnssFix, Rejected};
+use crate::gnss::{Checksums, GnssFix, Rejected};
 use crate::io::facilities;
 use crate::io::recordings::{self, RecordingFile};
 use crate::outbox::Outbox;
@@ -91,10 +91,12 @@ pub(super) fn replay(arguments: &Arguments) -> Result<(), Failure> {
     let facilities = path.map(|path| facilities::load(&path)).transpose().map_err(|f| Failure::faults(&f))?;
     let sources = recordings::open(&arguments.recordings).map_err(|why| Failure(exit::IO, why))?;
     let floor = config.as_ref().map_or(FloorChoice::Default, |c| c.date_floor);
+    let checksums = config.as_ref().map_or(Checksums::Auto, |c| c.checksums);
     let truck = config.map(|c| c.truck).or_else(|| sources.iter().find_map(RecordingFile::truck));
     let truck = truck.unwrap_or_else(|| Truck { fleet: "local".to_owned(), id: "truck".to_owned() });
     let mut replay = Replay::new(truck, facilities.unwrap_or_default(), arguments)?;
     replay.base = recordings::base(&sources);
+    replay.checksums = checksums;
     let done = sources.iter().try_for_each(|source| replay.source(source, floor)).and_then(|()| replay.finish());
     match done {
         // Whoever reads has enough.
@@ -122,6 +124,8 @@ struct Replay {
     damaged: bool,
     /// Above which sequences are counted in the end: events are printed as the journal has them.
     base: u64,
+    /// For raw streams.
+    checksums: Checksums,
 }
 
 impl Replay {
@@ -141,6 +145,7 @@ impl Replay {
             stopped: true,
             damaged: false,
             base: 0,
+            checksums: Checksums::Auto,
         })
     }
 
@@ -168,6 +173,7 @@ impl Replay {
                 kernel_boot: format!("replay-{}", self.engine.boot_id()),
                 system_utc: None,
                 date_floor: floor.replay(),
+                checksums: self.checksums,
                 why: vec!["replay".to_owned()],
             };
             self.recorded(&Recorded::Boot(Mono(0), boot))?;

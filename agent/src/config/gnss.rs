@@ -2,6 +2,7 @@
 
 use super::table::Table;
 use super::{FloorChoice, Source};
+use crate::gnss::Checksums;
 use crate::time::parse_rfc3339;
 use crate::version;
 
@@ -11,7 +12,7 @@ const BAUDS: [u32; 9] = [4_800, 9_600, 19_200, 38_400, 57_600, 115_200, 230_400,
 const GPSD_PORT: u16 = 2_947;
 
 /// `None` only together with a fault.
-pub(super) fn gnss(table: &mut Table<'_>) -> (Option<Source>, FloorChoice) {
+pub(super) fn gnss(table: &mut Table<'_>) -> (Option<Source>, FloorChoice, Option<Checksums>) {
     let source = table.choice("source", "serial", &["serial", "gpsd", "recording"]);
     // Taken in every case: a fault in a key that is not needed now is one tomorrow.
     let (baud, configure) = (baud(table), table.boolean("configure", true));
@@ -31,7 +32,7 @@ pub(super) fn gnss(table: &mut Table<'_>) -> (Option<Source>, FloorChoice) {
             None
         }
     };
-    (source, floor(table))
+    (source, floor(table), checksums(table))
 }
 
 /// `Some(None)` is "auto".
@@ -71,6 +72,11 @@ fn gpsd(table: &mut Table<'_>) -> Option<Source> {
         table.fault("device", what, "write HOST or HOST:PORT, such as \"127.0.0.1:2947\"");
     }
     Some(Source::Gpsd { host, port: port? })
+}
+
+fn checksums(table: &mut Table<'_>) -> Option<Checksums> {
+    let text = table.choice("checksum", "auto", &["auto", "required"])?;
+    Some(if text == "required" { Checksums::Required } else { Checksums::Auto })
 }
 
 fn floor(table: &mut Table<'_>) -> FloorChoice {
@@ -131,6 +137,21 @@ mod tests {
         assert_eq!(configured("configure = false\n"), Ok(false));
         assert!(source("configure = \"ublox\"\n").is_err_and(|what| what.contains("configure")));
         assert!(source("source = \"gpsd\"\nconfigure = false\n").is_ok(), "there it changes nothing");
+    }
+
+    #[test]
+    fn a_receiver_without_checksums_is_believed_unless_they_are_required() {
+        let read = |gnss: &str| {
+            read("g.toml", &format!("[truck]\nfleet = \"a\"\nid = \"t\"\n[gnss]\n{gnss}"))
+                .map_err(|faults| faults[0].clone())
+        };
+        let checksums = |gnss: &str| read(gnss).map(|config| config.checksums).ok();
+        assert_eq!(checksums(""), Some(Checksums::Auto));
+        assert_eq!(checksums("checksum = \"auto\"\n"), Some(Checksums::Auto));
+        assert_eq!(checksums("checksum = \"required\"\n"), Some(Checksums::Required));
+        let fault = read("checksum = \"none\"\n").expect_err("must be refused");
+        assert_eq!((fault.line, fault.remedy.as_str()), (Some(5), "use one of: auto, required"));
+        assert!(read("checksum = false\n").is_err());
     }
 
     #[test]

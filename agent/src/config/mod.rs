@@ -9,7 +9,7 @@ mod syntax;
 mod table;
 
 use crate::fault::{Fault, line_of};
-use crate::gnss::DateFloor;
+use crate::gnss::{Checksums, DateFloor};
 use crate::version;
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
@@ -116,6 +116,8 @@ pub struct Config {
     pub source: Source,
     /// `[gnss] date_floor`
     pub date_floor: FloorChoice,
+    /// `[gnss] checksum`
+    pub checksums: Checksums,
     /// `[facilities] path`
     pub facilities: PathBuf,
     /// `[state] dir`
@@ -170,7 +172,7 @@ pub fn facilities_path(text: &str) -> Option<PathBuf> {
 fn sections(top: &mut Table<'_>) -> Option<Config> {
     let simulation = top.boolean("simulation", false);
     let truck = top.section("truck", truck);
-    let (source, date_floor) = top.section("gnss", gnss::gnss);
+    let (source, date_floor, checksums) = top.section("gnss", gnss::gnss);
     let facilities = top.section("facilities", |t| t.path("path", Some("facilities.geojson")));
     let (state_dir, journal_quota, recording_quota) = top.section("state", state);
     let mqtt = top.section("mqtt", link::mqtt);
@@ -181,6 +183,7 @@ fn sections(top: &mut Table<'_>) -> Option<Config> {
         truck: truck?,
         source: source?,
         date_floor,
+        checksums: checksums?,
         facilities: facilities?,
         state_dir: state_dir?,
         journal_quota,

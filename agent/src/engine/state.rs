@@ -5,7 +5,7 @@ use super::gathered::Gathered;
 use super::steps::Steps;
 use crate::event::{Kind, Loss, LossCause, SEQUENCE_END};
 use crate::gnss::coverage::{Coverage, Interval};
-use crate::gnss::{Counts, DateFloor, Reception};
+use crate::gnss::{Checksums, Counts, DateFloor, Reception};
 use crate::ranges::Ranges;
 use crate::time::Mono;
 use crate::visit::Visits;
@@ -26,6 +26,9 @@ pub struct Boot {
     pub system_utc: Option<UnixMillis>,
     /// The earliest day that can be true.
     pub date_floor: DateFloor,
+    /// Whether sentences without a checksum may be believed.
+    #[serde(default, skip_serializing_if = "Checksums::is_default")]
+    pub checksums: Checksums,
     /// Short machine words: why it starts, what was found wrong.
     pub why: Vec<String>,
 }
@@ -171,6 +174,7 @@ impl State {
             self.coverage.private(false, each);
         }
         self.reception.restart(boot.date_floor);
+        self.reception.set_checksums(boot.checksums);
         self.coverage.boot(at, same_boot, each);
         if let Some(time) = boot.system_utc {
             self.coverage.system_clock(at, time);

@@ -5,8 +5,8 @@
 //! state, because another good packet will be along" (gpsd, `packet.c`). Sentences and UBX frames are looked for side by side,
 //! each as if the other were noise: a false header of a binary frame can hide no sentence.
 
-use super::Rejected;
 use super::ubx::{self, Hunter};
+use super::{Rejected, sentence};
 use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +15,8 @@ pub(super) const SENTENCE_MAX: usize = 255;
 /// So many lines without a checksum, and never a checksum, prove a receiver that has none. Ten seconds of a chatty one: by then a
 /// receiver that has them has shown one, be the line ever so bad.
 const UNCHECKED_LINES: u8 = 100;
+/// Of a receiver that was proven before, so many plain sentences in a row show that it is still the same.
+const PLAIN_AGAIN: u8 = 3;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
 enum State {
@@ -23,6 +25,25 @@ enum State {
     Body,
     FirstDigit,
     SecondDigit,
+}
+
+/// What `gnss.checksum` says. Kept with the recording, since fixes depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Checksums {
+    /// A receiver that never sends one is believed without.
+    #[default]
+    Auto,
+    /// What has none is never believed.
+    Required,
+}
+
+impl Checksums {
+    /// What holds where nothing is written.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Something whole.
@@ -47,6 +68,12 @@ pub(super) struct Framer {
     unchecked: u8,
     /// A checksum was seen, good or bad.
     checks: bool,
+    /// Plain sentences without a checksum, in a row until they are enough.
+    plain: u8,
+    /// This receiver sends no checksums: that was proven, now or before the source was opened.
+    bare: bool,
+    /// What has none is never believed.
+    required: bool,
 }
 
 /// Bytes of a sentence's body that end nothing and begin nothing: text, but for `$`, `!` and `*`.
@@ -62,6 +89,26 @@ const PLAIN: [bool; 256] = {
 };
 
 impl Framer {
+    /// One to which only a checksum makes a sentence, however many lines come without.
+    pub(super) fn strict() -> Self {
+        Self { required: true, ..Self::default() }
+    }
+
+    /// What comes is the beginning of another stream, though most likely of the same receiver.
+    pub(super) fn restart(&mut self) {
+        *self = Self { bare: self.bare, required: self.required, ..Self::default() };
+    }
+
+    /// Whether sentences without a checksum may ever be believed.
+    pub(super) fn set_checksums(&mut self, checksums: Checksums) {
+        self.required = checksums == Checksums::Required;
+    }
+
+    /// Plain sentences of a satellite receiver without a checksum, in a row until they are so many that they prove something.
+    pub(super) fn plain(&self) -> u8 {
+        self.plain
+    }
+
     /// Hands every frame, or the reason why there is none, to `each`.
     pub(super) fn feed(&mut self, bytes: &[u8], mut each: impl FnMut(Result<Frame<'_>, Rejected>)) {
         let mut rest = bytes;
@@ -154,13 +201,16 @@ impl Framer {
 
     /// Refused, unless this receiver has never sent a checksum at all.
     fn line_without_checksum(&mut self) -> Option<Result<(), Rejected>> {
-        if self.checks {
+        self.plain = self.plain.saturating_add(u8::from(sentence::is_plain(&self.held)));
+        if self.checks || self.required {
             return self.give_up(Rejected::NoChecksum);
         }
         self.unchecked = self.unchecked.saturating_add(1);
-        if self.unchecked <= UNCHECKED_LINES {
+        let known = self.bare && self.plain > PLAIN_AGAIN;
+        if !known && self.unchecked <= UNCHECKED_LINES {
             return self.give_up(Rejected::NoChecksum);
         }
+        self.bare = true;
         self.state = State::Ground;
         Some(Ok(()))
     }
@@ -174,12 +224,17 @@ impl Framer {
         if full.is_some() || next != State::Ground {
             return full;
         }
-        self.checks = true;
         let stated = self
             .held
             .last_chunk()
             .and_then(|digits: &[u8; 2]| u8::from_str_radix(core::str::from_utf8(digits).ok()?, 16).ok());
-        Some((stated == Some(self.sum)).then_some(()).ok_or(Rejected::BadChecksum))
+        if stated == Some(self.sum) {
+            (self.checks, self.bare, self.plain) = (true, false, 0);
+            return Some(Ok(()));
+        }
+        // One flipped bit makes an asterisk of a decimal point: of a receiver that has none this proves nothing.
+        self.checks |= !self.bare;
+        self.give_up(Rejected::BadChecksum)
     }
 
     fn hold(&mut self, byte: u8) -> Option<Result<(), Rejected>> {
@@ -191,6 +246,9 @@ impl Framer {
 
     fn give_up(&mut self, reason: Rejected) -> Option<Result<(), Rejected>> {
         self.state = State::Ground;
+        if reason != Rejected::NoChecksum && self.plain <= PLAIN_AGAIN {
+            self.plain = 0;
+        }
         Some(Err(reason))
     }
 }

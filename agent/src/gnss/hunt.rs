@@ -33,7 +33,8 @@ const DWELL_MAX: Span = Span::seconds(12);
 const DWELL_HALF_PROVEN: Span = Span::seconds(3 * 12);
 /// From the start of one scan to the next.
 const SCAN_EVERY: Span = Span::seconds(60);
-/// So many good sentences prove a speed. One in 256 garbled ones passes its checksum.
+/// So many good sentences prove a speed: one in 256 garbled ones passes its checksum. So do as many plain ones without a checksum, with
+/// nothing garbled between them: their first seven characters alone are hit by chance once in 2^48.
 const PROOF: u8 = 3;
 
 /// What is to be done or has become known.
@@ -89,7 +90,7 @@ impl Hunt {
             order,
             speed,
             phase: Phase::Listening,
-            framer: Framer::default(),
+            framer: Framer::strict(),
             good: 0,
             proven: false,
             doubt: None,
@@ -175,7 +176,7 @@ impl Hunt {
         let Phase::Trying { place, since, heard } = self.phase else { return None };
         let listened = at - since;
         let garbled = heard.zip(self.last_byte).is_some_and(|(first, last)| last - first >= DWELL);
-        let wrong = match self.good {
+        let wrong = match self.good.max(self.framer.plain()) {
             0 => garbled || listened >= DWELL_MAX,
             _ => listened >= DWELL_HALF_PROVEN,
         };
@@ -190,6 +191,9 @@ impl Hunt {
             Err(reason) => lines |= reason == Rejected::NoChecksum,
         });
         self.good = self.good.saturating_add(good);
+        if self.framer.plain() >= PROOF {
+            self.good = self.good.max(PROOF);
+        }
         good > 0 || lines
     }
 
@@ -201,7 +205,7 @@ impl Hunt {
             Some((place, &speed)) => (Phase::Trying { place, since: at, heard: None }, speed),
             None => (Phase::Listening, self.order.first().copied().unwrap_or(left)),
         };
-        self.framer = Framer::default();
+        self.framer = Framer::strict();
         (self.good, self.proven, self.doubt) = (0, false, None);
         (self.trailing, self.last_good, self.pace) = (false, None, Span(0));
         Finding::Switch(self.speed)
@@ -370,6 +374,83 @@ mod tests {
         let mut hunt = Hunt::new(9_600, None);
         assert_eq!(listen(&mut hunt, 9_600, 0..60), [(2, Finding::Proven(9_600))]);
         assert_eq!(listen(&mut hunt, 38_400, 60..70)[0], (65, Finding::Switch(38_400)));
+    }
+
+    const BARE_RMC: &[u8] = b"$GPRMC,120000,A,4807.038,N,01131.000,E,022.4,084.4,230394,003.1,W\r\n";
+
+    #[test]
+    fn a_receiver_without_checksums_is_found_at_its_speed() {
+        for (epochs, step) in [(60, 1), (90, 10)] {
+            let mut hunt = Hunt::new(9_600, None);
+            let told: Vec<_, 64> = speak(&mut hunt, 4_800, (0..epochs).step_by(step), BARE_RMC)
+                .iter()
+                .map(|(_, finding)| *finding)
+                .collect();
+            assert_eq!(told.last(), Some(&Finding::Proven(4_800)), "every {step} s: {told:?}");
+            assert_eq!(told.iter().filter(|finding| matches!(finding, Finding::Proven(_))).count(), 1);
+        }
+    }
+
+    /// The bits of a line without checksums at `real` bit/s, as a port at `set` bit/s takes them for bytes.
+    fn misheard(text: &[u8], real: u32, set: u32) -> std::vec::Vec<u8> {
+        let bits: std::vec::Vec<bool> = text
+            .iter()
+            .flat_map(|byte| [false].into_iter().chain((0..8).map(move |bit| byte >> bit & 1 == 1)).chain([true, true]))
+            .collect();
+        // The middle of the `index`th bit of the port after the edge at `edge`, in bits of the receiver; an idle line is high.
+        let half = |edge: usize, index: u32| edge + ((2 * index + 1) * real / (2 * set)) as usize;
+        let (mut bytes, mut edge) = (std::vec::Vec::new(), 0);
+        while let Some(start) = bits.iter().skip(edge).position(|bit| !bit) {
+            let begin = edge + start;
+            let level = |index| bits.get(half(begin, index)).copied().unwrap_or(true);
+            bytes.push((0..8).fold(0, |byte, bit| byte | u8::from(level(bit + 1)) << bit));
+            edge = half(begin, 9).max(begin + 1);
+        }
+        bytes
+    }
+
+    #[test]
+    fn what_is_misheard_at_another_speed_proves_none() {
+        let text = [BARE_RMC, UNCHECKED].concat();
+        assert_eq!(misheard(&text, 9_600, 9_600), text);
+        for real in SPEEDS {
+            for set in SPEEDS.into_iter().filter(|set| *set != real) {
+                let noise = misheard(&text.repeat(20), real, set);
+                let mut hunt = Hunt::new(set, None);
+                for (second, read) in noise.chunks(200).enumerate() {
+                    hunt.speed = set;
+                    let told = hunt.heard(Mono(second as u64 * 1_000), read);
+                    assert!(!matches!(told, Some(Finding::Proven(_))), "{real} heard at {set}");
+                }
+                assert_eq!(hunt.framer.plain(), 0, "{real} heard at {set}");
+            }
+        }
+    }
+
+    #[test]
+    fn noise_proves_no_speed() {
+        // Any bytes, and such as sentences are made of.
+        let alphabets: [&[u8]; 2] = [&[], b"$GPRMCGLA,,,,.0123456789\r\n"];
+        for (seed, alphabet) in (1_u64..).zip(alphabets) {
+            let mut random = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let mut next = || {
+                random ^= random << 13;
+                random ^= random >> 7;
+                random ^= random << 17;
+                (random >> 32) as usize
+            };
+            let mut hunt = Hunt::new(9_600, Some(4_800));
+            let mut speeds = std::collections::BTreeSet::new();
+            for second in 0..2_000 {
+                let byte =
+                    |at: usize| if alphabet.is_empty() { at.to_le_bytes()[0] } else { alphabet[at % alphabet.len()] };
+                let noise: std::vec::Vec<u8> = (0..480).map(|_| byte(next())).collect();
+                let told = hunt.heard(Mono(second * 1_000), &noise);
+                assert!(!matches!(told, Some(Finding::Proven(_))), "{alphabet:?} after {second} s");
+                speeds.insert(hunt.speed());
+            }
+            assert!(alphabet.len() > 1 || speeds.len() == SPEEDS.len(), "{speeds:?}");
+        }
     }
 
     #[test]

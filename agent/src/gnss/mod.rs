@@ -32,6 +32,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 pub use date::DateFloor;
+pub use framer::Checksums;
 pub use source::SourceState;
 pub use ubx::configure;
 
@@ -207,9 +208,14 @@ impl Reception {
         Self { rest, ..Self::default() }
     }
 
+    /// Whether sentences without a checksum may be believed from here on.
+    pub fn set_checksums(&mut self, checksums: Checksums) {
+        self.framer.set_checksums(checksums);
+    }
+
     /// The receiver is about to speak anew (start, or the port was reopened): half a sentence is worth nothing.
     pub fn restart(&mut self, floor: DateFloor) {
-        self.framer = framer::Framer::default();
+        self.framer.restart();
         self.rest.epochs.restart();
         self.rest.dates.restart(floor);
         self.rest.admission.restart();
@@ -218,7 +224,7 @@ impl Reception {
 
     /// The source was opened again: half a sentence is worth nothing, and it may be another receiver.
     pub fn reopened(&mut self) {
-        self.framer = framer::Framer::default();
+        self.framer.restart();
         self.rest.epochs.restart();
     }
 

@@ -234,12 +234,8 @@ impl Daemon {
         };
         daemon.keeper.begin(now, &daemon.engine.head());
         let why = daemon.begin_above(now, floor, why);
-        let boot = Boot {
-            kernel_boot: kernel_boot(),
-            system_utc: clock.system_utc(),
-            date_floor: config.date_floor.live(),
-            why,
-        };
+        let (kernel_boot, system_utc, date_floor) = (kernel_boot(), clock.system_utc(), config.date_floor.live());
+        let boot = Boot { kernel_boot, system_utc, date_floor, checksums: config.checksums, why };
         daemon.recorded(Recorded::Boot(now, boot));
         daemon.follow_switch(now, false);
         Ok(daemon)

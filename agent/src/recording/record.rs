@@ -142,14 +142,17 @@ pub(super) fn decode(kind: u8, at: Mono, payload: &[u8]) -> Option<Recorded> {
 mod tests {
     use super::*;
     use crate::event::LossCause;
-    use crate::gnss::DateFloor;
+    use crate::gnss::{Checksums, DateFloor};
 
     fn of_kind(kind: u8) -> Recorded {
         let at = Mono(0x0102);
         match kind {
             BOOT => {
                 let (kernel_boot, date_floor) = ("k".to_owned(), DateFloor(None));
-                Recorded::Boot(at, Boot { kernel_boot, system_utc: None, date_floor, why: Vec::new() })
+                Recorded::Boot(
+                    at,
+                    Boot { kernel_boot, system_utc: None, date_floor, checksums: Checksums::Auto, why: Vec::new() },
+                )
             }
             BYTES => Recorded::Bytes(at, b"$G".to_vec()),
             TICK => Recorded::Tick(at),

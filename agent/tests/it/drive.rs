@@ -4,7 +4,7 @@ use gatestamp::config::{Profile, Truck};
 use gatestamp::engine::{Boot, Engine, Notices, State};
 use gatestamp::event::Event;
 use gatestamp::facility::{self, Facilities};
-use gatestamp::gnss::DateFloor;
+use gatestamp::gnss::{Checksums, DateFloor};
 use gatestamp::outbox::Outbox;
 use gatestamp::recording::Recorded;
 use gatestamp::time::Mono;
@@ -32,6 +32,7 @@ pub(crate) fn boot(at: Mono) -> Recorded {
         kernel_boot: "test".to_owned(),
         system_utc: Some(UnixMillis(1_795_358_000_000)),
         date_floor: DateFloor(None),
+        checksums: Checksums::Auto,
         why: vec!["started".to_owned()],
     };
     Recorded::Boot(at, boot)

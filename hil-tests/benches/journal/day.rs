@@ -3,7 +3,7 @@
 use gatestamp::config::{Profile, Truck};
 use gatestamp::engine::{Boot, Effect, Engine, Input, Notices, State};
 use gatestamp::event::Event;
-use gatestamp::gnss::DateFloor;
+use gatestamp::gnss::{Checksums, DateFloor};
 use gatestamp::outbox::Outbox;
 use gatestamp::recording::Recorded;
 use gatestamp::time::Mono;
@@ -33,7 +33,13 @@ pub(crate) fn saves(seed: u64) -> Vec<Save> {
     let truck = Truck { fleet: "bench".to_owned(), id: "journal".to_owned() };
     let (outbox, notices) = (Outbox::new(true, 0, 1, 0), Notices::new(Profile::Frugal));
     let mut engine = Engine::new(truck, facilities, State::default(), outbox, notices);
-    let boot = Boot { kernel_boot: "bench".to_owned(), system_utc: None, date_floor: DateFloor(None), why: Vec::new() };
+    let boot = Boot {
+        kernel_boot: "bench".to_owned(),
+        system_utc: None,
+        date_floor: DateFloor(None),
+        checksums: Checksums::Auto,
+        why: Vec::new(),
+    };
     let mut saves = Vec::new();
     let mut feed = |recorded: &Recorded| {
         for effect in engine.handle(&Input::Recorded(recorded)) {

@@ -3,6 +3,7 @@
 
 use crate::config::{Config, Source};
 use crate::fault::Fault;
+use crate::gnss::Checksums;
 use rustix::fs::{Access, access};
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -10,7 +11,7 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 /// What it will listen to. A port that is a file or a folder is a fault of the configuration `file`: waiting mends that never.
-pub(super) fn receiver(file: &Path, source: &Source) -> Result<String, Fault> {
+pub(super) fn receiver(file: &Path, source: &Source, checksums: Checksums) -> Result<String, Fault> {
     if let Source::Serial { device, .. } = source
         && fs::metadata(device).is_ok_and(|found| !found.file_type().is_char_device())
     {
@@ -22,7 +23,7 @@ pub(super) fn receiver(file: &Path, source: &Source) -> Result<String, Fault> {
                 .to_owned(),
         });
     }
-    Ok(match source {
+    let told = match source {
         Source::Serial { device, baud, configure } => {
             let speed = baud.map_or_else(|| "auto".to_owned(), |baud| baud.to_string());
             let setup = if *configure { "set up if it is a u-blox" } else { "never written to" };
@@ -34,6 +35,10 @@ pub(super) fn receiver(file: &Path, source: &Source) -> Result<String, Fault> {
             let there = if file.is_file() { "there" } else { "not there now" };
             format!("receiver: none, the recording {} is played ({there})", file.display())
         }
+    };
+    Ok(match checksums {
+        Checksums::Auto => told,
+        Checksums::Required => format!("{told}; sentences without a checksum never count"),
     })
 }
 

@@ -163,6 +163,29 @@ pub(super) fn read(sentence: &str) -> Result<Option<Said>, Rejected> {
     report.map(|report| Some(Said::Report(report))).ok_or(Rejected::Malformed)
 }
 
+/// Talkers of satellite receivers, all systems and each of them.
+const TALKERS: [&[u8; 2]; 9] = [b"GP", b"GN", b"GL", b"GA", b"GB", b"BD", b"QZ", b"GQ", b"GI"];
+
+/// Whether this is a sentence of a satellite receiver without its checksum: talker and type known, and as many fields as the type may have.
+/// Noise is that in one of 2^48 cases.
+pub(super) fn is_plain(line: &[u8]) -> bool {
+    let Some((&[b'$', a, b, x, y, z, b','], fields)) = line.split_first_chunk() else { return false };
+    let count = 1 + fields.iter().filter(|byte| **byte == b',').count();
+    let expected = match &[x, y, z] {
+        b"RMC" => 11..=13,
+        b"GGA" => 14..=15,
+        b"GLL" => 6..=7,
+        b"GNS" => 12..=13,
+        b"GST" => 8..=8,
+        b"GSA" => 17..=18,
+        b"VTG" => 8..=9,
+        b"ZDA" => 4..=6,
+        b"GSV" => 3..=20,
+        _ => return false,
+    };
+    TALKERS.contains(&&[a, b]) && expected.contains(&count)
+}
+
 /// Manufacturers' own sentences.
 fn private(body: &str) -> Result<Option<Said>, Rejected> {
     match body.split_once(',') {

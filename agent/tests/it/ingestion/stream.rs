@@ -1,7 +1,7 @@
 //! The stream itself: cut, glued, mixed with other protocols (R7), and lies that the checksum does not see (R8).
 
 use super::wire::{Wire, gga, line, receive, rmc, seconds, ubx};
-use gatestamp::gnss::Rejected;
+use gatestamp::gnss::{Checksums, Rejected};
 
 fn drive(seconds: std::ops::Range<u32>) -> String {
     seconds.map(|second| rmc(second) + &gga(second)).collect()
@@ -94,6 +94,58 @@ fn r07_no_checksum_is_believed_only_of_a_receiver_that_never_sends_one() {
     assert_eq!(receive(bare(0..50)).fixes().len(), 0, "a hundred lines prove nothing yet");
     assert_eq!(receive(bare(0..60)).fixes().len(), 10);
     assert_eq!(receive(rmc(0) + &bare(1..60)).fixes().len(), 1, "this one knows checksums");
+}
+
+fn bare(seconds: std::ops::Range<u32>) -> String {
+    let lines: String = seconds.map(rmc).collect();
+    lines.lines().map(|l| format!("{}\r\n", l.split_once('*').unwrap().0)).collect()
+}
+
+#[test]
+fn r01_a_receiver_that_sends_no_checksums_is_known_again_after_three_lines() {
+    let mut wire = Wire::new();
+    wire.at(0, bare(0..120)).end();
+    assert_eq!(wire.fixes().len(), 20);
+    wire.reopened().at(0, "3,N,0113\r\n".to_owned() + &bare(130..150)).end();
+    assert_eq!(wire.fixes().len(), 20 + 17, "the port was opened again");
+    wire.restart().at(0, bare(160..180)).end();
+    assert_eq!(wire.fixes().len(), 37 + 17, "the agent was started again");
+    let noise = bare(190..192) + "$GP\0\r\n" + &bare(192..200);
+    wire.reopened().at(0, noise).end();
+    assert_eq!(wire.fixes().len(), 54 + 5, "three in a row");
+}
+
+#[test]
+fn r01_a_flipped_bit_silences_no_receiver_without_checksums_and_a_good_checksum_does() {
+    let mut wire = Wire::new();
+    // An asterisk instead of a decimal point.
+    let flipped = bare(120..121).replacen('.', "*", 1);
+    wire.at(0, bare(0..120) + &flipped + &bare(121..140)).end();
+    assert_eq!((wire.fixes().len(), wire.refused(Rejected::BadChecksum)), (20 + 19, 1));
+    wire.at(0, rmc(140) + &bare(141..160)).end();
+    assert_eq!(wire.fixes().len(), 40);
+    wire.reopened().at(0, bare(170..190)).end();
+    assert_eq!(wire.fixes().len(), 40, "it is another one, or was never without");
+}
+
+#[test]
+fn r01_no_checksum_is_ever_believed_where_they_are_required() {
+    let mut wire = Wire::new();
+    wire.at(0, bare(0..120)).end();
+    wire.checksums(Checksums::Required).at(0, bare(120..400)).end();
+    assert_eq!(wire.fixes().len(), 20);
+    wire.restart().at(0, bare(400..600)).end();
+    assert_eq!(wire.fixes().len(), 20);
+    wire.at(0, rmc(600)).end();
+    assert_eq!(wire.fixes().len(), 21);
+}
+
+#[test]
+fn r01_a_state_of_before_knows_its_receiver_at_once() {
+    // As an earlier release stores it: a hundred and one lines, and no word of what that proves.
+    let mut wire = Wire::stored(r#"{"state":"Ground","held":[],"sum":0,"unchecked":101,"checks":false}"#);
+    wire.at(0, bare(0..10)).end();
+    assert_eq!(wire.fixes().len(), 10);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Sentences as receivers write them, and what the reception makes of them.
 
 use gatestamp::gnss::finding::Finding;
-use gatestamp::gnss::{Counts, DateFloor, GnssFix, Outcome, Reception, Rejected};
+use gatestamp::gnss::{Checksums, Counts, DateFloor, GnssFix, Outcome, Reception, Rejected};
 use gatestamp::time::Mono;
 
 /// `body` with its `$`, checksum and line end.
@@ -78,6 +78,22 @@ impl Wire {
 
     pub(super) fn restart(&mut self) -> &mut Self {
         self.reception.restart(DateFloor(None));
+        self
+    }
+
+    /// A reception that goes on from a stored state of its framer.
+    pub(super) fn stored(framer: &str) -> Self {
+        let reception = serde_json::from_str(&format!(r#"{{"framer":{framer}}}"#)).unwrap();
+        Self { reception, outcomes: Vec::new() }
+    }
+
+    pub(super) fn reopened(&mut self) -> &mut Self {
+        self.reception.reopened();
+        self
+    }
+
+    pub(super) fn checksums(&mut self, checksums: Checksums) -> &mut Self {
+        self.reception.set_checksums(checksums);
         self
     }
 
