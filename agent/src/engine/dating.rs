@@ -135,6 +135,7 @@ impl State {
         let at = fix.arrived;
         ClockBlock {
             source: source(fix.date_repaired),
+            date_repaired: fix.date_repaired,
             offset_ms: self.system_utc(at).map(|system| (system - fix.fix.time).0),
             bound_ms: Some(self.bound_ms(at, BOUND_TRACKING_MS)),
         }
@@ -144,8 +145,10 @@ impl State {
     pub(super) fn clock_at(&self, at: Mono) -> ClockBlock {
         // Monotonic times of another boot of the kernel mean nothing here.
         let anchor = self.anchor.as_ref().filter(|anchor| anchor.kernel_boot == self.run.kernel_boot);
+        let date_repaired = anchor.is_some_and(|anchor| anchor.repaired);
         ClockBlock {
-            source: source(anchor.is_some_and(|anchor| anchor.repaired)),
+            source: source(date_repaired),
+            date_repaired,
             offset_ms: self.system_utc(at).zip(anchor).map(|(system, anchor)| (system - anchor.utc(at)).0),
             bound_ms: anchor.map(|_| self.bound_ms(at, BOUND_ARRIVAL_MS)),
         }

@@ -173,7 +173,7 @@ impl State {
             // Monotonic time of another boot of the device says nothing in this one; the switch begins it again.
             self.coverage.private(false, each);
         }
-        self.reception.restart(boot.date_floor);
+        self.reception.restart(boot.date_floor, same_boot);
         self.reception.set_checksums(boot.checksums);
         self.coverage.boot(at, same_boot, each);
         if let Some(time) = boot.system_utc {

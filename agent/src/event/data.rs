@@ -97,6 +97,9 @@ pub enum ClockSource {
 pub struct ClockBlock {
     /// Whose clock dated this.
     pub source: ClockSource,
+    /// The receiver's date was moved by whole 1,024-week eras: said beside any source.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub date_repaired: bool,
     /// System clock minus GNSS time, milliseconds, where the system clock is known.
     pub offset_ms: Option<i64>,
     /// The time is right within this, milliseconds; `None`: unknown.

@@ -16,7 +16,7 @@ const ERA: Span = Span::seconds(1_024 * 7 * 86_400);
 /// No recorder is in use again twenty years after it was built, or was in use last.
 const AFTER_FLOOR_MAX: Span = Span::seconds(20 * 365 * 86_400);
 /// A date this far after the last one that is known is believed at once; a farther one only for itself ...
-const KNOWN_STEP_MAX: Span = Span::seconds(400 * 86_400);
+pub(super) const KNOWN_STEP_MAX: Span = Span::seconds(400 * 86_400);
 /// ... until there was none before it for so long: nobody plays a receiver a wrong year for a whole day.
 const KNOWN_AFTER: Span = DAY;
 

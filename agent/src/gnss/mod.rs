@@ -214,11 +214,12 @@ impl Reception {
     }
 
     /// The receiver is about to speak anew (start, or the port was reopened): half a sentence is worth nothing.
-    pub fn restart(&mut self, floor: DateFloor) {
+    /// `same_boot`: arrivals go on from those before.
+    pub fn restart(&mut self, floor: DateFloor, same_boot: bool) {
         self.framer.restart();
         self.rest.epochs.restart();
         self.rest.dates.restart(floor);
-        self.rest.admission.restart();
+        self.rest.admission.restart(floor, same_boot);
         self.rest.timing.restart();
     }
 

@@ -1,9 +1,11 @@
 //! A good checksum proves little: two flipped bits pass in 14 % of cases. What an epoch claims is judged here, before it
 //! becomes a fix.
 
+use super::date::{DateFloor, KNOWN_STEP_MAX};
 use super::epoch::Epoch;
 use super::timing::Now;
 use super::{Dated, GnssFix, Rejected};
+use crate::time::Mono;
 use geofence::{Fix, Mode, Position, Span, UnixMillis};
 use heapless::Vec;
 use serde::{Deserialize, Serialize};
@@ -94,18 +96,55 @@ pub(super) struct Admission {
     /// The latest fixes of a run whose time went elsewhere, oldest first: they are used once it is known that it did.
     #[serde(default)]
     kept: Vec<GnssFix, KEPT>,
+    /// Nothing was admitted since the start: what is known of the date then.
+    #[serde(default)]
+    start: Option<Start>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct Admitted {
     time: UnixMillis,
     position: Position,
+    #[serde(default)]
+    arrived: Option<Mono>,
+}
+
+/// What a start leaves of what was known about time.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct Start {
+    floor: DateFloor,
+    /// Monotonic time went on since the last fix.
+    same_boot: bool,
+}
+
+impl Start {
+    /// How many epochs must agree before the first date is believed, if more than one. It dates all that waits for a date, so it is
+    /// believed at once only where it follows from the last one.
+    fn enough(self, last: Option<Admitted>, fix: &GnssFix) -> Option<u8> {
+        let (time, repaired) = (fix.fix.time, fix.date_repaired);
+        let Some(last) = last else {
+            // That a date lies after the day of the build proves little, and that it had to be moved there even less.
+            let floor = self.floor.0?;
+            let far = repaired || time - floor > KNOWN_STEP_MAX;
+            return Some(if far { BACK_RUN } else { BACK_RUN_SAME_DAY });
+        };
+        let passed = last.arrived.filter(|_| self.same_boot).map(|at| fix.arrived - at);
+        if time - last.time < Span(DAY.0.saturating_add(passed.map_or(0, |passed| passed.0))) {
+            return None;
+        }
+        if passed.is_some() {
+            return Some(AHEAD_RUN);
+        }
+        // Nobody knows for how long the device was off; a truck is in use again within a year.
+        (repaired || time - last.time > KNOWN_STEP_MAX).then_some(BACK_RUN)
+    }
 }
 
 impl Admission {
-    /// A new run: any length of time may have passed.
-    pub(super) fn restart(&mut self) {
+    /// A new run: any length of time may have passed. `same_boot`: as long as the monotonic clock says.
+    pub(super) fn restart(&mut self, floor: DateFloor, same_boot: bool) {
         self.end_run();
+        self.start = Some(Start { floor, same_boot });
     }
 
     /// Judges a fix that arrived `now`, where that is known, and hands out what is admitted by it, in order: mostly itself.
@@ -120,18 +159,7 @@ impl Admission {
     ) -> Result<(), Rejected> {
         let (time, position) = (fix.fix.time, fix.fix.position);
         self.zero(position)?;
-        let wrong = self.last.and_then(|last| {
-            if time <= last.time {
-                let enough = if last.time - time < DAY { BACK_RUN_SAME_DAY } else { BACK_RUN };
-                return Some((Rejected::TimeBack, enough));
-            }
-            let now = now?;
-            let ahead = time - now.time;
-            // The first fix may have come late, and what comes after it is then ahead of it.
-            let known = if now.settled { AHEAD_MAX } else { DAY };
-            let enough = if ahead < DAY { AHEAD_RUN_SAME_DAY } else { AHEAD_RUN };
-            (ahead > known).then_some((Rejected::TimeAhead, enough))
-        });
+        let wrong = self.wrong(now, &fix);
         // What goes on a few hours ahead may be right, and what was measured before it too. Behind, or days ahead, one of them was wrong.
         let mut stepped = wrong.is_some_and(|(reason, enough)| reason == Rejected::TimeBack || enough == AHEAD_RUN);
         if let Some((reason, enough)) = wrong {
@@ -144,9 +172,28 @@ impl Admission {
             }
         }
         self.end_run();
-        self.last = Some(Admitted { time, position });
+        self.start = None;
+        self.last = Some(Admitted { time, position, arrived: Some(fix.arrived) });
         each(GnssFix { time_stepped: stepped, ..fix });
         Ok(())
+    }
+
+    /// Why the time of a fix is not believed by itself, and how many must agree.
+    fn wrong(&self, now: Option<Now>, fix: &GnssFix) -> Option<(Rejected, u8)> {
+        let time = fix.fix.time;
+        if let Some(last) = self.last.filter(|last| time <= last.time) {
+            let enough = if last.time - time < DAY { BACK_RUN_SAME_DAY } else { BACK_RUN };
+            return Some((Rejected::TimeBack, enough));
+        }
+        if let Some(start) = self.start {
+            return start.enough(self.last, fix).map(|enough| (Rejected::TimeAhead, enough));
+        }
+        let now = now.filter(|_| self.last.is_some())?;
+        let ahead = time - now.time;
+        // The first fix may have come late, and what comes after it is then ahead of it.
+        let known = if now.settled { AHEAD_MAX } else { DAY };
+        let enough = if ahead < DAY { AHEAD_RUN_SAME_DAY } else { AHEAD_RUN };
+        (ahead > known).then_some((Rejected::TimeAhead, enough))
     }
 
     fn end_run(&mut self) {
@@ -263,14 +310,59 @@ mod tests {
         assert_eq!(admit(&mut admission, 1_000_001, 510), Ok((vec![510], false)));
     }
 
+    /// How many epochs in a row of this first date are refused after a start before one is admitted.
+    fn refused(admission: &Admission, first: i64, repaired: bool, arrived: u64) -> usize {
+        let mut admission = admission.clone();
+        let mut epochs = (0..100).map(|step| GnssFix {
+            date_repaired: repaired,
+            arrived: Mono(arrived + u64::try_from(step).unwrap() * 1_000),
+            ..fix(first + step, 48.0, 11.0)
+        });
+        epochs.position(|epoch| admit_at(&mut admission, None, &epoch).is_ok()).unwrap()
+    }
+
+    const DAYS: i64 = 86_400;
+
     #[test]
-    fn a_date_days_ahead_is_held_while_the_device_runs_and_taken_after_a_restart() {
+    fn a_date_days_ahead_is_held_while_the_device_runs_and_after_a_restart_as_long_as_it_did_not_pass() {
         let mut admission = Admission::default();
         admit(&mut admission, 1_000, 1_000).unwrap();
         assert_eq!(admit(&mut admission, 1_001, 1_000_000), Err(Rejected::TimeAhead));
-        admission.restart();
-        let after = admit_at(&mut admission, None, &fix(1_000_000, 48.0, 11.0));
-        assert_eq!(after, Ok((vec![1_000_000], false)));
+        admission.restart(DateFloor(None), true);
+        assert_eq!(refused(&admission, 1_000_000, false, 60_000), 29, "a minute later");
+        assert_eq!(refused(&admission, 1_000_000, false, 999_000_000), 0, "so long has passed");
+        assert_eq!(refused(&admission, 1_060, true, 60_000), 0, "repaired, and just when it is");
+        admission.restart(DateFloor(None), false);
+        assert_eq!(refused(&admission, 1_000_000, false, 60_000), 0, "nobody knows how long the device was off");
+    }
+
+    #[test]
+    fn a_first_date_that_was_repaired_or_lies_far_ahead_is_held_until_ten_epochs_agree() {
+        let mut admission = Admission::default();
+        admit(&mut admission, 1_000, 1_000).unwrap();
+        admission.restart(DateFloor(None), false);
+        let first = |days: i64, repaired| refused(&admission, 2_000 + days * DAYS, repaired, 0);
+        assert_eq!([first(0, false), first(0, true)], [0, 0], "hours later");
+        assert_eq!([first(399, false), first(401, false)], [0, 9]);
+        assert_eq!([first(2, true), first(1_000, true)], [9, 9]);
+    }
+
+    #[test]
+    fn where_nothing_is_known_but_the_build_its_day_alone_proves_little() {
+        let mut admission = Admission::default();
+        admission.restart(DateFloor(Some(UnixMillis(0))), false);
+        let first = |days: i64, repaired| refused(&admission, days * DAYS, repaired, 0);
+        assert_eq!([first(1, false), first(399, false)], [3, 3]);
+        assert_eq!([first(1, true), first(401, false)], [9, 9]);
+        // Nothing of the shorter run is lost.
+        for step in 0..3 {
+            assert_eq!(admit_at(&mut admission, None, &fix(step, 48.0, 11.0)), Err(Rejected::TimeAhead));
+        }
+        assert_eq!(admit_at(&mut admission, None, &fix(3, 48.0, 11.0)), Ok((vec![0, 1, 2, 3], false)));
+        assert_eq!(admit(&mut admission, 4, 4), Ok((vec![4], false)));
+        admission = Admission::default();
+        admission.restart(DateFloor(None), false);
+        assert_eq!(refused(&admission, 9_999 * DAYS, false, 0), 0, "a replay that has no floor");
     }
 
     #[test]

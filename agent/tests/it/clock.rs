@@ -1,10 +1,10 @@
 //! Whose time it is when the line is slow, the device slept, or the receiver does not know the leap seconds yet.
 
 use crate::drive::{TEN_METRES, as_f64, boot, engine, epoch, events, sentence};
-use gatestamp::engine::{Effect, Engine, Input, State};
+use gatestamp::engine::{Boot, Effect, Engine, Input, State};
 use gatestamp::event::Event;
-use gatestamp::gnss::SourceState;
 use gatestamp::gnss::coverage::Cause;
+use gatestamp::gnss::{DateFloor, SourceState};
 use gatestamp::recording::Recorded;
 use gatestamp::time::Mono;
 use geofence::UnixMillis;
@@ -41,6 +41,44 @@ fn r09_a_line_too_slow_for_its_receiver_is_told_as_gps_lag() {
     assert_eq!(why(&told), Vec::<String>::new());
     told.extend((20..60).flat_map(|second| hear(&mut engine, second, 1_500)));
     assert_eq!(why(&told), ["gps_lag"]);
+}
+
+#[test]
+fn r19_the_first_date_of_a_receiver_that_has_lost_it_dates_nothing_that_waits() {
+    let Recorded::Boot(at, started) = boot(Mono(0)) else { panic!("a boot") };
+    let floor = DateFloor(Some(UnixMillis(NOON - 12 * 3_600_000)));
+    let dated = |second: u64, date: &str| {
+        let body = format!("GNRMC,1200{second:02}.00,A,5200.09000,N,01254.00000,E,0.0,90.0,{date},,,A");
+        Recorded::Bytes(Mono(second * 1_000 + 50), sentence(&body).into_bytes())
+    };
+    // One date of a restart, which is 1,024 weeks before 2029, and then the right ones.
+    let mut engine = engine(State::default());
+    let mut told = events(&mut engine, &Recorded::Boot(at, Boot { date_floor: floor, ..started.clone() }));
+    told.extend(events(&mut engine, &dated(0, "010110")));
+    told.extend((1..8).flat_map(|second| events(&mut engine, &dated(second, "221126"))));
+    assert_eq!(starts(&told), [("2026-11-22T11:59:59.950Z".to_owned(), "backfilled".to_owned(), false)]);
+    // One that stays.
+    let mut engine = crate::drive::engine(State::default());
+    let mut told = events(&mut engine, &Recorded::Boot(at, Boot { date_floor: floor, ..started }));
+    told.extend((0..9).flat_map(|second| events(&mut engine, &dated(second, "010110"))));
+    assert_eq!(starts(&told), []);
+    told.extend((9..12).flat_map(|second| events(&mut engine, &dated(second, "010110"))));
+    assert!(
+        matches!(&starts(&told)[..], [(time, source, true)] if time.starts_with("2029-08-17") && source == "backfilled")
+    );
+}
+
+/// Time, source of the clock and whether the date was repaired, of each start.
+fn starts(events: &[Event]) -> Vec<(String, String, bool)> {
+    let bodies = events.iter().map(|event| serde_json::from_slice::<Value>(&event.body).unwrap());
+    let started = bodies.filter(|body| body["type"] == "com.gatestamp.device.started");
+    let word = |value: &Value| value.as_str().unwrap().to_owned();
+    started
+        .map(|body| {
+            let clock = &body["data"]["clock"];
+            (word(&body["time"]), word(&clock["source"]), clock.get("date_repaired").is_some_and(|said| said == true))
+        })
+        .collect()
 }
 
 #[test]

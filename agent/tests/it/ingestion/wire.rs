@@ -77,7 +77,7 @@ impl Wire {
     }
 
     pub(super) fn restart(&mut self) -> &mut Self {
-        self.reception.restart(DateFloor(None));
+        self.reception.restart(DateFloor(None), false);
         self
     }
 
