@@ -78,11 +78,17 @@ impl Runs {
             let (begin, placed) = run.begin(at, (to - after).max(at));
             enter_off(at, begin, run.off, enter);
             at = begin;
+            // Within a run whose stretches are merged, no order is certain.
+            let merged = run.stretches.iter().any(|stretch| stretch.judged.notes.has(Notes::MERGED));
+            let whole = (before, Span(after.0 - length(&run.stretches).0));
             for stretch in run.stretches {
                 let length = stretch.length();
                 after = Span(after.0 - length.0);
-                let within =
-                    Bounds { not_before: since.map(|since| (since + before).min(at)), not_after: (to - after).max(at) };
+                let (before_it, after_it) = if merged { whole } else { (before, after) };
+                let within = Bounds {
+                    not_before: since.map(|since| (since + before_it).min(at)),
+                    not_after: (to - after_it).max(at),
+                };
                 before = before + length;
                 let end = (at + length).min(to);
                 cut = Span(cut.0 + length.0 - (end - at).0);
