@@ -18,6 +18,7 @@ mod history;
 mod numbering;
 mod refusal;
 mod stages;
+mod suspicion;
 mod unsent;
 
 use crate::event::SEQUENCE_END;
@@ -32,6 +33,8 @@ pub use delivery::Delivery;
 pub use history::{Clash, History};
 pub use refusal::{Pause, Refusal};
 pub use stages::{Stage, Stages};
+pub use suspicion::Ending;
+use suspicion::Suspicion;
 use unsent::Standing;
 
 /// Events on the way at once. On a round trip of 2 s this is 50 events/s.
@@ -114,6 +117,7 @@ pub struct Outbox {
     pause: Option<Pause>,
     /// After a refusal one event at a time, until the broker takes one.
     probing: bool,
+    suspicion: Suspicion,
     again_at: Option<Mono>,
     patience: Span,
     ignored_acks: u64,
@@ -165,6 +169,7 @@ impl Outbox {
             held_until: None,
             pause: None,
             probing: false,
+            suspicion: Suspicion::default(),
             again_at: None,
             patience: PATIENCE,
             ignored_acks: 0,
@@ -226,6 +231,7 @@ impl Outbox {
     #[must_use]
     pub fn complete_thru(&self) -> u64 {
         let refused = self.not_taken.span().map_or(self.next, |(first, _)| self.next.min(first));
+        let refused = self.suspicion.first_aside().map_or(refused, |aside| refused.min(aside));
         let waiting = self.on_the_way.keys().chain(&self.held).fold(refused, |lowest, &sequence| lowest.min(sequence));
         waiting.saturating_sub(1).max(self.thru)
     }
@@ -245,6 +251,8 @@ impl Outbox {
         self.window = Some(receive_max.clamp(1, WINDOW_MAX));
         self.nothing_on_the_way();
         self.next = self.thru + 1;
+        self.suspicion.link_up(at);
+        self.probing |= self.suspicion.is_watching();
         self.quiet_until = Some(at.plus(SUBACK_WITHIN));
         self.again_at.get_or_insert(at.plus(self.patience));
     }
@@ -255,8 +263,9 @@ impl Outbox {
         self.quiet_until = self.quiet_until.map(|until| until.min(soon));
     }
 
-    /// No connection.
-    pub fn link_down(&mut self) {
+    /// No connection any more, since `at`.
+    pub fn link_down(&mut self, at: Mono, ending: Ending) {
+        self.judge(at, ending);
         self.window = None;
         self.nothing_on_the_way();
     }
@@ -267,6 +276,7 @@ impl Outbox {
             return;
         }
         (self.probing, self.pause) = (false, None);
+        self.clear(sequence);
         if self.retried.contains(sequence) {
             (self.retried, self.standing) = (Ranges::default(), Standing::default());
         }
@@ -280,6 +290,7 @@ impl Outbox {
     /// The broker did not take it, or it could not be handed over: hold it, and try again when the reason may be gone.
     pub fn refused(&mut self, at: Mono, sequence: u64, refusal: Refusal) {
         self.arrived(sequence);
+        self.is_back(sequence);
         let for_good = matches!(refusal, Refusal::NotTaken | Refusal::Unsendable);
         if self.lost.contains(sequence) || (for_good && sequence <= self.thru) {
             return;
@@ -402,6 +413,16 @@ impl Outbox {
         }
         self.pass();
         self.tend_silence(at);
+        if self.alone_on_the_way().is_some() {
+            return None;
+        }
+        if let Some(alone) = self.due_alone(at) {
+            // Once nothing else is on the way: what ends the connection then is no other.
+            return self.on_the_way.is_empty().then(|| {
+                self.send_alone(at, alone);
+                alone..=alone
+            });
+        }
         let window = if self.probing { 1 } else { window };
         // Counted from the oldest sending, not by number: the client's packet ids go round within the window, and one that
         // comes round to a message still on the way would stall it.
@@ -476,13 +497,17 @@ impl Outbox {
         found.filter(|_| room > 0)
     }
 
-    /// Whether the cursor goes past it: on the way, with the broker, never to be sent, held, or with dispatch.
+    /// Whether the cursor goes past it: on the way, with the broker, never to be sent, held, set aside, or with dispatch.
     fn is_passed(&self, sequence: u64) -> bool {
         self.passed_thru(sequence).is_some()
     }
 
-    /// The last of what follows without a hole from `sequence` on and need not be sent, as far as one look tells.
     fn passed_thru(&self, sequence: u64) -> Option<u64> {
+        self.settled_thru(sequence).or_else(|| self.suspicion.is_aside(sequence).then_some(sequence))
+    }
+
+    /// The last of what follows without a hole from `sequence` on and need not be sent, as far as one look tells.
+    fn settled_thru(&self, sequence: u64) -> Option<u64> {
         let alone = self.on_the_way.contains_key(&sequence) || self.held.contains(&sequence);
         [&self.with_broker, &self.lost, &self.not_taken, &self.quarantined, &self.shelved]
             .into_iter()
@@ -530,6 +555,7 @@ impl Outbox {
         for ranges in [with_broker, resent, lost, not_taken, retried, quarantined, shelved] {
             ranges.forget_thru(thru);
         }
+        self.suspicion.forget(|sequence| sequence <= thru);
         let still = self.on_the_way.split_off(&(thru + 1));
         for number in std::mem::replace(&mut self.on_the_way, still).into_values() {
             self.sent.remove(&number);

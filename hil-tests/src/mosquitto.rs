@@ -12,6 +12,9 @@ use crate::certificates::Pair;
 use crate::clock::await_condition;
 use crate::running::{self, Running};
 
+/// As `gatestamp-receiver init` sets it. At 0 Mosquitto 2.0.11 closes the connection of whoever sends what is too long.
+const QUEUE_OF_THE_PRODUCT: &str = "max_queued_messages 100000\n";
+
 /// A Mosquitto process; dropping it kills it.
 #[derive(Debug)]
 pub struct Mosquitto {
@@ -53,6 +56,15 @@ impl Mosquitto {
         Self::configured(dir, |_| format!("max_packet_size {packet_bytes}\n"))
     }
 
+    /// Starts one that takes no message with contents longer than this, and says so nowhere: it answers with a reason that MQTT knows for
+    /// other answers.
+    ///
+    /// # Errors
+    /// As [`Mosquitto::start`].
+    pub fn start_secretly_narrow(dir: &Path, contents_bytes: u16) -> io::Result<Self> {
+        Self::configured(dir, |_| format!("message_size_limit {contents_bytes}\n{QUEUE_OF_THE_PRODUCT}"))
+    }
+
     /// Starts one that wants a word of each client so often, and says so.
     ///
     /// # Errors
@@ -68,8 +80,8 @@ impl Mosquitto {
     pub fn widen(&mut self) -> io::Result<()> {
         self.kill();
         let text = std::fs::read_to_string(&self.config)?;
-        let kept: String =
-            text.lines().filter(|line| !line.starts_with("max_packet_size")).flat_map(|line| [line, "\n"]).collect();
+        let is_limit = |line: &&str| line.starts_with("max_packet_size") || line.starts_with("message_size_limit");
+        let kept: String = text.lines().filter(|line| !is_limit(line)).flat_map(|line| [line, "\n"]).collect();
         std::fs::write(&self.config, kept)?;
         self.restart()
     }
@@ -80,10 +92,11 @@ impl Mosquitto {
         let config = dir.join("mosquitto.conf");
         let place = dir.display();
         let secured = secured(secured_port);
+        let queue = if secured.contains(QUEUE_OF_THE_PRODUCT) { "" } else { "max_queued_messages 0\n" };
         // `user root`: a broker started by root would become `mosquitto`, who may not write here. Others ignore the line.
         let text = format!(
             "per_listener_settings true\nlistener {port} 127.0.0.1\nallow_anonymous true\n{secured}user root\n\
-             persistence true\npersistence_location {place}/\nmax_queued_messages 0\nlog_dest file {place}/mosquitto.log\n"
+             persistence true\npersistence_location {place}/\n{queue}log_dest file {place}/mosquitto.log\n"
         );
         std::fs::write(&config, text)?;
         let mut broker = Self { port, secured_port, config, process: Running::default() };

@@ -19,7 +19,7 @@ use crate::event::{
 use crate::facility::Facilities;
 use crate::gnss::coverage::{Cause, Change, Coverage, Gap, Interval};
 use crate::gnss::{GnssFix, Outcome, SourceState};
-use crate::outbox::{Outbox, Refusal};
+use crate::outbox::{Ending, Outbox, Refusal};
 use crate::recording::Recorded;
 use crate::time::{Mono, Utc};
 use crate::version::VERSION;
@@ -48,7 +48,7 @@ pub enum Link {
     /// What dispatch retained for us comes from here on, if there is anything.
     Subscribed,
     /// The connection is gone.
-    Down,
+    Down(Ending),
     /// The broker took this event.
     Delivered(u64),
     /// This event was not taken.
@@ -486,7 +486,7 @@ impl Engine {
                 self.notices.link_up();
             }
             Link::Subscribed => self.outbox.subscribed(at),
-            Link::Down => self.outbox.link_down(),
+            Link::Down(ending) => self.outbox.link_down(at, *ending),
             Link::Delivered(sequence) => self.outbox.delivered(*sequence),
             Link::Refused(sequence, refusal) => self.outbox.refused(at, *sequence, *refusal),
             Link::Received { device, thru, have, retained } if *device == self.sender.device => {

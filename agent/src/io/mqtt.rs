@@ -2,6 +2,7 @@
 //! nothing that matters lives only in here.
 
 pub mod gone;
+mod reasons;
 mod session;
 pub mod tls;
 pub mod wire;
@@ -12,6 +13,7 @@ use crate::budget::Class;
 use crate::config::{Mqtt, TlsFiles};
 use crate::engine::Link;
 use crate::keepalive::KeepAlive;
+use crate::outbox::Ending;
 use crate::time::rfc3339;
 use geofence::Span;
 use gone::{Cause, Gone};
@@ -77,8 +79,8 @@ pub(super) enum LinkEvent {
     Engine(Link),
     /// A message of `down/command`.
     Command(Vec<u8>),
-    /// The connection is gone, or could not be made.
-    Gone(Gone),
+    /// The connection is gone, or could not be made; and what that says of what was on the way.
+    Gone(Gone, Ending),
 }
 
 /// Who connects to which topics.
@@ -129,7 +131,7 @@ pub(super) async fn run(uplink: Uplink, mut from: Receiver<Outgoing>, to: Sender
         while from.try_recv().is_ok() {}
         let begun = clock.now();
         let best = base.at(begun, clock.system_utc());
-        let (mut was_good, mut at_least) = (false, Span(0));
+        let (mut was_good, mut at_least, mut ending) = (false, Span(0), Ending::Lost);
         let gone = match connect(&config, &identity.client_id, &mut secrets, best, keep_alive.seconds(), &traffic).await
         {
             Err(why) => why,
@@ -142,6 +144,7 @@ pub(super) async fn run(uplink: Uplink, mut from: Receiver<Outgoing>, to: Sender
                         "the link is proven at another interval from now on"
                     );
                 }
+                ending = session.ending();
                 let lasted = clock.now() - begun;
                 // A connection that lasted was a good one, even if there was nothing to deliver. Of two that share an identity
                 // each ends the other's: what was delivered meanwhile must not bring them back at once. Nor is one good that
@@ -161,7 +164,7 @@ pub(super) async fn run(uplink: Uplink, mut from: Receiver<Outgoing>, to: Sender
             wait = BACK_OFF;
         }
         let foreign = secrets.in_use.as_ref().and_then(|in_use| in_use.foreign_to(&identity.client_id));
-        if to.send(LinkEvent::Gone(gone.beside(foreign))).await.is_err() {
+        if to.send(LinkEvent::Gone(gone.beside(foreign), ending)).await.is_err() {
             return;
         }
         clock.sleep(jittered(wait).max(at_least)).await;

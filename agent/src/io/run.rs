@@ -15,7 +15,6 @@ use super::health::{HealthFile, Part, Parts, Uplinked};
 use super::journal::{Journal, JournalError};
 use super::keeper::{Held, Keeper};
 use super::lock;
-use super::mqtt::gone::Gone;
 use super::mqtt::wire::Traffic;
 use super::mqtt::{self, Identity, LinkEvent, Outgoing, Uplink};
 use super::reserve::Reserve;
@@ -380,10 +379,8 @@ impl Daemon {
             LinkEvent::Engine(told @ Link::Received { .. }) => self.acknowledged(told),
             LinkEvent::Engine(Link::Refused(sequence, why)) => {
                 self.engine_link(Link::Refused(sequence, why));
-                if matches!(why, Refusal::NotTaken | Refusal::Unsendable)
-                    && self.keeper.journal().is_loss(sequence).unwrap_or(false)
-                {
-                    self.engine.outbox_mut().shelve(sequence);
+                if matches!(why, Refusal::NotTaken | Refusal::Unsendable) {
+                    self.shelve_loss(sequence);
                 }
             }
             LinkEvent::Engine(link) => {
@@ -394,14 +391,7 @@ impl Daemon {
                 }
             }
             LinkEvent::Command(bytes) => self.command(&bytes),
-            LinkEvent::Gone(Gone { cause, why }) => {
-                let remedy = cause.remedy();
-                if self.parts.link.set("gone", Some(why.clone()), Some(remedy), now) {
-                    self.news = true;
-                    tracing::warn!(why, remedy, "no broker");
-                }
-                self.engine_link(Link::Down);
-            }
+            LinkEvent::Gone(gone, ending) => self.gone(gone, ending),
         }
     }
 

@@ -34,6 +34,7 @@ impl Outbox {
         self.next = self.thru + 1;
         self.fresh.iter_mut().for_each(|fresh| fresh.sequence += by);
         self.with_broker = Ranges::default();
+        self.suspicion.forget(|_| true);
         self.have.clear();
         self.held.clear();
         self.held_until = None;

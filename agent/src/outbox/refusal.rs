@@ -24,8 +24,8 @@ pub enum Refusal {
     Denied,
     /// The broker has no room, or another fault of its own (0x97, 0x80, 0x83).
     Quota,
-    /// This broker does not take it: it is longer than the limit that it announced, or it refuses the contents (0x95, 0x99). Another one
-    /// may, or the same one once somebody has mended it.
+    /// This broker does not take it: it is longer than the limit that it announced, the broker refuses the length or the contents (0x95,
+    /// 0x99), or ends each connection that it is sent on. Another one may take it, or the same one once somebody has mended it.
     NotTaken,
     /// It can never be sent: the journal does not have it, or it is longer than any event may be.
     Unsendable,
@@ -59,7 +59,9 @@ impl Refusal {
                 "on dispatch's computer: gatestamp-receiver add-truck for this fleet and truck, then systemctl reload mosquitto"
             }
             Self::Quota => "on dispatch's computer: make room on the broker's disk, and see its log",
-            Self::NotTaken => "raise the broker's limit for a packet (max_packet_size)",
+            Self::NotTaken => {
+                "raise the broker's limits for a packet (of Mosquitto: max_packet_size, message_size_limit)"
+            }
             Self::Unsendable => "see what `journal` says",
         }
     }

@@ -3,6 +3,7 @@
 mod delivery;
 mod history;
 mod sparing;
+mod suspicion;
 mod unsent;
 
 use super::*;
@@ -45,7 +46,7 @@ fn a_new_connection_sends_everything_owed_again() {
     let mut outbox = linked(3);
     outbox.poll(seconds(0));
     outbox.received(seconds(1), 1, &[]);
-    outbox.link_down();
+    outbox.link_down(seconds(0), Ending::Lost);
     assert_eq!(outbox.poll(seconds(2)), None);
     outbox.link_up(seconds(3), 20);
     assert_eq!(outbox.poll(seconds(3)), Some(2..=3));
@@ -207,7 +208,7 @@ fn acl_denied_is_tried_with_one_event_at_growing_intervals_across_connections() 
     let mut tries = Vec::new();
     for second in 0..3_000 {
         if second % 60 == 59 {
-            outbox.link_down();
+            outbox.link_down(seconds(0), Ending::Lost);
             outbox.link_up(seconds(second), 20);
         }
         while let Some(range) = outbox.poll(seconds(second)) {
@@ -285,7 +286,7 @@ fn a_link_that_flaps_sends_again_what_was_on_the_way_and_the_timer_the_rest() {
         (1..=20).for_each(|n| outbox.journaled(now, 1_000 + flap * 20 + n, true));
         assert_eq!(std::iter::from_fn(|| outbox.poll(now)).map(std::iter::Iterator::count).sum::<usize>(), 20);
         for _ in 0..2 {
-            outbox.link_down();
+            outbox.link_down(seconds(0), Ending::Lost);
             outbox.link_up(now, 20);
             let mut sent = 0;
             while let Some(range) = outbox.poll(now) {
@@ -302,7 +303,7 @@ fn a_link_that_flaps_sends_again_what_was_on_the_way_and_the_timer_the_rest() {
     let mut sent = BTreeSet::new();
     for second in 12..92 {
         if second % 20 == 0 {
-            outbox.link_down();
+            outbox.link_down(seconds(0), Ending::Lost);
             outbox.link_up(seconds(second), 20);
         }
         while let Some(range) = outbox.poll(seconds(second)) {
@@ -361,7 +362,7 @@ fn what_is_sent_a_second_time_is_known_as_such() {
     assert_eq!(outbox.poll(seconds(0)), Some(1..=3));
     assert!((1..=3).all(|sequence| !outbox.is_resent(sequence)));
     (1..=2).for_each(|sequence| outbox.delivered(sequence));
-    outbox.link_down();
+    outbox.link_down(seconds(0), Ending::Lost);
     outbox.link_up(seconds(1), 20);
     assert_eq!(outbox.poll(seconds(1)), Some(3..=3));
     assert_eq!([1, 2, 3].map(|sequence| outbox.is_resent(sequence)), [false, false, true]);
@@ -371,7 +372,7 @@ fn what_is_sent_a_second_time_is_known_as_such() {
     outbox.delivered(4);
     outbox.replay_from(seconds(3), 2, 1);
     assert_eq!(outbox.poll(seconds(3)), Some(1..=4));
-    outbox.link_down();
+    outbox.link_down(seconds(0), Ending::Lost);
     outbox.link_up(seconds(100_002), 20);
     outbox.received(seconds(100_002), 4, &[]);
     assert!((1..=4).all(|sequence| !outbox.is_resent(sequence)), "what dispatch has is forgotten");
@@ -457,7 +458,7 @@ proptest::proptest! {
             now += 1;
             match step {
                 0 => { highest += 1; outbox.journaled(seconds(now), highest, number % 2 == 0); }
-                1 => { outbox.link_down(); outbox.link_up(seconds(now), 20); }
+                1 => { outbox.link_down(seconds(0), Ending::Lost); outbox.link_up(seconds(now), 20); }
                 2 => outbox.refused(seconds(now), number, Refusal::Quota),
                 3 => outbox.received(seconds(now), thru(&at_dispatch), &[]),
                 4 => { let above: Vec<_> = at_dispatch.iter().map(|&s| (s, s)).collect(); outbox.received(seconds(now), thru(&at_dispatch), &above); }
@@ -479,7 +480,7 @@ proptest::proptest! {
             }
             proptest::prop_assert!(outbox.on_the_way.len() <= 20 && outbox.on_the_way.len() == outbox.sent.len());
         }
-        outbox.link_down();
+        outbox.link_down(seconds(0), Ending::Lost);
         outbox.link_up(seconds(now), 20);
         for _ in 0..20_000 {
             now += 10;

@@ -111,6 +111,7 @@ impl Outbox {
             self.with_broker.remove(first, last);
             self.lost.insert(first.max(self.thru + 1), last);
         }
+        self.suspicion.forget(|sequence| ranges.contains(sequence));
         self.move_by_the_brokers_word();
     }
 

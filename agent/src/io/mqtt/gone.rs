@@ -29,6 +29,10 @@ pub enum Cause {
     Certificate,
     /// What answers speaks something else.
     Stranger,
+    /// The broker says what the client does not understand.
+    Garbled,
+    /// The broker ended the connection at a message that is longer than it takes.
+    TooLong,
     /// The broker knows who asks, and refuses.
     Denied,
     /// Somebody else has our identity.
@@ -79,6 +83,13 @@ impl Cause {
             Self::Stranger => {
                 "see whether this network wants a login (open a web page from it), and that mqtt.url has the broker's port and the right \
                  one of mqtt:// and mqtts://"
+            }
+            Self::Garbled => {
+                "see the broker's log and its version: it has to speak MQTT 5; connecting goes on by itself"
+            }
+            Self::TooLong => {
+                "raise the broker's limits for a packet (of Mosquitto: max_packet_size, message_size_limit), or have it announce them; \
+                 an event that ends each connection is set aside, and the others go"
             }
             Self::Denied => {
                 "see the broker's log, users and access control list: fleet, id and certificate have to be those of one truck"

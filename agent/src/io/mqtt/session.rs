@@ -10,7 +10,7 @@ use super::{Identity, LinkEvent, Outgoing};
 use crate::engine::Link;
 use crate::io::clock::Clock;
 use crate::keepalive::Lived;
-use crate::outbox::Refusal;
+use crate::outbox::{Ending, Refusal};
 use crate::time::Mono;
 use rumqttc::Transport;
 use rumqttc::v5::mqttbytes::v5::{
@@ -63,6 +63,8 @@ pub(super) struct Session {
     connected: bool,
     delivered: bool,
     taken_over: bool,
+    /// What the broker, or the client about it, says of the end.
+    told: Option<Ending>,
     /// Bytes of a packet that the broker takes, or that we send at most.
     packet_max: usize,
     idleness: Idleness,
@@ -179,6 +181,7 @@ impl Session {
             connected: false,
             delivered: false,
             taken_over: false,
+            told: None,
             packet_max: PACKET_MAX,
             idleness: Idleness::new(clock, keep_alive),
         }
@@ -215,6 +218,12 @@ impl Session {
     /// The broker ended the connection in good order and without a word: as some do when another client takes our identity over.
     pub(super) fn was_put_out(&self) -> bool {
         self.wire.was_closed()
+    }
+
+    /// What the end of the connection says of the events that were on the way.
+    pub(super) fn ending(&self) -> Ending {
+        let unsaid = if self.was_ended_there() { Ending::Closed } else { Ending::Lost };
+        if self.connected { self.told.unwrap_or(unsaid) } else { Ending::Lost }
     }
 
     /// The other end let go of the connection, in whatever way.
@@ -379,7 +388,8 @@ impl Session {
             return self.disconnected(*reason_code);
         }
         // A portal says its page and closes: it was no broker that closed.
-        if let Some(stranger) = stranger(error) {
+        if let Some(stranger) = stranger(error, self.connected) {
+            self.told = Some(Ending::Closed);
             return stranger;
         }
         self.wire.ended().unwrap_or_else(|| in_words(error))
@@ -393,9 +403,8 @@ impl Session {
                        certificate";
             return Gone::new(Cause::TakenOver, why);
         }
-        let is_denied =
-            matches!(reason, DisconnectReasonCode::NotAuthorized | DisconnectReasonCode::AdministrativeAction);
-        let cause = if is_denied { Cause::Denied } else { Cause::Ended };
+        let (cause, ending) = meaning(reason);
+        self.told = Some(ending);
         Gone::new(cause, format!("the broker closed the connection: {reason:?}"))
     }
 
@@ -405,8 +414,18 @@ impl Session {
             self.delivered = true;
             return Some(Link::Delivered(sequence));
         }
-        tracing::debug!(sequence, reason = ?ack.reason, "the broker did not take an event");
-        Some(Link::Refused(sequence, refusal(ack.reason)))
+        let refusal = refusal(ack.reason);
+        if refusal == Refusal::NotTaken {
+            let remedy = refusal.remedy();
+            tracing::warn!(
+                sequence,
+                remedy,
+                "the broker does not take this event: it is too long, or its contents are refused"
+            );
+        } else {
+            tracing::debug!(sequence, reason = ?ack.reason, "the broker did not take an event");
+        }
+        Some(Link::Refused(sequence, refusal))
     }
 
     fn received(&self, publish: &Publish) -> Option<LinkEvent> {
@@ -431,6 +450,25 @@ impl Session {
     }
 }
 
+/// What the reason of a DISCONNECT means: whom to ask, and whether what was on the way may have led to it.
+fn meaning(reason: DisconnectReasonCode) -> (Cause, Ending) {
+    use DisconnectReasonCode as Code;
+    if reason == Code::PacketTooLarge {
+        return (Cause::TooLong, Ending::TooLong);
+    }
+    let is_denied = matches!(reason, Code::NotAuthorized | Code::AdministrativeAction);
+    let is_of_a_packet = matches!(
+        reason,
+        Code::UnspecifiedError
+            | Code::MalformedPacket
+            | Code::ProtocolError
+            | Code::ImplementationSpecificError
+            | Code::PayloadFormatInvalid
+    );
+    let ending = if is_of_a_packet { Ending::Closed } else { Ending::Lost };
+    (if is_denied { Cause::Denied } else { Cause::Ended }, ending)
+}
+
 /// What a PUBACK that is no success means (MQTT 5.0, 3.4.2.1).
 fn refusal(reason: PubAckReason) -> Refusal {
     match reason {
@@ -445,12 +483,17 @@ fn refusal(reason: PubAckReason) -> Refusal {
     }
 }
 
-/// What answers with something else than MQTT. The client names errors of the socket in the same way.
-fn stranger(error: &ConnectionError) -> Option<Gone> {
+/// What answers with something else than MQTT, or, once it was `connected`, than the client knows. The client names errors of the
+/// socket in the same way.
+fn stranger(error: &ConnectionError, connected: bool) -> Option<Gone> {
     let ConnectionError::MqttState(StateError::Deserialization(error)) = error else { return None };
     let is_theirs = !matches!(error, MqttError::Io(_) | MqttError::OutgoingPacketTooLarge { .. });
-    let what = "a captive portal, or another service on this port";
-    is_theirs.then(|| Gone::new(Cause::Stranger, format!("what answers does not speak MQTT: {what} ({error})")))
+    let (cause, what) = if connected {
+        (Cause::Garbled, "the broker said something that the client does not understand")
+    } else {
+        (Cause::Stranger, "what answers does not speak MQTT: a captive portal, or another service on this port")
+    };
+    is_theirs.then(|| Gone::new(cause, format!("{what} ({error})")))
 }
 
 /// What the broker says to our CONNECT.
@@ -499,6 +542,14 @@ async fn poll(mut eventloop: EventLoop, to: Sender<Result<Event, ConnectionError
             }
         }
         let failed = polled.is_err();
+        if failed {
+            // Read before what made it fail: an answer among it counts.
+            for event in std::mem::take(&mut eventloop.state.events) {
+                if to.send(Ok(event)).await.is_err() {
+                    return;
+                }
+            }
+        }
         if to.send(polled).await.is_err() || failed {
             return;
         }

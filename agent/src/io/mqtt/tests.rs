@@ -1,5 +1,7 @@
 //! The link against brokers that do what Mosquitto does not.
 
+mod answers;
+
 use super::*;
 use crate::config::Profile;
 use crate::version::released;
@@ -23,6 +25,8 @@ fn ack(retained: bool) -> Vec<u8> {
 
 /// DISCONNECT, 0x8E session taken over, no properties.
 const TAKEN_OVER_WORD: [u8; 4] = [0xe0, 2, 0x8e, 0];
+/// DISCONNECT, 0x95 packet too large, no properties.
+const TOO_LARGE_WORD: [u8; 4] = [0xe0, 2, 0x95, 0];
 
 /// A broker that answers each CONNECT, and then does as `then` says.
 fn broker(then: impl Fn(&mut TcpStream) + Send + 'static) -> u16 {
@@ -79,7 +83,7 @@ fn link_to(host: &str, port: u16, keep_alive_s: u16, clock: Clock) -> Ends {
 
 async fn until_gone(events: &mut Receiver<LinkEvent>) -> Gone {
     loop {
-        if let LinkEvent::Gone(gone) = events.recv().await.unwrap() {
+        if let LinkEvent::Gone(gone, _) = events.recv().await.unwrap() {
             return gone;
         }
     }
@@ -138,8 +142,11 @@ async fn a_session_that_is_taken_over_is_named_and_not_fought_for() {
 #[tokio::test]
 async fn a_link_that_cannot_be_made_names_its_cause() {
     let clock = Clock::new(1);
-    let page = format!("HTTP/1.1 302 Found\r\nLocation: http://login.example/\r\n\r\n{}", " ".repeat(200));
-    let stranger = broker(move |stream| _ = stream.write_all(page.as_bytes()));
+    const PAGE: &[u8] =
+        b"HTTP/1.1 302 Found\r\nLocation: http://login.example/\r\n\r\n<html>Who are you, and who pays?</html>";
+    let stranger = welcoming(PAGE, |_| {});
+    let garbled = broker(|stream| _ = stream.write_all(PAGE));
+    let narrow = broker(|stream| _ = stream.write_all(&TOO_LARGE_WORD));
     let closed = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
     let gone = async |host: &str, port: u16| {
         let (_to_link, mut events, _traffic) = link_to(host, port, 60, clock);
@@ -149,6 +156,8 @@ async fn a_link_that_cannot_be_made_names_its_cause() {
         ("127.0.0.1", closed, Cause::Refused, "refused"),
         ("nowhere.invalid", closed, Cause::NotResolved, "nowhere.invalid"),
         ("127.0.0.1", stranger, Cause::Stranger, "does not speak MQTT"),
+        ("127.0.0.1", garbled, Cause::Garbled, "does not understand"),
+        ("127.0.0.1", narrow, Cause::TooLong, "PacketTooLarge"),
     ] {
         let told = gone(host, port).await;
         assert!(told.cause == cause && told.why.contains(word), "{host}: {told:?}");
@@ -159,11 +168,11 @@ async fn a_link_that_cannot_be_made_names_its_cause() {
 fn each_cause_has_a_remedy_of_its_own() {
     use Cause::*;
     let own = [OwnFiles, OwnExpired, OwnRefused, OwnForeign];
-    let theirs = [Issuer, Name, Certificate, Stranger, Denied, TakenOver];
+    let theirs = [Issuer, Name, Certificate, Stranger, Garbled, TooLong, Denied, TakenOver];
     let network = [NotResolved, Refused, TimedOut, NoNetwork, Ended];
     let remedies: std::collections::BTreeSet<_> =
         own.iter().chain(&theirs).chain(&network).map(|cause| cause.remedy()).collect();
-    assert_eq!(remedies.len(), 15);
+    assert_eq!(remedies.len(), 17);
 }
 
 #[tokio::test]
@@ -222,7 +231,7 @@ async fn a_broker_without_keep_alives_or_with_very_long_ones_is_pinged_at_our_ow
         loop {
             match events.recv().await.unwrap() {
                 LinkEvent::Engine(Link::Delivered(sequence)) => break assert_eq!(sequence, 7),
-                LinkEvent::Gone(gone) => panic!("{gone:?}"),
+                LinkEvent::Gone(gone, _) => panic!("{gone:?}"),
                 LinkEvent::Engine(_) | LinkEvent::Connected { .. } | LinkEvent::Waiting | LinkEvent::Command(_) => {}
             }
         }

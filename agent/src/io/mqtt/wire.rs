@@ -5,11 +5,13 @@
 //! ```
 //!
 //! rumqttc opens its connections itself and brings an outdated webpki for TLS. Over this relay it needs none, and here is the
-//! one place for our own deadlines, the time that certificates are judged at, `TCP_USER_TIMEOUT`, and the count of bytes.
+//! one place for our own deadlines, the time that certificates are judged at, `TCP_USER_TIMEOUT`, the count of bytes, and for what a broker
+//! says that rumqttc does not understand.
 //! A stall of the broker fills the relay (two buffers of 8 KiB and the socket's own), and then stops the client, which the
 //! session's watchdog sees: nothing is heard any more.
 
 use super::gone::{Cause, Gone};
+use super::reasons::Reasons;
 use super::tls;
 use crate::besttime::BestTime;
 use crate::budget::{CLASSES, Class, HEADERS};
@@ -42,6 +44,8 @@ const SEGMENT: usize = 1_360;
 const EMPTY_SEGMENTS: u64 = 7;
 /// TLS 1.3 around a record: header 5, type 1, tag 16.
 const TLS_RECORD: u64 = 22;
+/// What the broker said before it took nothing more is here already, or comes at once.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 /// Names to try before giving up: another process may have taken one.
 const NAMES_MAX: usize = 16;
 
@@ -126,10 +130,17 @@ impl Wire {
     /// # Errors
     /// In words that name what to mend.
     pub async fn open(target: &Target<'_>, traffic: Arc<Traffic>) -> Result<Self, Gone> {
-        match tokio::time::timeout(CONNECT_PATIENCE, connect(target, traffic)).await {
+        let is_reached = AtomicBool::new(false);
+        match tokio::time::timeout(CONNECT_PATIENCE, connect(target, traffic, &is_reached)).await {
             Ok(opened) => opened,
             Err(_) => {
                 let (host, port, seconds) = (target.host, target.port, CONNECT_PATIENCE.as_secs());
+                if is_reached.into_inner() {
+                    let why = format!(
+                        "{host}:{port} took the connection and said nothing of TLS within {seconds} s: no TLS there, or too slow a link"
+                    );
+                    return Err(Gone::new(Cause::Stranger, why));
+                }
                 let why = format!("no connection to {host}:{port} within {seconds} s: no answer, or one too slow");
                 Err(Gone::new(Cause::TimedOut, why))
             }
@@ -177,9 +188,10 @@ impl Drop for Wire {
     }
 }
 
-async fn connect(target: &Target<'_>, traffic: Arc<Traffic>) -> Result<Wire, Gone> {
+async fn connect(target: &Target<'_>, traffic: Arc<Traffic>, is_reached: &AtomicBool) -> Result<Wire, Gone> {
     let (host, port) = (target.host, target.port);
     let tcp = reached(host, port).await?;
+    is_reached.store(true, Relaxed);
     // Small packets each way: waiting to fill a segment would make every event late.
     let _ = tcp.set_nodelay(true);
     let limit = u32::try_from(target.unacknowledged_max.as_millis()).unwrap_or(u32::MAX);
@@ -235,11 +247,16 @@ where
         let Ok(client) = ours(&listener).await else { return };
         drop(listener);
         let (mut from_client, mut to_client) = client.into_split();
-        let (mut from_broker, mut to_broker) = split(broker);
+        let (from_broker, mut to_broker) = split(broker);
+        let mut from_broker = Understood { stream: from_broker, reasons: Reasons::new() };
         let (why, by_other) = tokio::select! {
             up = copy(&mut from_client, &mut to_broker) => match up {
                 Ok(_) => (None, false),
-                Err(error) => (Some(in_words(&error)), lets_go(&error)),
+                Err(error) => {
+                    // It reads no more; why it does not, it may have said before.
+                    let _ = tokio::time::timeout(LAST_WORDS, copy(&mut from_broker, &mut to_client)).await;
+                    (Some(in_words(&error)), lets_go(&error))
+                }
             },
             down = copy(&mut from_broker, &mut to_client) => match down {
                 Ok(_) => (Some(Gone::new(Cause::Denied, CLOSED)), true),
@@ -286,6 +303,24 @@ async fn ours(listener: &UnixListener) -> io::Result<UnixStream> {
         if from == Some(std::process::id()) {
             return Ok(client);
         }
+    }
+}
+
+/// What the broker says, as the client understands it.
+#[derive(Debug)]
+struct Understood<S> {
+    stream: S,
+    reasons: Reasons,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Understood<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = into.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(cx, into);
+        if let Some(read) = into.filled_mut().get_mut(before..) {
+            self.reasons.mend(read);
+        }
+        polled
     }
 }
 

@@ -2,9 +2,12 @@
 
 use super::Daemon;
 use crate::budget::Class;
+use crate::engine::Link;
 use crate::event::is_about_a_visit;
+use crate::io::clock::wall_clock;
 use crate::io::mqtt::Outgoing;
-use crate::outbox::Refusal;
+use crate::io::mqtt::gone::Gone;
+use crate::outbox::{Ending, Refusal};
 use crate::time::Mono;
 use geofence::Span;
 use std::ops::RangeInclusive;
@@ -92,6 +95,33 @@ impl Daemon {
             && let Outgoing::Event(sequence, ..) = full.into_inner()
         {
             self.engine.outbox_mut().refused(self.clock.now(), sequence, Refusal::Local);
+        }
+    }
+
+    /// An event that names losses is not named as lost itself.
+    pub(super) fn shelve_loss(&mut self, sequence: u64) {
+        if self.keeper.journal().is_loss(sequence).unwrap_or(false) {
+            self.engine.outbox_mut().shelve(sequence);
+        }
+    }
+
+    /// The connection is gone, or could not be made.
+    pub(super) fn gone(&mut self, Gone { cause, why }: Gone, ending: Ending) {
+        let remedy = cause.remedy();
+        if self.parts.link.set("gone", Some(why.clone()), Some(remedy), wall_clock()) {
+            self.news = true;
+            tracing::warn!(why, remedy, "no broker");
+        }
+        self.engine_link(Link::Down(ending));
+        if let Some(sequence) = self.engine.outbox_mut().convicted() {
+            let remedy = Refusal::NotTaken.remedy();
+            tracing::warn!(
+                sequence,
+                remedy,
+                "this event ends each connection that it is sent on; the others go without it"
+            );
+            self.news = true;
+            self.shelve_loss(sequence);
         }
     }
 

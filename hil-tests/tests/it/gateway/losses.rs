@@ -25,7 +25,19 @@ fn named(rig: &Rig) -> Vec<u64> {
 
 #[test]
 fn what_is_too_long_for_a_broker_comes_when_it_takes_more_and_the_others_flow() {
-    let start = |dir: &Path| Mosquitto::start_narrow(dir, NARROW);
+    others_flow(|dir| Mosquitto::start_narrow(dir, NARROW));
+}
+
+#[test]
+fn broker_lies_about_maximum() {
+    let log = others_flow(|dir| Mosquitto::start_secretly_narrow(dir, NARROW));
+    // It answers to what is too long, and that ends no connection: there is one to the narrow broker and one to the wide.
+    assert_eq!(log.matches("connected to the broker").count(), 2, "{log}");
+    assert!(log.contains("the broker does not take this event") && log.contains("message_size_limit"), "{log}");
+}
+
+/// Gives back the agent's log.
+fn others_flow(start: impl FnOnce(&Path) -> std::io::Result<Mosquitto>) -> String {
     let mut rig = Garage::open_at(Shift::errands(65, 1), SCALE, start).drive(None);
     rig.until(rig.crossing("depot", Zone::Site, Direction::Leave, 0) + 40.0);
     let too_long = |rig: &Rig| -> BTreeSet<u64> {
@@ -39,10 +51,16 @@ fn what_is_too_long_for_a_broker_comes_when_it_takes_more_and_the_others_flow() 
         !long.is_empty() && (1..=newest).all(|sequence| long.contains(&sequence) != there.contains(&sequence))
     };
     assert!(await_condition(PATIENCE, || others_came(&rig)), "{}", rig.log_tail());
+    let held_back = too_long(&rig).len() as u64;
+    let told =
+        |rig: &Rig| rig.installation.health().and_then(|health| health.pointer("/delivery/unsendable/0")?.as_u64());
+    assert!(await_condition(PATIENCE * 2, || told(&rig) >= Some(held_back)), "{:?}", rig.installation.health());
     rig.mosquitto.widen().expect("the broker comes back");
     assert!(await_condition(PATIENCE, || rig.owed() == 0), "{}", rig.log_tail());
     assert!(named(&rig).is_empty() && !rig.log_tail().contains(NAMES), "nothing was lost");
+    let log = std::fs::read_to_string(rig.installation.log()).expect("there");
     rig.finish();
+    log
 }
 
 #[test]
