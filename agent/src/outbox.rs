@@ -14,6 +14,7 @@
 
 mod again;
 mod delivery;
+mod fresh;
 mod history;
 mod numbering;
 mod refusal;
@@ -30,6 +31,8 @@ use std::ops::RangeInclusive;
 
 use again::PATIENCE;
 pub use delivery::Delivery;
+use fresh::Fresh;
+pub use fresh::{FRESH, FRESH_MAX, Recent};
 pub use history::{Clash, History};
 pub use refusal::{Pause, Refusal};
 pub use stages::{Stage, Stages};
@@ -39,10 +42,6 @@ use unsent::Standing;
 
 /// Events on the way at once. On a round trip of 2 s this is 50 events/s.
 const WINDOW_MAX: u16 = 100;
-/// Fresh is what was decided so recently.
-const FRESH: Span = Span::seconds(900);
-/// Fresh events that are known at once: one every four seconds. What is beyond waits its turn in the backlog.
-const FRESH_MAX: usize = 225;
 /// One message in so many is the backlog's.
 const BACKLOG_SHARE: u8 = 4;
 /// Ranges above `thru` that dispatch may say it has; what it does not say is only sent again.
@@ -61,15 +60,6 @@ const RENUMBERINGS_MAX: u32 = 8;
 const RETAINED_WITHIN: Span = Span::seconds(5);
 /// A broker that never answers a SUBSCRIBE must not stop everything.
 const SUBACK_WITHIN: Span = Span::seconds(60);
-
-/// An event that was decided a short time ago.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Fresh {
-    sequence: u64,
-    at: Mono,
-    /// About a visit.
-    urgent: bool,
-}
 
 /// The cursor.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -239,10 +229,7 @@ impl Outbox {
     /// The event `sequence` is in the journal since `at`. `urgent`: it is about a visit.
     pub fn journaled(&mut self, at: Mono, sequence: u64, urgent: bool) {
         self.highest = self.highest.max(sequence);
-        self.fresh.push_back(Fresh { sequence, at, urgent });
-        if self.fresh.len() > FRESH_MAX {
-            self.fresh.pop_front();
-        }
+        self.is_fresh(Fresh { sequence, at, urgent });
     }
 
     /// A connection, with a clean session: what was on the way may be lost.
@@ -485,16 +472,6 @@ impl Outbox {
             sequence += 1;
         }
         last.map(|last| self.next..=last)
-    }
-
-    /// The first of what is fresh and was not sent yet: about a visit, or else anything.
-    fn freshest(&mut self, at: Mono, room: u64) -> Option<u64> {
-        let thru = self.thru;
-        self.fresh.retain(|fresh| at - fresh.at < FRESH && fresh.sequence > thru);
-        let waiting = |fresh: &&Fresh| fresh.sequence >= self.next && !self.is_passed(fresh.sequence);
-        let first = |urgent| self.fresh.iter().filter(waiting).find(|fresh| fresh.urgent == urgent);
-        let found = first(true).or_else(|| first(false)).map(|fresh| fresh.sequence);
-        found.filter(|_| room > 0)
     }
 
     /// Whether the cursor goes past it: on the way, with the broker, never to be sent, held, set aside, or with dispatch.

@@ -53,6 +53,13 @@ impl Kind {
         }
     }
 
+    /// The same of the event with this `type`; of one that another release made, no.
+    #[must_use]
+    pub fn is_urgent_name(name: &str) -> bool {
+        let urgent = [Self::VisitArrived, Self::VisitDeparted, Self::VisitPassed, Self::VisitPhase, Self::DeviceLost];
+        urgent.iter().any(|kind| kind.name() == name)
+    }
+
     /// The `type` of the CloudEvent.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -13,7 +13,7 @@ mod salvage;
 mod unsalvaged;
 
 use super::highwater::{self, HighWater};
-use crate::event::Event;
+use crate::event::{Event, Kind};
 use crate::time::rfc3339;
 use geofence::UnixMillis;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, params};
@@ -391,6 +391,21 @@ impl Journal {
     #[must_use]
     pub fn salvaged_state(&self) -> Option<&[u8]> {
         self.salvaged_state.as_deref()
+    }
+
+    /// The newest events, at most so many, in order: sequence, when it happened, and whether somebody waits for it.
+    ///
+    /// # Errors
+    /// As SQLite has them.
+    pub fn newest(&self, most: usize) -> Result<Vec<(u64, UnixMillis, bool)>, JournalError> {
+        let mut select = self.db.prepare("SELECT sequence, at_ms, type FROM event ORDER BY sequence DESC LIMIT ?1")?;
+        let rows = select.query_map([i64::try_from(most).unwrap_or(i64::MAX)], |row| {
+            let (sequence, at_ms, name): (i64, i64, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok((sequence.cast_unsigned(), UnixMillis(at_ms), Kind::is_urgent_name(&name)))
+        })?;
+        let mut newest: Vec<_> = rows.collect::<Result<_, _>>()?;
+        newest.reverse();
+        Ok(newest)
     }
 
     /// The bodies of these sequences, as far as they are there, in order.

@@ -3,6 +3,7 @@
 mod budget;
 mod failure;
 mod losses;
+mod owed;
 mod privacy;
 mod sending;
 
@@ -12,8 +13,7 @@ use super::clock::{Clock, kernel_boot, wall_clock};
 use super::commands::Commands;
 use super::diagnosis::{View, diagnose};
 use super::health::{HealthFile, Part, Parts, Uplinked};
-use super::journal::{Journal, JournalError};
-use super::keeper::{Held, Keeper};
+use super::keeper::Keeper;
 use super::lock;
 use super::mqtt::wire::Traffic;
 use super::mqtt::{self, Identity, LinkEvent, Outgoing, Uplink};
@@ -25,7 +25,6 @@ use crate::besttime::TimeBase;
 use crate::budget::GivenUp;
 use crate::config::{Config, Profile};
 use crate::engine::{Boot, Effect, Engine, Input, Link, Notices, State};
-use crate::event::named_by;
 use crate::gnss::SourceState;
 use crate::gnss::hunt::Finding;
 use crate::outbox::{Outbox, Refusal};
@@ -36,6 +35,7 @@ use budget::Budgeted;
 pub use failure::RunError;
 use geofence::{Fences, Span};
 use losses::Before;
+use owed::owed;
 use privacy::Switch;
 use sending::Noted;
 use std::pin::pin;
@@ -190,12 +190,11 @@ impl Daemon {
         parts.facilities(&in_use, wall_clock());
         let mut engine = Engine::new(config.truck.clone(), in_use.facilities, State::default(), outbox, notices);
         let Resumed { unsaved, floor } = resume(&mut engine, &mut journal, &recording, &mut why)?;
-        // The start ends private time in the engine, and a switch that cannot be seen then must not.
-        let was_private = engine.state().is_private();
         // What was derived again is owed too, and what a new journal lacks at its beginning is not.
-        *engine.outbox_mut() = owed(config.dispatch.acks, &journal, &unsaved, engine.state())?;
+        let (now, base) = (clock.now(), TimeBase::new(clock.now(), released(), engine.newest_fix()));
+        let start = (now, base.at(now, clock.system_utc()).utc);
+        *engine.outbox_mut() = owed(config.dispatch.acks, &journal, &unsaved, engine.state(), start)?;
 
-        let now = clock.now();
         let commands = Commands::open(config.truck.device(), config.dispatch.keys.clone(), &journal)?;
         let mut daemon = Self {
             clock,
@@ -220,13 +219,14 @@ impl Daemon {
             paused: None,
             last_input: now,
             reserve: Reserve::new(&config.state_dir),
-            switch: Switch::new(config.privacy_switch.clone(), was_private),
+            // The start ends private time in the engine, and a switch that cannot be seen then must not.
+            switch: Switch::new(config.privacy_switch.clone(), engine.state().is_private()),
             private_until: Mono(0),
             unnamed_since: None,
             before: Before::Unasked,
             to_link: None,
             noted: Noted { taken: engine.outbox().taken(), again_at: Mono(0) },
-            time: watch::Sender::new(TimeBase::new(now, released(), engine.newest_fix())),
+            time: watch::Sender::new(base),
             traffic: Arc::default(),
             budget: config.mqtt.as_ref().map(|mqtt| budget::open(mqtt, &config.state_dir)),
             engine,
@@ -551,19 +551,4 @@ impl Engine {
             state: self.state().clone(),
         }
     }
-}
-
-/// What is owed after a start. Of what `state` has given out some may still be `held` for the journal.
-fn owed(acks: bool, journal: &Journal, held: &Held, state: &State) -> Result<Outbox, JournalError> {
-    let derived = state.sequence();
-    let begins = match (journal.highest()?, held.events.first()) {
-        (0, first) => first.map_or(derived + 1, |event| event.sequence),
-        _ => journal.lowest()?,
-    };
-    let mut lost = journal.named_above(journal.thru()?)?;
-    let waiting = held.events.iter().map(|event| named_by(&event.body)).chain([state.losing()]);
-    waiting.for_each(|ranges| ranges.iter().for_each(|(first, last)| lost.insert(first, last)));
-    let outbox = Outbox::new(acks, journal.thru()?, begins, derived).since(journal.history()?);
-    let outbox = outbox.numbered(journal.sent(), state.base(), state.renumberings()).without(&lost);
-    Ok(outbox.resumed(&journal.delivery()?))
 }
