@@ -29,7 +29,7 @@ use geofence::Span;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::RangeInclusive;
 
-use again::PATIENCE;
+use again::{PATIENCE, Repeated};
 pub use delivery::Delivery;
 use fresh::Fresh;
 pub use fresh::{FRESH, FRESH_MAX, Recent};
@@ -110,6 +110,10 @@ pub struct Outbox {
     suspicion: Suspicion,
     again_at: Option<Mono>,
     patience: Span,
+    /// Dispatch's own last word.
+    acked: u64,
+    /// When it spoke.
+    repeated: Repeated,
     ignored_acks: u64,
     history: History,
     /// The highest sequence that may have been sent, as far as this matters to `history`.
@@ -130,7 +134,7 @@ impl Outbox {
     /// dispatch acknowledges; else the broker does.
     #[must_use]
     pub fn new(dispatch_acks: bool, thru: u64, lowest: u64, highest: u64) -> Self {
-        let thru = thru.max(lowest.saturating_sub(1));
+        let (acked, thru) = (thru, thru.max(lowest.saturating_sub(1)));
         Self {
             dispatch_acks,
             thru,
@@ -162,6 +166,8 @@ impl Outbox {
             suspicion: Suspicion::default(),
             again_at: None,
             patience: PATIENCE,
+            acked,
+            repeated: Repeated::default(),
             ignored_acks: 0,
             history: History::Known,
             sent_max: highest,
@@ -311,8 +317,12 @@ impl Outbox {
     /// Dispatch has committed everything up to `thru`, and the ranges `have` above it. What goes back or lies above what was
     /// ever sent changes nothing. It speaks now: a copy of what it said before is [`Outbox::retained`].
     pub fn received(&mut self, at: Mono, thru: u64, have: &[(u64, u64)]) {
+        let (before, was_silent) = (self.ignored_acks, self.repeated.speaks(at));
         let is_news = self.acknowledged(at, thru, have);
         self.heard |= is_news;
+        if !is_news && was_silent && self.ignored_acks == before {
+            self.repeats(at);
+        }
     }
 
     /// The same, as the broker kept it: dispatch said so once, and may be away since.
@@ -333,10 +343,11 @@ impl Outbox {
             self.clash = clash;
             return false;
         }
-        if clash.is_some() || thru > self.highest {
+        if clash.is_some() || thru > self.highest || thru < self.acked {
             self.ignored_acks += 1;
             return false;
         }
+        self.acked = thru;
         self.quiet_until = Some(at);
         self.accepted |= told > 0 && self.history != History::Known;
         if told > 0 {
@@ -372,6 +383,7 @@ impl Outbox {
         if thru < self.thru {
             (self.thru, self.told_thru) = (thru, thru);
         }
+        self.acked = self.acked.min(sequence.saturating_sub(1));
         self.have.clear();
         // Also what is named as lost: a broker may have refused it that is another by now.
         self.lost = Ranges::default();

@@ -15,7 +15,41 @@ const PATIENCE_SPARING_MAX: Span = Span::seconds(24 * 3_600);
 /// So many go again at once while bytes are short, and the next when dispatch has moved: it may only be slow. 80 kB.
 pub(super) const SPARING_AT_ONCE: usize = 64;
 
+/// Dispatch that says the same again brings the timer forward once in so long at most: one event an hour.
+const REPEATED_EVERY: Span = Span::seconds(3_600);
+/// And only where it said nothing for so long: then it has begun anew, or is connected anew. One that says it all the time is not asked
+/// sooner for that.
+const REPEATED_AFTER: Span = Span::seconds(60);
+
+/// When dispatch spoke.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Repeated {
+    spoke_at: Option<Mono>,
+    counted_at: Option<Mono>,
+}
+
+impl Repeated {
+    /// It speaks. Whether it was silent before.
+    pub(super) fn speaks(&mut self, at: Mono) -> bool {
+        self.spoke_at.replace(at).is_none_or(|then| at - then >= REPEATED_AFTER)
+    }
+}
+
 impl Outbox {
+    /// Dispatch says live what it said before, as it does at each of its connections and starts. What it lacks although all of it was
+    /// sent may have been lost with the broker, and the timer may be a day from asking.
+    pub(super) fn repeats(&mut self, at: Mono) {
+        let all_sent = self.next > self.highest && self.on_the_way.is_empty();
+        let is_counted = self.repeated.counted_at.is_some_and(|then| at - then < REPEATED_EVERY);
+        let soon = at.plus(PATIENCE);
+        if is_counted || !all_sent || self.owed() == 0 || self.again_at.is_none_or(|then| then <= soon) {
+            return;
+        }
+        self.repeated.counted_at = Some(at);
+        // The doubling goes on from where it is.
+        self.again_at = Some(soon);
+    }
+
     /// Whether `sequence` was sent before since the start. Of more than a thousand runs the last count as new.
     #[must_use]
     pub fn is_resent(&self, sequence: u64) -> bool {

@@ -31,7 +31,7 @@ impl Outbox {
         for number in [&mut self.thru, &mut self.told_thru, &mut self.highest] {
             *number += by;
         }
-        self.next = self.thru + 1;
+        (self.next, self.acked) = (self.thru + 1, 0);
         self.fresh.iter_mut().for_each(|fresh| fresh.sequence += by);
         self.with_broker = Ranges::default();
         self.suspicion.forget(|_| true);

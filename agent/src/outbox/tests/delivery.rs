@@ -234,3 +234,67 @@ fn what_is_named_as_lost_asks_for_nothing() {
     started.link_up(seconds(0), 20);
     assert_eq!(again(started), Some(3..=3));
 }
+
+/// A day after everything was sent, with a dispatch that was silent since.
+fn unheard_for_a_day() -> Outbox {
+    let mut outbox = linked(20);
+    (0..DAY_S).for_each(|second| _ = taken(&mut outbox, seconds(second)));
+    outbox
+}
+
+#[test]
+fn what_a_broker_lost_comes_soon_after_dispatch_says_again_what_it_has() {
+    for sparing in [false, true] {
+        let mut outbox = linked(20);
+        outbox.spare(sparing);
+        (0..40 * DAY_S).step_by(10).for_each(|second| _ = taken(&mut outbox, seconds(second)));
+        outbox.spare(sparing);
+        let begun = 40 * DAY_S;
+        while !taken(&mut outbox, seconds(begun)).is_empty() {}
+        // It connects anew, and has nothing.
+        outbox.received(seconds(begun + 1), 0, &[]);
+        let asked = (begun + 1..begun + DAY_S).find(|second| !taken(&mut outbox, seconds(*second)).is_empty());
+        assert!(asked.is_some_and(|second| second <= begun + 31), "{asked:?} after {begun}, sparing {sparing}");
+    }
+}
+
+#[test]
+fn a_dispatch_that_says_the_same_all_the_time_costs_what_a_silent_one_does_and_one_that_flaps_an_event_an_hour() {
+    for (every_s, most) in [(1, 24), (50, 24), (70, 48), (600, 48)] {
+        let mut outbox = unheard_for_a_day();
+        let mut copies = 0;
+        for second in DAY_S..2 * DAY_S {
+            if second % every_s == 0 {
+                outbox.received(seconds(second), 0, &[]);
+            }
+            copies += taken(&mut outbox, seconds(second)).len();
+        }
+        // The first word of all comes after a silence.
+        assert!((23..=most + 1).contains(&copies), "{copies} copies in a day at a word each {every_s} s");
+    }
+    // What the broker kept of it is no word of now.
+    let mut outbox = unheard_for_a_day();
+    taken(&mut outbox, seconds(DAY_S));
+    let until = outbox.again_at;
+    outbox.retained(seconds(DAY_S + 1), 0, &[]);
+    assert_eq!(outbox.again_at, until);
+}
+
+#[test]
+fn an_acknowledgement_that_goes_back_is_counted_and_what_it_says_of_the_rest_is_not_taken() {
+    let mut outbox = linked(20);
+    taken(&mut outbox, seconds(0));
+    outbox.received(seconds(1), 5, &[(8, 9)]);
+    let mut copies = 0;
+    for second in 2..600 {
+        // Two who both think that they are dispatch, one of them with yesterday's database.
+        outbox.received(seconds(second), 3, &[(second % 10 + 6, 20)]);
+        copies += taken(&mut outbox, seconds(second)).len();
+    }
+    assert_eq!((outbox.thru(), outbox.ignored_acks(), &*outbox.have), (5, 598, &[(8, 9)][..]));
+    assert!(copies <= 13 + 4, "{copies} copies");
+    // Asked for in earnest, it counts again.
+    outbox.replay_from(seconds(600), 4, 1);
+    outbox.received(seconds(601), 3, &[(6, 20)]);
+    assert_eq!((outbox.ignored_acks(), taken(&mut outbox, seconds(601))), (598, vec![4, 5]));
+}
