@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
+use gatestamp::downlink::Signer;
 use hil_tests::certificates::ACL;
 use hil_tests::clock::await_condition;
 use hil_tests::dispatch::operator;
@@ -148,4 +149,36 @@ fn nobody_behind_the_broker_is_told_with_the_remedy_and_the_next_attempt() {
     says(&rig, "/delivery/paused_until", &["T", "Z"]);
     let log = fs::read_to_string(rig.installation.log()).unwrap_or_default();
     assert_eq!(log.matches("nothing is sent").count(), 1, "{log}");
+}
+
+#[test]
+fn a_poisoned_retained_message_is_counted_and_nothing_loops() {
+    let garage = Garage::open(Shift::errands(98, 1), SCALE);
+    let keys = format!("ack = true\nkeys = [\"{}\"]", Signer::new(&[42; 32]).public().text());
+    garage.installation.configure("ack = true", &keys).expect("configured");
+    let options = garage.installation.dispatch(garage.mosquitto.port());
+    let nested = format!("{}{}", "[".repeat(20_000), "]".repeat(20_000)).into_bytes();
+    // As long as dispatch may send anything; what is longer the broker has to keep to itself.
+    let longest = format!("{{\"device\":\"{}\"}}", "x".repeat(64 * 1024 - 200)).into_bytes();
+    let too_long = vec![b'x'; 64 * 1024];
+    operator::retain(&options, "down/ack", b"no JSON").expect("a broker");
+    operator::retain(&options, "down/command", &nested).expect("a broker");
+    let mut rig = garage.drive_without_dispatch();
+    says(&rig, "/delivery/ignored_acks", &["1"]);
+    says(&rig, "/delivery/refused_commands", &["1"]);
+    for message in [&nested, &longest, &too_long, &b"{}".to_vec()] {
+        for leaf in ["down/ack", "down/command"] {
+            operator::retain(&options, leaf, message).expect("a broker");
+        }
+    }
+    // An empty one takes back what is retained, and is delivered as it is.
+    operator::retain(&options, "down/command", b"").expect("a broker");
+    says(&rig, "/delivery/ignored_acks", &["4"]);
+    says(&rig, "/delivery/refused_commands", &["5"]);
+    rig.restart_dispatch();
+    rig.until(rig.crossing("shop", Zone::Site, Direction::Enter, 0) + 20.0);
+    let log = fs::read_to_string(rig.installation.log()).unwrap_or_default();
+    assert_eq!(log.matches("connected to the broker").count(), 1, "{log}");
+    assert_eq!(log.matches("an acknowledgement is ignored").count(), 1, "{log}");
+    rig.finish();
 }
