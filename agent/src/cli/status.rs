@@ -262,12 +262,12 @@ fn delivery(health: &Health<'_>) -> Vec<String> {
     if let Some(ignored) = health.number("/delivery/ignored_acks").filter(|count| *count > 0) {
         let acks = if ignored == 1 { "acknowledgement" } else { "acknowledgements" };
         lines.push(beside(&format!(
-            "{ignored} {acks} ignored: for another device, or above what this journal ever held"
+            "{ignored} {acks} ignored: for another device, above what this journal ever held, or below what was said before"
         )));
         lines.push(beside(
-            "remedy: if this gateway was exchanged and is back, dispatch has the other one's events under its numbers, and keeps these \
-             aside as conflicts: stop gatestamp, move the state directory away and keep it, start it again. Else see what writes to down/ack: only \
-             dispatch's receiver may",
+            "remedy: none, if dispatch was restored from a backup. If this gateway was exchanged and is back, dispatch has the other one's \
+             events under its numbers, and keeps these aside as conflicts: stop gatestamp, move the state directory away and keep it, start \
+             it again. Else see what writes to down/ack: only dispatch's receiver may",
         ));
     }
     lines

@@ -54,7 +54,7 @@ impl Outbox {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outbox::Refusal;
+    use crate::outbox::{Ending, Refusal};
     use crate::time::Mono;
 
     fn stage(count: u64, oldest: u64) -> Stage {
@@ -76,7 +76,7 @@ mod tests {
         outbox.received(Mono(1), 5, &[(9, 9), (11, 11)]);
         let stages = outbox.stages();
         assert_eq!((stages.waiting, stages.sent, stages.with_broker), (stage(28, 13), stage(3, 7), stage(1, 6)));
-        outbox.link_down();
+        outbox.link_down(Mono(1), Ending::Lost);
         let stages = outbox.stages();
         assert_eq!((stages.waiting, stages.sent, stages.with_broker), (stage(31, 7), stage(0, 0), stage(1, 6)));
         outbox.received(Mono(2), 40, &[]);

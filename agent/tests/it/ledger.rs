@@ -5,7 +5,7 @@ use crate::facilities::{Bench, ask, path, said};
 use crate::power_cut::live;
 use gatestamp::engine::Boot;
 use gatestamp::gnss::coverage::Cause;
-use gatestamp::gnss::{DateFloor, SourceState};
+use gatestamp::gnss::{Checksums, DateFloor, SourceState};
 use gatestamp::recording::Recorded;
 use gatestamp::time::{Mono, parse_rfc3339};
 use geofence::{Span, UnixMillis};
@@ -50,7 +50,8 @@ impl Drive {
 
     fn boot(&mut self, system_utc: Option<UnixMillis>) {
         let kernel_boot = format!("boot {}", self.booted);
-        let boot = Boot { kernel_boot, system_utc, date_floor: DateFloor(None), why: vec!["started".to_owned()] };
+        let (date_floor, checksums, why) = (DateFloor(None), Checksums::Auto, vec!["started".to_owned()]);
+        let boot = Boot { kernel_boot, system_utc, date_floor, checksums, why };
         self.inputs.push(Recorded::Boot(self.at(), boot));
     }
 

@@ -246,9 +246,8 @@ fn unheard_for_a_day() -> Outbox {
 fn what_a_broker_lost_comes_soon_after_dispatch_says_again_what_it_has() {
     for sparing in [false, true] {
         let mut outbox = linked(20);
-        outbox.spare(sparing);
+        outbox.spare(seconds(0), sparing);
         (0..40 * DAY_S).step_by(10).for_each(|second| _ = taken(&mut outbox, seconds(second)));
-        outbox.spare(sparing);
         let begun = 40 * DAY_S;
         while !taken(&mut outbox, seconds(begun)).is_empty() {}
         // It connects anew, and has nothing.
