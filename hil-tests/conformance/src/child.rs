@@ -2,7 +2,7 @@
 
 use crate::log::{self, Log};
 use crate::options::Options;
-use crate::ordeal::{self, Tally};
+use crate::ordeal::{self, Clean, Tally};
 use crate::ways::{Seen, Way};
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
@@ -125,10 +125,11 @@ pub fn serve_ordeal(options: &Options, first: u64) -> io::Result<()> {
     }));
     let logs = log::find(&options.folder)?.iter().map(|path| Log::read(path)).collect::<io::Result<Vec<Log>>>()?;
     let streams: Vec<&[u8]> = logs.iter().map(|log| log.bytes.as_slice()).collect();
+    let clean = Clean::of(&streams);
     let mut tally = Tally::default();
     for number in first..options.mutations {
         CASE.store(number, Ordering::Relaxed);
-        ordeal::run(&logs, &streams, options.seed, number, &mut tally);
+        ordeal::run(&logs, &streams, &clean, options.seed, number, &mut tally);
         if tally.cases == TELL_EVERY || number + 1 == options.mutations {
             writeln!(io::stdout(), "{}", serde_json::to_string(&tally)?)?;
             tally = Tally::default();

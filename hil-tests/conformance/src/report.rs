@@ -4,6 +4,7 @@ use crate::compare::{self, Score};
 use crate::cost::{self, Cost};
 use crate::log::{Kind, Log};
 use crate::oracle::Truth;
+use crate::ordeal::{self, Tally};
 use crate::ways::{self, Way};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -184,10 +185,24 @@ pub fn cost(cost: Option<Cost>) -> String {
     )
 }
 
-/// What of the cost is over its limit.
+/// Whether too many fixes out of mutated pieces are none of the recordings' own.
+#[must_use]
+pub fn missed_false(tally: &Tally) -> Option<String> {
+    let (rate, most) = (tally.false_rate() * 100.0, ordeal::FALSE_FIXES_MAX * 100.0);
+    (rate > most)
+        .then(|| format!("{rate:.3} % of the fixes out of mutated pieces are in no recording, at most {most:.3} %"))
+}
+
+/// The part of the fixes out of mutated pieces that no recording gives as it is, as the last line has it.
+#[must_use]
+pub fn false_json(tally: &Tally) -> Value {
+    json!((tally.false_rate() * 1e6).round() / 1e6)
+}
+
+/// What of the cost is over its limit. What was not counted is not within it.
 #[must_use]
 pub fn missed_cost(cost: Option<Cost>) -> Option<String> {
-    let cost = cost?;
+    let Some(cost) = cost else { return Some("cost: not counted (install valgrind: deploy/need valgrind)".to_owned()) };
     let held = cost.ratio() <= cost::RATIO_MAX && cost.allocations[0] == 0;
     (!held).then(|| format!("cost: {:.3}x and {} allocations", cost.ratio(), cost.allocations[0]))
 }
@@ -204,4 +219,25 @@ pub fn cost_json(cost: Option<Cost>) -> Value {
             "allocations": cost.allocations[0],
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cost_that_was_not_counted_is_none_that_holds() {
+        let cost = |agent| Cost { sentences: 1, instructions: [agent, 1_000.0], allocations: [0, 0] };
+        assert_eq!(missed_cost(Some(cost(300.0))), None);
+        assert!(missed_cost(Some(cost(500.0))).is_some());
+        assert!(missed_cost(None).is_some_and(|what| what.contains("valgrind")));
+    }
+
+    #[test]
+    fn more_false_fixes_than_are_allowed_are_told() {
+        let tally = |false_fixes| Tally { fixes: 100, false_fixes, ..Tally::default() };
+        assert_eq!((missed_false(&Tally::default()), missed_false(&tally(0))), (None, None));
+        assert!(missed_false(&tally(50)).is_some_and(|what| what.contains("50.000 %")));
+        assert_eq!(false_json(&tally(3)), json!(0.03));
+    }
 }

@@ -52,6 +52,8 @@ fn compare(options: &Options) -> io::Result<bool> {
         if tally.failures() > 0 {
             missed.push(format!("{} mutated pieces, seed {}", tally.failures(), options.seed));
         }
+        missed.extend(report::missed_false(&tally));
+        last_line.insert("mutated_false_fixes".to_owned(), report::false_json(&tally));
         last_line.insert("mutations".to_owned(), serde_json::to_value(&tally)?);
         last_line.insert("seed".to_owned(), options.seed.into());
     }
