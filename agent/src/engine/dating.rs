@@ -122,7 +122,7 @@ impl State {
             Finding::Spoofing(Spoofing::Suspected) if !std::mem::replace(&mut self.run.spoofing_told, true) => {
                 vec!["spoofing_suspected".to_owned()]
             }
-            Finding::Antenna(_) | Finding::Jamming(_) | Finding::Stuck(_) => {
+            Finding::Antenna(_) | Finding::Jamming(_) | Finding::Signal(_) | Finding::Stuck(_) => {
                 return self.coverage.finding(finding, each);
             }
             Finding::Lagging(false) | Finding::LineTooSlow | Finding::Spoofing(_) => return,

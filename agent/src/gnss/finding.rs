@@ -13,6 +13,8 @@ pub enum Finding {
     Jamming(Jamming),
     /// The receiver compares signals and says whether they are plausible.
     Spoofing(Spoofing),
+    /// The strongest satellite of one sentence, C/N0 in dB-Hz, 1 to 60.
+    Signal(u8),
     /// The receiver has more to say than the line can carry: fixes come late or not at all.
     LineTooSlow,
     /// The receiver's time has stood still for ten seconds while it talked; `false`: it goes on.

@@ -29,7 +29,7 @@ struct Drive {
 
 impl Drive {
     /// One character a second: `>` east and `<` west at 10 m/s, `#` stands, `~` stands and reckons, `?` void, `0` a place that cannot
-    /// be, `x` garbage, `=` the last fix again, `.` nothing, `u` unplugged, `p` plugged in, `a` antenna open, `s` shorted, `A` fine, `j` jamming, `J`
+    /// be, `x` garbage, `=` the last fix again, `.` nothing, `u` unplugged, `p` plugged in, `a` antenna open, `s` shorted, `A` fine, `v` a satellite at 41 dB-Hz, `j` jamming, `J`
     /// none, `h` private, `H` public, `d` the agent is down, `b` it boots again, `!` it is told to stop. `R` and `C`: 100 s without power,
     /// then a boot without and with a clock.
     fn new(drawing: &[(&str, usize)]) -> Self {
@@ -80,6 +80,7 @@ impl Drive {
             'a' => said("GPTXT,01,01,02,ANTSTATUS=OPEN"),
             's' => said("GPTXT,01,01,02,ANTSTATUS=SHORT"),
             'A' => said("GPTXT,01,01,02,ANTSTATUS=OK"),
+            'v' => said("GPGSV,1,1,01,27,10,100,41"),
             'j' => said("PMTKSPF,3"),
             'J' => said("PMTKSPF,1"),
             'u' => Recorded::Source(at, SourceState::Gone),
@@ -273,6 +274,13 @@ fn a_line_has_its_evidence_and_what_was_placed_has_its_bounds() {
         },
     });
     assert!(lines.contains(&placed), "{lines:?}");
+}
+
+#[test]
+fn r22_what_was_heard_before_a_loss_stands_with_it() {
+    let lines = ledger(&Drive::new(&[(">", 20), ("v", 1), ("#", 3), ("?", 30), ("#", 5), ("!", 1)]));
+    let tunnel: Vec<_> = stretches(&lines).into_iter().filter(|line| line["cause"] == "tunnel_or_indoor").collect();
+    assert_eq!(tunnel.iter().map(|line| &line["evidence"]["cn0_before_dbhz"]).collect::<Vec<_>>(), [&json!(41)]);
 }
 
 #[test]

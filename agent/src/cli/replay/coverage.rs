@@ -26,6 +26,8 @@ struct EvidenceBlock {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     notes: Vec<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    cn0_before_dbhz: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     within: Option<BoundsBlock>,
 }
 
@@ -98,6 +100,7 @@ impl Book {
             evidence: EvidenceBlock {
                 seen: interval.seen,
                 notes: interval.notes.words(),
+                cn0_before_dbhz: interval.cn0_before,
                 within: interval.within.map(|within| BoundsBlock {
                     not_before: within.not_before.map(Utc),
                     not_after: Utc(within.not_after),

@@ -23,6 +23,8 @@ pub(super) struct Stretch {
     #[serde(flatten)]
     pub(super) judged: Judged,
     pub(super) seen: Seen,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) cn0_before: Option<u8>,
 }
 
 impl Stretch {
@@ -34,7 +36,7 @@ impl Stretch {
     /// The same with a date.
     pub(super) fn interval(&self, from: UnixMillis, to: UnixMillis, notes: Notes) -> Interval {
         let Judged { cause, notes } = self.judged.noted(notes);
-        Interval { from, to, cause, seen: self.seen, notes, within: None }
+        Interval { from, to, cause, seen: self.seen, notes, cn0_before: self.cn0_before, within: None }
     }
 }
 
@@ -172,7 +174,7 @@ impl Ledger {
         let from = self.edge.unwrap_or(time);
         if from < time && !wrong {
             let (cause, seen, notes) = (Cause::Unknown, Seen::default(), Notes::TIME_JUMP);
-            self.enter(Interval { from, to: time, cause, seen, notes, within: None }, each);
+            self.enter(Interval { from, to: time, cause, seen, notes, cn0_before: None, within: None }, each);
         } else {
             self.restarts = self.restarts.saturating_add(1);
         }

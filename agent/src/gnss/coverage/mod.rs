@@ -41,6 +41,8 @@ const FROZEN_AFTER: Span = Span::seconds(10);
 /// A daemon that runs records something every second or two, in silence that time passed; nothing for so long means that it did not
 /// run. In a simulation that runs many times faster than life so does a fraction of a second in which the machine was busy elsewhere.
 const NO_TICKS_AFTER: Span = Span::seconds(10);
+/// Signals of so long before a fix were heard with it: receivers speak of satellites seldom.
+const HEARD_WITH: Span = Span::seconds(20);
 /// A clock that differs by more than this is another clock.
 const JUMP: Span = Span::seconds(5);
 /// Without a measured fix for this long, the loss is told: `gnss.lost` within 30 s.
@@ -58,6 +60,21 @@ struct Open {
     begin: Moment,
     #[serde(flatten)]
     judged: Judged,
+    /// The best C/N0 with the fix that ended coverage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cn0_before: Option<u8>,
+}
+
+impl Open {
+    fn new(begin: Moment, judged: impl Into<Judged>) -> Self {
+        Self { begin, judged: judged.into(), cn0_before: None }
+    }
+
+    /// It ends at `to`, when `seen` had come.
+    fn ended(self, to: Moment) -> Stretch {
+        let Self { begin, judged, cn0_before } = self;
+        Stretch { from: begin.at, to: to.at, judged, seen: to.seen.since(begin.seen), cn0_before }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -89,6 +106,12 @@ pub struct Coverage {
     measured: Option<Moment>,
     /// The next fix is dead reckoning.
     reckons: bool,
+    /// The best C/N0 that was heard lately, and when it was,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signal: Option<(Mono, u8)>,
+    /// and as of the newest measured fix.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signal_of_fix: Option<u8>,
     /// The shortest time between two fixes of this run.
     pace: Option<Span>,
     /// There was a measured fix since the receiver was switched on, as far as one can tell.
@@ -141,7 +164,7 @@ impl Coverage {
             ..Self::default()
         };
         self.begin_anew();
-        self.open = Some(Open { begin: self.moment(), judged: Cause::Acquiring.into() });
+        self.open = Some(Open::new(self.moment(), Cause::Acquiring));
     }
 
     /// What the system clock said at `at`, after a boot: it puts a run that never learns the date where it belongs.
@@ -154,7 +177,7 @@ impl Coverage {
         if self.ticks && at - self.now > NO_TICKS_AFTER && self.open.is_some() {
             self.away(at, Notes::NO_TICKS, each);
             self.begin_anew();
-            self.open = Some(Open { begin: self.moment(), judged: Cause::Unknown.into() });
+            self.open = Some(Open::new(self.moment(), Cause::Unknown));
         }
         self.now = self.now.max(at);
         self.judge(each);
@@ -229,6 +252,10 @@ impl Coverage {
                 self.stuck = Some(Moment { at, seen });
             }
             Finding::Stuck(false) => self.stuck = None,
+            Finding::Signal(cn0) => {
+                let lately = self.signal.filter(|(at, best)| now.at - *at <= HEARD_WITH && *best > cn0);
+                self.signal = lately.or(Some((now.at, cn0)));
+            }
             Finding::Antenna(_)
             | Finding::Spoofing(_)
             | Finding::LineTooSlow
@@ -263,7 +290,7 @@ impl Coverage {
             let cause = self.cause();
             self.end(at, each);
             self.ledger.jump(at, time, wrong, each);
-            self.open = Some(Open { begin: Moment { at: at.max(begin), ..moment }, judged: cause.into() });
+            self.open = Some(Open::new(Moment { at: at.max(begin), ..moment }, cause));
         } else {
             self.ledger.anchor(at, time, begin, each);
         }
@@ -279,6 +306,7 @@ impl Coverage {
             return None;
         }
         (self.measured, self.fixed) = (Some(moment), true);
+        self.signal_of_fix = self.signal.filter(|(heard, _)| at - *heard <= HEARD_WITH).map(|(_, cn0)| cn0);
         self.judge(each);
         let restored = self.restored(time);
         (self.last, self.told) = (Some(LastFix { time, at }), false);
@@ -290,7 +318,7 @@ impl Coverage {
     pub fn stop(&mut self, each: Each<'_>) {
         self.stopped = true;
         self.end(self.now, each);
-        self.open = Some(Open { begin: self.moment(), judged: Judged::new(Cause::AgentDown, Notes::TOLD_TO_STOP) });
+        self.open = Some(Open::new(self.moment(), Judged::new(Cause::AgentDown, Notes::TOLD_TO_STOP)));
     }
 
     /// The interval that is open, up to the newest input, where it can be dated.
@@ -299,9 +327,7 @@ impl Coverage {
         let open = self.open?;
         let (from, to) = self.ledger.edge().zip(self.ledger.utc(self.now))?;
         let to = to.max(from);
-        let seen = self.seen.since(open.begin.seen);
-        let Judged { cause, notes } = open.judged;
-        Some(Interval { from, to, cause, seen, notes, within: None })
+        Some(open.ended(self.moment()).interval(from, to, Notes::NONE))
     }
 
     /// What this moment is.
@@ -350,16 +376,15 @@ impl Coverage {
         self.end(from, each);
         let at = at.max(from);
         let (judged, seen) = (Judged::new(Cause::AgentDown, notes), Seen::default());
-        self.close(Stretch { from, to: at, judged, seen }, each);
+        self.close(Stretch { from, to: at, judged, seen, cn0_before: None }, each);
         (self.open, self.now) = (None, at);
     }
 
     /// Closes what is open at `at`.
     fn end(&mut self, at: Mono, each: Each<'_>) {
         let Some(open) = self.open.take() else { return };
-        let to = at.max(open.begin.at);
-        let seen = self.seen.since(open.begin.seen);
-        self.close(Stretch { from: open.begin.at, to, judged: open.judged, seen }, each);
+        let to = Moment { at: at.max(open.begin.at), seen: self.seen };
+        self.close(open.ended(to), each);
     }
 
     fn close(&mut self, stretch: Stretch, each: Each<'_>) {
@@ -384,10 +409,9 @@ impl Coverage {
         }
         let since = self.within_step(open, since);
         if since.at > open.begin.at {
-            let seen = since.seen.since(open.begin.seen);
-            let (from, to) = (open.begin.at, since.at);
-            self.close(Stretch { from, to, judged: open.judged, seen }, each);
-            self.open = Some(Open { begin: since, judged });
+            self.close(open.ended(since), each);
+            let cn0_before = self.signal_of_fix.filter(|_| open.judged.cause == Cause::Covered);
+            self.open = Some(Open { begin: since, judged, cn0_before });
         } else {
             // The evidence reaches back to the begin: it was this all the time.
             self.open = Some(Open { judged, ..open });

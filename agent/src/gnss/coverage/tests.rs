@@ -39,7 +39,7 @@ impl Drawn {
     }
 
     /// One character a second: `#` fix, `~` dead reckoning, `?` void, `x` garbage, `=` the same time again, `0` refused, `.` nothing, `u` unplugged, `p` plugged
-    /// in, `a` antenna open, `A` antenna fine, `j` jamming, `k` critical, `J` none, `h` private, `H` public, `d` the agent is down, `b` it boots
+    /// in, `a` antenna open, `A` antenna fine, `j` jamming, `k` critical, `J` none, `h` private, `H` public, `v` satellites in view, the best at 45 dB-Hz, `w` at 20, `d` the agent is down, `b` it boots
     /// again, `z` the device slept. After 100 s without power the device boots: `R` without a clock, `C` with one, `W` with one that is an hour ahead.
     /// The receiver's time steps with a fix: `L` 2 s ahead, `l` 1 s back, `S` a minute ahead.
     fn draw(&mut self, picture: &str) -> &mut Self {
@@ -104,6 +104,8 @@ impl Drawn {
             'j' => coverage.finding(Finding::Jamming(Jamming::Suspected), each),
             'k' => coverage.finding(Finding::Jamming(Jamming::Critical), each),
             'J' => coverage.finding(Finding::Jamming(Jamming::None), each),
+            'v' => coverage.finding(Finding::Signal(45), each),
+            'w' => coverage.finding(Finding::Signal(20), each),
             'h' => coverage.private(true, each),
             'H' => coverage.private(false, each),
             _ => coverage.tick(),
@@ -284,6 +286,19 @@ fn a_loss_is_told_twenty_seconds_after_the_last_fix_whatever_follows_it() {
         assert_eq!(drawn.changes, [Change::Lost { since: UnixMillis(EPOCH + 9_000), cause }], "{after}");
         assert_eq!(drawn.told_in, [29], "{after}");
     }
+}
+
+#[test]
+fn r22_what_was_heard_before_a_loss_is_kept_as_evidence_of_it() {
+    let cn0 = |picture: &str| -> Vec<_> {
+        let mut drawn = Drawn::new();
+        drawn.draw(picture);
+        drawn.ledger.iter().map(|interval| interval.cn0_before).collect()
+    };
+    assert_eq!(cn0("##v##w##??????w??####"), [None, Some(45)], "what is heard afterwards is another matter");
+    assert_eq!(cn0(&format!("##v##{}w#????????####", "#".repeat(25))), [None, Some(20)]);
+    assert_eq!(cn0(&format!("##v##{}????????####", "#".repeat(25))), [None, None], "too long ago");
+    assert_eq!(cn0("##v##????????u...............p??##"), [None, Some(45), None, None], "the first says it");
 }
 
 #[test]
@@ -474,7 +489,7 @@ fn a_loss_is_told_once_within_thirty_seconds_and_restored_with_its_causes() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
     #[test]
-    fn whatever_comes_the_sums_are_the_time_that_passed(picture in "[#~?x=0.upaAjkJhHdbzRCWLlS]{1,120}", runs in 1..4_usize) {
+    fn whatever_comes_the_sums_are_the_time_that_passed(picture in "[#~?x=0.upaAjkJhHdbzRCWLlSvw]{1,120}", runs in 1..4_usize) {
         let mut drawn = Drawn::new();
         // One at the begin says when that was.
         drawn.draw("#");
@@ -498,7 +513,7 @@ proptest! {
     }
 
     #[test]
-    fn stored_and_read_back_anywhere_it_tells_the_same(picture in "[#~?x=0.upaAjkJhHdbzRCWLlS]{1,60}", cut in 0..60_usize) {
+    fn stored_and_read_back_anywhere_it_tells_the_same(picture in "[#~?x=0.upaAjkJhHdbzRCWLlSvw]{1,60}", cut in 0..60_usize) {
         let mut whole = Drawn::new();
         whole.draw(&picture);
         let mut cut_run = Drawn::new();

@@ -17,6 +17,9 @@ pub struct Interval {
     pub seen: Seen,
     /// What else speaks for the cause.
     pub notes: Notes,
+    /// Of the first after coverage: the best C/N0 in the 20 seconds before its last fix, dB-Hz. A sky that was full until then and is
+    /// empty at once is no tunnel's mouth under trees.
+    pub cn0_before: Option<u8>,
     /// Of a run that never learned the date: where this may have been.
     pub within: Option<Bounds>,
 }

@@ -70,7 +70,7 @@ impl Runs {
         let enter_off = |from, to, notes: Notes, enter: &mut dyn FnMut(Interval)| {
             if from < to {
                 let (cause, seen, notes) = (Cause::PowerOff, Seen::default(), notes.and(beside).and(Notes::NEW_BOOT));
-                enter(Interval { from, to, cause, seen, notes, within: None });
+                enter(Interval { from, to, cause, seen, notes, cn0_before: None, within: None });
             }
         };
         let (mut at, mut before, mut after, mut cut) = (from, Span(0), self.length(), Span(0));

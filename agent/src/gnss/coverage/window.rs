@@ -80,7 +80,15 @@ mod tests {
 
     fn interval(from: i64, to: i64, cause: Cause) -> Interval {
         let at = |s: i64| UnixMillis(s * 1_000);
-        Interval { from: at(from), to: at(to), cause, seen: Seen::default(), notes: Notes::NONE, within: None }
+        Interval {
+            from: at(from),
+            to: at(to),
+            cause,
+            seen: Seen::default(),
+            notes: Notes::NONE,
+            cn0_before: None,
+            within: None,
+        }
     }
 
     #[test]

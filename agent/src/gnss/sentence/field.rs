@@ -3,8 +3,8 @@
 use super::{RawDate, TimeOfDay};
 use core::ops::RangeInclusive;
 
-/// The sentence with the most fields that is read, PUBX, has 19; one more is kept, so that too many are seen.
-const FIELDS_MAX: usize = 20;
+/// The sentence with the most fields that is read, GSV, has 20; one more is kept, so that too many are seen.
+const FIELDS_MAX: usize = 21;
 
 /// The fields after the tag.
 pub(super) struct Fields<'a> {
@@ -20,7 +20,7 @@ impl<'a> Fields<'a> {
         let mut end = 0_u8;
         for byte in rest.bytes() {
             if byte == b',' {
-                // Too many are as wrong as twenty.
+                // Too many are as wrong as one too many.
                 let _ = ends.push(end);
             }
             end = end.wrapping_add(1);

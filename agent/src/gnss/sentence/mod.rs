@@ -8,6 +8,7 @@
 //! A checksum is weak against two sentences run into one, so each type must have as many fields as it can have.
 
 mod field;
+mod gsv;
 mod text;
 
 use super::Rejected;
@@ -157,6 +158,7 @@ pub(super) fn read(sentence: &str) -> Result<Option<Said>, Rejected> {
         b"VTG" => vtg(&fields()),
         b"ZDA" => zda(&fields()),
         b"GBS" => gbs(&fields()),
+        b"GSV" => return Ok(gsv::gsv(&fields()).map(Said::Finding)),
         b"TXT" => return Ok(body.get(6..end).and_then(text::txt).map(Said::Finding)),
         _ => return Ok(None),
     };
