@@ -136,6 +136,33 @@ fn on_a_full_disk_old_segments_give_way_and_dispatch_gets_what_happens_meanwhile
 }
 
 #[test]
+fn where_no_segment_can_give_way_the_reserve_does_for_what_happens() {
+    let garage = Garage::open(Shift::errands(59, 1), SCALE);
+    let state = garage.installation.state();
+    let Some(disk) = SmallDisk::mount(&state, c"size=16m") else {
+        let why = "no permission to mount a small file system: the full disk was not tested";
+        let _ = writeln!(std::io::stderr(), "{why}");
+        return;
+    };
+    let mut rig = garage.drive(None);
+    rig.until(rig.crossing("depot", Zone::Site, Direction::Leave, 0) + 30.0);
+    assert!(await_condition(PATIENCE, || rig.owed() == 0 && state.join("reserve").exists()), "{}", rig.log_tail());
+    let filler = state.join("filler");
+    fill(&filler, 0).expect("creatable");
+    rig.until(rig.crossing("shop", Zone::Dock, Direction::Enter, 0) + 40.0);
+    let arrived = || {
+        let at_the_shop = |event: &Event| event.claim.as_ref().is_some_and(|claim| claim.facility == "shop");
+        rig.dispatch_events().iter().any(|event| event.kind == "visit.arrived" && at_the_shop(event))
+    };
+    assert!(await_condition(PATIENCE, arrived), "dispatch knows while the disk is full: {}", rig.log_tail());
+    assert!(!state.join("reserve").exists() && filler.exists(), "it was given up");
+    rig.settle();
+    rig.assert_crossings();
+    rig.assert_same_events(&rig.journal());
+    drop(disk);
+}
+
+#[test]
 fn what_was_in_memory_alone_when_the_power_went_is_told_by_the_next_start() {
     let garage = Garage::open(Shift::errands(58, 1), SCALE);
     let state = garage.installation.state();
