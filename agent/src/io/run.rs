@@ -412,7 +412,7 @@ impl Daemon {
         }
         if ignored == 0 && self.engine.outbox().ignored_acks() > 0 {
             tracing::warn!(
-                "an acknowledgement is ignored: it is for another device, or above anything that this journal ever held. More of \
+                "an acknowledgement is ignored: for another device, above anything that this journal ever held, or below what was said before. More of \
                  them are only counted, in health"
             );
         }
