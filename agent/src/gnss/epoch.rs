@@ -129,7 +129,10 @@ impl Epoch {
 
     /// A sentence said that there is no fix, or every GSA did.
     pub(super) fn is_void(&self) -> bool {
-        self.void || self.untimed.is_void()
+        // Who reckons has no fix of the satellites', and says no more by that.
+        let untimed =
+            Untimed { satellites_fix: self.untimed.satellites_fix.filter(|_| !self.dead_reckoning), ..self.untimed };
+        self.void || untimed.is_void()
     }
 }
 
@@ -158,8 +161,12 @@ impl Untimed {
         self.void |= other.void;
     }
 
+    /// VTG is about course and speed, which a receiver that stands may not have: what GSA says of the satellites counts more.
     fn is_void(self) -> bool {
-        self.void || self.satellites_fix == Some(false)
+        match self.satellites_fix {
+            Some(has_fix) => !has_fix,
+            None => self.void,
+        }
     }
 }
 

@@ -35,6 +35,10 @@ const AHEAD_RUN_SAME_DAY: u8 = BACK_RUN_SAME_DAY;
 const KEPT: usize = BACK_RUN_SAME_DAY as usize - 1;
 /// Epochs of a consistent run follow each other within this.
 const RUN_STEP_MAX: Span = Span::seconds(60);
+/// The same for the dates of a start: some receivers say theirs every few minutes.
+const START_STEP_MAX: Span = Span::seconds(600);
+/// So many times as long as at an epoch a second, two dates are as good as all of them.
+const RARE: i64 = 10;
 
 /// Whether an epoch claims a measured position at all.
 ///
@@ -99,6 +103,9 @@ pub(super) struct Admission {
     /// Nothing was admitted since the start: what is known of the date then.
     #[serde(default)]
     start: Option<Start>,
+    /// The first time of the run of a start.
+    #[serde(default)]
+    begun: Option<UnixMillis>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -135,8 +142,9 @@ impl Start {
         if passed.is_some() {
             return Some(AHEAD_RUN);
         }
-        // Nobody knows for how long the device was off; a truck is in use again within a year.
-        (repaired || time - last.time > KNOWN_STEP_MAX).then_some(BACK_RUN)
+        // Nobody knows for how long the device was off; a truck is in use again within a year. Nor was a digit of the date's damaged.
+        let far = repaired || time - last.time > KNOWN_STEP_MAX;
+        Some(if far { BACK_RUN } else { BACK_RUN_SAME_DAY })
     }
 }
 
@@ -145,6 +153,10 @@ impl Admission {
     pub(super) fn restart(&mut self, floor: DateFloor, same_boot: bool) {
         self.end_run();
         self.start = Some(Start { floor, same_boot });
+        if !same_boot && let Some(last) = &mut self.last {
+            // Of another boot's monotonic time: a later start in this one must not reckon with it.
+            last.arrived = None;
+        }
     }
 
     /// Judges a fix that arrived `now`, where that is known, and hands out what is admitted by it, in order: mostly itself.
@@ -163,7 +175,9 @@ impl Admission {
         // What goes on a few hours ahead may be right, and what was measured before it too. Behind, or days ahead, one of them was wrong.
         let mut stepped = wrong.is_some_and(|(reason, enough)| reason == Rejected::TimeBack || enough == AHEAD_RUN);
         if let Some((reason, enough)) = wrong {
-            if !self.agree(time, enough) {
+            let agreed =
+                if self.start.is_some() { self.agrees_at_start(&fix, enough) } else { self.agree(time, enough) };
+            if !agreed {
                 self.keep(fix);
                 return Err(reason);
             }
@@ -197,7 +211,7 @@ impl Admission {
     }
 
     fn end_run(&mut self) {
-        self.run = None;
+        (self.run, self.begun) = (None, None);
         self.kept.clear();
     }
 
@@ -220,6 +234,28 @@ impl Admission {
         };
         self.run = Some((time, count));
         count >= enough
+    }
+
+    /// Whether the dates since one that is not believed by itself follow each other as their arrivals do: `enough` of them, and for as
+    /// many seconds, since a receiver at 20 Hz says the same wrong second often. Two that are far apart do where dates are rare.
+    fn agrees_at_start(&mut self, fix: &GnssFix, enough: u8) -> bool {
+        let time = fix.fix.time;
+        let follows = self.kept.last().is_some_and(|previous| {
+            let (said, passed) = (time - previous.fix.time, fix.arrived - previous.arrived);
+            said > Span(0) && said <= START_STEP_MAX && Span((said.0 - passed.0).abs()) <= AHEAD_MAX
+        });
+        let count = match self.run.filter(|_| follows) {
+            Some((_, count)) => count.saturating_add(1),
+            None => {
+                self.kept.clear();
+                self.begun = Some(time);
+                1
+            }
+        };
+        self.run = Some((time, count));
+        let lasted = self.begun.map_or(Span(0), |begun| time - begun);
+        let wanted = Span::seconds(i64::from(enough) - 1);
+        (count >= enough && lasted >= wanted) || (count >= 2 && lasted >= Span(wanted.0 * RARE))
     }
 
     fn zero(&self, position: Position) -> Result<(), Rejected> {
@@ -333,7 +369,10 @@ mod tests {
         assert_eq!(refused(&admission, 1_000_000, false, 999_000_000), 0, "so long has passed");
         assert_eq!(refused(&admission, 1_060, true, 60_000), 0, "repaired, and just when it is");
         admission.restart(DateFloor(None), false);
-        assert_eq!(refused(&admission, 1_000_000, false, 60_000), 0, "nobody knows how long the device was off");
+        assert_eq!(refused(&admission, 1_000_000, false, 60_000), 3, "nobody knows how long the device was off");
+        // Nor is it known by a second start of that boot, whose monotonic time began anew.
+        admission.restart(DateFloor(None), true);
+        assert_eq!(refused(&admission, 1_000_000, false, 60_000), 3);
     }
 
     #[test]
@@ -343,8 +382,33 @@ mod tests {
         admission.restart(DateFloor(None), false);
         let first = |days: i64, repaired| refused(&admission, 2_000 + days * DAYS, repaired, 0);
         assert_eq!([first(0, false), first(0, true)], [0, 0], "hours later");
-        assert_eq!([first(399, false), first(401, false)], [0, 9]);
+        assert_eq!([first(2, false), first(399, false), first(401, false)], [3, 3, 9]);
         assert_eq!([first(2, true), first(1_000, true)], [9, 9]);
+    }
+
+    #[test]
+    fn a_first_date_is_held_for_seconds_and_not_for_epochs_alone_and_a_rare_one_is_believed_all_the_same() {
+        let admitted_after = |every_ms: u64, repaired| {
+            let mut admission = Admission::default();
+            admission.restart(DateFloor(Some(UnixMillis(0))), false);
+            let said = |nth: u64| {
+                let at = Mono(nth * every_ms);
+                let mut fix = GnssFix { arrived: at, date_repaired: repaired, ..fix(9_000, 48.0, 11.0) };
+                fix.fix.time = UnixMillis(9_000_000 + i64::try_from(at.0).unwrap());
+                admit_at(&mut admission, None, &fix).is_ok()
+            };
+            every_ms * (0..1_000).position(said).map_or(0, |nth| u64::try_from(nth).unwrap())
+        };
+        let after = [50, 100, 1_000, 10_000, 60_000, 300_000].map(|every_ms| admitted_after(every_ms, false));
+        assert_eq!(after, [3_000, 3_000, 3_000, 30_000, 60_000, 300_000]);
+        let after = [50, 100, 1_000, 10_000, 60_000].map(|every_ms| admitted_after(every_ms, true));
+        assert_eq!(after, [9_000, 9_000, 9_000, 90_000, 120_000]);
+        // Dates that do not go on as their arrivals do are not of one clock.
+        let mut admission = Admission::default();
+        admission.restart(DateFloor(Some(UnixMillis(0))), false);
+        let jumping =
+            |nth: i64| GnssFix { arrived: Mono(nth.unsigned_abs() * 1_000), ..fix(9_000 + 40 * nth, 48.0, 11.0) };
+        assert!((0..100).all(|nth| admit_at(&mut admission, None, &jumping(nth)).is_err()));
     }
 
     #[test]

@@ -28,6 +28,8 @@ fn r13_dead_reckoning_is_marked_in_every_sentence_that_can_say_it() {
         gns("EE"),
         rmc_with(1, "A", "A") + &gga_with(1, "6"),
         gga(1) + &vtg("E"),
+        // It has no fix of the satellites', and says so too.
+        rmc_with(1, "A", "E") + &gga_with(1, "6") + &gsa("1", ""),
     ] {
         let wire = receive(rmc(0) + &sentences + &rmc(2));
         let modes: Vec<Mode> = wire.fixes().iter().map(|fix| fix.fix.mode).collect();
@@ -92,6 +94,8 @@ fn r14_a_system_without_satellites_takes_no_fix_from_the_others() {
         vtg("D"),
         vtg(""),
         line("GPVTG,0.0,T,,M,10.0,N,18.5,K"),
+        // Who stands may have no course.
+        gsa("3", "0.9") + &vtg("N"),
     ] {
         let wire = receive(rmc(0) + &gga(1) + &sentences + &rmc(2));
         assert_eq!(seconds(&wire.fixes()), [0, 1, 2], "{sentences}");
