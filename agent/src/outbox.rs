@@ -80,6 +80,8 @@ pub struct Outbox {
     in_a_row: u8,
     /// What dispatch has above `thru`.
     have: Vec<(u64, u64)>,
+    /// Whatever it ever said that it has there.
+    seen: Ranges,
     /// Taken by the broker, above `thru`.
     with_broker: Ranges,
     /// Sent before, and owed again: what sending it costs is not a first delivery.
@@ -148,6 +150,7 @@ impl Outbox {
             fresh: VecDeque::new(),
             in_a_row: 0,
             have: Vec::new(),
+            seen: Ranges::default(),
             with_broker: Ranges::default(),
             resent: Ranges::default(),
             heard: false,
@@ -343,11 +346,13 @@ impl Outbox {
             self.clash = clash;
             return false;
         }
-        if clash.is_some() || thru > self.highest || thru < self.acked {
+        if clash.is_some() || thru > self.highest {
             self.ignored_acks += 1;
             return false;
         }
-        self.acked = thru;
+        // Of a dispatch that was restored and cannot ask, say: what it has above counts, and each of it is news once.
+        self.ignored_acks += u64::from(thru < self.acked);
+        self.acked = self.acked.max(thru);
         self.quiet_until = Some(at);
         self.accepted |= told > 0 && self.history != History::Known;
         if told > 0 {
@@ -360,7 +365,9 @@ impl Outbox {
             .take(HAVE_MAX)
             .copied()
             .collect();
-        let is_news = have != self.have;
+        let is_news = have.iter().any(|(first, last)| self.seen.end_of_run(*first).is_none_or(|end| end < *last));
+        have.iter().for_each(|(first, last)| self.seen.insert(*first, *last));
+        self.seen.keep_lowest(WITH_BROKER_MAX);
         self.have = have;
         let is_further = thru > self.thru;
         if is_further {
@@ -385,6 +392,7 @@ impl Outbox {
         }
         self.acked = self.acked.min(sequence.saturating_sub(1));
         self.have.clear();
+        self.seen = Ranges::default();
         // Also what is named as lost: a broker may have refused it that is another by now.
         self.lost = Ranges::default();
         self.send_again();
@@ -540,8 +548,8 @@ impl Outbox {
     fn moved_to(&mut self, thru: u64) {
         self.thru = thru;
         self.next = self.next.max(thru + 1);
-        let Self { with_broker, resent, lost, not_taken, retried, quarantined, shelved, .. } = self;
-        for ranges in [with_broker, resent, lost, not_taken, retried, quarantined, shelved] {
+        let Self { with_broker, resent, lost, not_taken, retried, quarantined, shelved, seen, .. } = self;
+        for ranges in [with_broker, resent, lost, not_taken, retried, quarantined, shelved, seen] {
             ranges.forget_thru(thru);
         }
         self.suspicion.forget(|sequence| sequence <= thru);

@@ -36,6 +36,7 @@ impl Outbox {
         self.with_broker = Ranges::default();
         self.suspicion.forget(|_| true);
         self.have.clear();
+        self.seen = Ranges::default();
         self.held.clear();
         self.held_until = None;
         let Self { not_taken, retried, quarantined, shelved, lost, .. } = self;

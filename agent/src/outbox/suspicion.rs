@@ -22,6 +22,8 @@ const ALONE: u8 = 3;
 /// So long a connection has to hold without it. A link that is cut at random, however often, holds for this and then breaks within the
 /// answer's 2 s of 2G once in 80 tries at most: three times in a row once in half a million, and two more had to come before.
 const PROOF: Span = Span::seconds(60);
+/// The wait before the only one that is owed ends another connection doubles so often: an hour.
+const LONELY_DOUBLINGS: u32 = 6;
 /// Events that are set aside at once. What is beyond ends connections until some of them are judged.
 const ASIDE_MAX: usize = 256;
 
@@ -48,6 +50,8 @@ pub(super) struct Suspicion {
     others_go: bool,
     /// Sent alone on this connection, and not answered.
     alone: Option<u64>,
+    /// Ended connections alone of which nobody knows whether they would have held with another: how many in a row, and when it is tried again.
+    lonely: Option<(u32, Mono)>,
     /// Found to be the one, and not asked for yet.
     convicted: Option<u64>,
 }
@@ -102,8 +106,8 @@ impl Outbox {
         if let Some(first) = self.suspicion.first_aside() {
             self.next = self.next.min(first.max(self.thru + 1));
         }
-        let Suspicion { watched, aside, alone, .. } = &mut self.suspicion;
-        (*watched, *alone) = (None, None);
+        let Suspicion { watched, aside, alone, lonely, .. } = &mut self.suspicion;
+        (*watched, *alone, *lonely) = (None, None, None);
         aside.clear();
     }
 
@@ -115,7 +119,9 @@ impl Outbox {
     /// The next that is to be sent alone, once the connection has held long enough without it.
     pub(super) fn due_alone(&self, at: Mono) -> Option<u64> {
         let has_held = self.suspicion.up_at.is_some_and(|up_at| at - up_at >= PROOF);
-        let mut aside = self.suspicion.aside.keys().copied().filter(|_| has_held);
+        // The only one that is owed ends each connection and proves nothing by it: it must not use up the month.
+        let waits = self.suspicion.lonely.is_some_and(|(_, until)| at < until && !self.suspicion.others_go);
+        let mut aside = self.suspicion.aside.keys().copied().filter(|_| has_held && !waits);
         aside.find(|sequence| self.settled_thru(*sequence).is_none())
     }
 
@@ -157,7 +163,12 @@ impl Outbox {
     }
 
     fn judge_alone(&mut self, at: Mono, alone: u64, ending: Ending) {
-        let Some(ended) = self.suspicion.aside.get_mut(&alone).filter(|_| self.suspicion.others_go) else { return };
+        if !self.suspicion.others_go {
+            let times = self.suspicion.lonely.map_or(0, |(times, _)| times + 1).min(LONELY_DOUBLINGS);
+            self.suspicion.lonely = Some((times, at.plus(Span(PROOF.0 << times))));
+            return;
+        }
+        let Some(ended) = self.suspicion.aside.get_mut(&alone) else { return };
         *ended += 1;
         if *ended >= ALONE || ending == Ending::TooLong {
             self.suspicion.aside.remove(&alone);
