@@ -112,6 +112,10 @@ pub struct Keeper {
     derived_from: u64,
     /// When the disk is asked for its room.
     look_at: Option<Mono>,
+    /// When a segment went so that the recording goes on.
+    recorded_again: Option<Mono>,
+    /// A segment went, and so many bytes were free as before.
+    futile: Option<u64>,
     trouble: Trouble,
 }
 
@@ -134,6 +138,8 @@ impl Keeper {
             quota_is_full: false,
             derived_from,
             look_at: None,
+            recorded_again: None,
+            futile: None,
             trouble,
         }
     }
@@ -179,7 +185,8 @@ impl Keeper {
     /// already was not enough, more.
     #[must_use]
     pub fn evictions(&mut self) -> Vec<Loss> {
-        if !std::mem::take(&mut self.grown) {
+        // What makes room would find none in memory either, and be chosen again at each turn.
+        if !std::mem::take(&mut self.grown) || self.held.dropped > 0 {
             return Vec::new();
         }
         let held = self.held.events.len();
@@ -341,7 +348,7 @@ impl Keeper {
         self.trouble.missed += 1;
         self.blackbox.abandon();
         // At once where that is of use: what is not recorded meanwhile cannot be proven.
-        let again = if self.makes_room_to_record(error) { at } else { at.plus(RETRY) };
+        let again = if self.makes_room_to_record(at, error) { at } else { at.plus(RETRY) };
         self.retry_at = Some(self.retry_at.map_or(again, |then| then.min(again)));
     }
 }

@@ -45,9 +45,18 @@ impl Keeper {
         self.make_room(SEGMENT);
     }
 
-    /// The recording was refused for `error`. Whether there is more room than there was: then it may go on.
-    pub(super) fn makes_room_to_record(&mut self, error: &io::Error) -> bool {
-        matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) && self.make_room(SEGMENT)
+    /// The recording was refused for `error`. Whether there is more room than there was: then it may go on. Not again within a minute: who
+    /// writes without end takes it each time, and all that was recorded would go for some seconds more.
+    pub(super) fn makes_room_to_record(&mut self, at: Mono, error: &io::Error) -> bool {
+        let is_full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+        if !is_full || self.recorded_again.is_some_and(|then| at - then < LOOK) {
+            return false;
+        }
+        let went = self.make_room(SEGMENT);
+        if went {
+            self.recorded_again = Some(at);
+        }
+        went
     }
 
     /// For the events that are held, which the journal refused for `error`. Whether there is more than there was: then it may take them.
@@ -61,6 +70,9 @@ impl Keeper {
         }
         if self.make_room(wanted) {
             return true;
+        }
+        if self.futile.is_some() {
+            return false;
         }
         // Last: a start can do without it, an event that is nowhere but in memory cannot.
         let given_up = self.blackbox.give_up_reserve();
@@ -82,18 +94,26 @@ impl Keeper {
         if is_disk { events.max(RESERVED) } else { events }
     }
 
-    /// Segments go until the disk has so many bytes, or none is left that may go. Whether one went.
+    /// Segments go until the disk has so many bytes, or none is left that may go, or what went was of no use. Whether one went.
     fn make_room(&mut self, bytes: u64) -> bool {
-        let mut went = 0;
-        while self.blackbox.free() < bytes {
-            self.trouble.gave_way.is_full = true;
-            match self.blackbox.give_way(self.derived_from) {
-                Ok(true) => went += 1,
-                Ok(false) => break,
-                Err(error) => {
-                    tracing::error!(%error, "a segment of the recording cannot give way to a full disk");
-                    break;
-                }
+        let free = self.blackbox.free();
+        if free >= bytes {
+            return false;
+        }
+        self.trouble.gave_way.is_full = true;
+        if self.futile == Some(free) {
+            return false;
+        }
+        let (went, ended) = give_way(bytes, || self.blackbox.free(), || self.blackbox.give_way(self.derived_from));
+        self.futile = None;
+        match ended {
+            Ended::Enough | Ended::NoneLeft => {}
+            Ended::Futile(free) => {
+                tracing::warn!("a segment of the recording went, and the disk has no more room for it; no other goes");
+                self.futile = Some(free);
+            }
+            Ended::Failed(error) => {
+                tracing::error!(%error, "a segment of the recording cannot give way to a full disk")
             }
         }
         self.trouble.gave_way.segments += went;
@@ -102,5 +122,57 @@ impl Keeper {
             tracing::warn!(segments, "the disk is full: the oldest segments of the recording gave way");
         }
         went > 0
+    }
+}
+
+enum Ended {
+    Enough,
+    NoneLeft,
+    /// With so many bytes free, as before the last one went: the system keeps what is freed for root, or frees it later.
+    Futile(u64),
+    Failed(io::Error),
+}
+
+/// How many segments went, and why no more.
+fn give_way(bytes: u64, free: impl Fn() -> u64, mut one_goes: impl FnMut() -> io::Result<bool>) -> (u64, Ended) {
+    let (mut went, mut before) = (0, free());
+    while before < bytes {
+        match one_goes() {
+            Ok(true) => went += 1,
+            Ok(false) => return (went, Ended::NoneLeft),
+            Err(error) => return (went, Ended::Failed(error)),
+        }
+        let now = free();
+        if now <= before {
+            return (went, Ended::Futile(now));
+        }
+        before = now;
+    }
+    (went, Ended::Enough)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    /// A disk of which each segment frees so many bytes, all of which root gets first up to `held_back`.
+    fn went(segments: u64, each: u64, held_back: u64, wanted: u64) -> (u64, bool) {
+        let (left, freed) = (Cell::new(segments), Cell::new(0_u64));
+        let one_goes = || {
+            freed.set(freed.get() + if left.get() > 0 { each } else { 0 });
+            Ok(left.replace(left.get().saturating_sub(1)) > 0)
+        };
+        let (went, ended) = give_way(wanted, || freed.get().saturating_sub(held_back), one_goes);
+        (went, matches!(ended, Ended::Enough))
+    }
+
+    #[test]
+    fn as_many_segments_go_as_it_takes_and_none_after_one_that_was_of_no_use() {
+        assert_eq!(went(9, 100, 0, 250), (3, true));
+        assert_eq!(went(2, 100, 0, 250), (2, false));
+        assert_eq!(went(9, 100, 0, 0), (0, true));
+        assert_eq!(went(9, 100, 400, 250), (1, false), "five per cent of a disk are root's");
+        assert_eq!(went(9, 100, 50, 120), (2, true));
     }
 }
