@@ -3,8 +3,8 @@
 use super::{RawDate, TimeOfDay};
 use core::ops::RangeInclusive;
 
-/// The sentence with the most fields that is read, GSV, has 20; one more is kept, so that too many are seen.
-const FIELDS_MAX: usize = 21;
+/// The sentence with the most fields that is taken apart, PUBX, has 19; one more is kept, so that too many are seen.
+const FIELDS_MAX: usize = 20;
 
 /// The fields after the tag.
 pub(super) struct Fields<'a> {

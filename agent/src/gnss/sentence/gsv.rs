@@ -1,7 +1,6 @@
 //! GSV, satellites in view: how strong the strongest of them is. It decides nothing; before a loss it is evidence.
 
 use super::super::finding::Finding;
-use super::field::Fields;
 
 /// `total,number,in view` and up to four times `satellite,elevation,azimuth,C/N0`, then the signal since NMEA 4.10.
 const HEAD: usize = 3;
@@ -9,14 +8,31 @@ const SATELLITE: usize = 4;
 /// No satellite is heard at more, dB-Hz: what says so is something else.
 const CN0_MAX: u8 = 60;
 
-/// The best C/N0 of the sentence; `None`: it has none, or is malformed, which costs nothing else.
-pub(super) fn gsv(fields: &Fields<'_>) -> Option<Finding> {
-    fields.count(HEAD..=HEAD + 4 * SATELLITE + 1)?;
-    let cn0 =
-        |satellite: usize| fields.get(HEAD + satellite * SATELLITE + 3).parse().ok().filter(|cn0| *cn0 <= CN0_MAX);
-    // The signal after the last satellite stands where none has its C/N0.
-    let best: u8 = (0..(fields.len() - HEAD) / SATELLITE).filter_map(cn0).max()?;
-    (best > 0).then_some(Finding::Signal(best))
+/// The best C/N0 of the sentence; `None`: it has none, or is malformed, which costs nothing else. A third of all sentences are GSV, so only
+/// their commas are counted, and what stands behind every fourth is read.
+pub(super) fn gsv(rest: &str) -> Option<Finding> {
+    let bytes = rest.as_bytes();
+    let (mut commas, mut best) = (0, 0);
+    for (at, _) in bytes.iter().enumerate().filter(|(_, byte)| **byte == b',') {
+        commas += 1;
+        // The signal stands behind the last satellite, in the place of a number.
+        if commas > HEAD && (commas - HEAD) % SATELLITE == SATELLITE - 1 {
+            best = best.max(cn0(bytes.get(at + 1..).unwrap_or_default()));
+        }
+    }
+    let is_whole = (HEAD..=HEAD + 4 * SATELLITE + 1).contains(&(commas + 1));
+    (is_whole && best > 0).then_some(Finding::Signal(best))
+}
+
+/// That of the field that begins here; 0: it has none that can be.
+fn cn0(field: &[u8]) -> u8 {
+    let digit = |byte: u8| byte.wrapping_sub(b'0');
+    let cn0 = match *field {
+        [ten, one] | [ten, one, b',', ..] if digit(ten) < 10 && digit(one) < 10 => digit(ten) * 10 + digit(one),
+        [one] | [one, b',', ..] if digit(one) < 10 => digit(one),
+        _ => 0,
+    };
+    if cn0 <= CN0_MAX { cn0 } else { 0 }
 }
 
 #[cfg(test)]
@@ -24,7 +40,7 @@ mod tests {
     use super::*;
 
     fn best(rest: &str) -> Option<u8> {
-        let found = gsv(&Fields::of(rest))?;
+        let found = gsv(rest)?;
         if let Finding::Signal(best) = found { Some(best) } else { panic!("{found:?}") }
     }
 

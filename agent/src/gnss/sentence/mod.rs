@@ -158,7 +158,7 @@ pub(super) fn read(sentence: &str) -> Result<Option<Said>, Rejected> {
         b"VTG" => vtg(&fields()),
         b"ZDA" => zda(&fields()),
         b"GBS" => gbs(&fields()),
-        b"GSV" => return Ok(gsv::gsv(&fields()).map(Said::Finding)),
+        b"GSV" => return Ok(body.get(6..end).and_then(gsv::gsv).map(Said::Finding)),
         b"TXT" => return Ok(body.get(6..end).and_then(text::txt).map(Said::Finding)),
         _ => return Ok(None),
     };

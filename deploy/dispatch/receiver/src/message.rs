@@ -155,7 +155,7 @@ pub fn read(topic: &[u8], body: &[u8]) -> Message {
     }
 }
 
-/// The id of a `replay_from` with this counter; [`answered`] reads it.
+/// The id of a `replay_from` with this counter; `answered` reads it.
 #[must_use]
 pub fn replay_id(counter: i64) -> String {
     format!("{REPLAY}{counter}")

@@ -5,7 +5,7 @@
 //! The mark is in the database: a receiver that is killed finds it again.
 //!
 //! A copy of a `SQLite` file is marked when it is written, so one that was put in place by `cp` knows it too. An archive of `pg_dump` cannot
-//! be: there the database remembers who it was ([`IDENTITY`]).
+//! be: there the database remembers who it was (`IDENTITY`).
 
 use super::{Store, StoreError, Value};
 
