@@ -14,6 +14,7 @@
 
 mod again;
 mod delivery;
+mod faulted;
 mod fresh;
 mod history;
 mod numbering;
@@ -31,6 +32,7 @@ use std::ops::RangeInclusive;
 
 use again::{PATIENCE, Repeated};
 pub use delivery::Delivery;
+use faulted::Faulted;
 use fresh::Fresh;
 pub use fresh::{FRESH, FRESH_MAX, Recent};
 pub use history::{Clash, History};
@@ -107,9 +109,12 @@ pub struct Outbox {
     held: BTreeSet<u64>,
     held_until: Option<Mono>,
     pause: Option<Pause>,
+    /// The first sending after the refusal: what was on the way before and is taken says nothing of what made the broker refuse.
+    paused_from: u64,
     /// After a refusal one event at a time, until the broker takes one.
     probing: bool,
     suspicion: Suspicion,
+    faulted: Faulted,
     again_at: Option<Mono>,
     patience: Span,
     /// Dispatch's own last word.
@@ -165,8 +170,10 @@ impl Outbox {
             held: BTreeSet::new(),
             held_until: None,
             pause: None,
+            paused_from: 0,
             probing: false,
             suspicion: Suspicion::default(),
+            faulted: Faulted::default(),
             again_at: None,
             patience: PATIENCE,
             acked,
@@ -230,7 +237,8 @@ impl Outbox {
     #[must_use]
     pub fn complete_thru(&self) -> u64 {
         let refused = self.not_taken.span().map_or(self.next, |(first, _)| self.next.min(first));
-        let refused = self.suspicion.first_aside().map_or(refused, |aside| refused.min(aside));
+        let aside = self.suspicion.first_aside().into_iter().chain(self.faulted.first_left_out());
+        let refused = aside.fold(refused, u64::min);
         let waiting = self.on_the_way.keys().chain(&self.held).fold(refused, |lowest, &sequence| lowest.min(sequence));
         waiting.saturating_sub(1).max(self.thru)
     }
@@ -268,11 +276,12 @@ impl Outbox {
 
     /// The broker took it.
     pub fn delivered(&mut self, sequence: u64) {
-        if !self.arrived(sequence) {
-            return;
+        let Some(sending) = self.arrived(sequence) else { return };
+        if sending >= self.paused_from {
+            (self.probing, self.pause) = (false, None);
         }
-        (self.probing, self.pause) = (false, None);
         self.clear(sequence);
+        self.faulted.taken(sequence);
         if self.retried.contains(sequence) {
             (self.retried, self.standing) = (Ranges::default(), Standing::default());
         }
@@ -307,8 +316,11 @@ impl Outbox {
         if sequence > self.thru {
             self.next = self.next.min(sequence);
         }
-        self.probing = true;
-        self.pause = Some(Pause::after(self.pause, at, refusal));
+        let pause = Pause::after(self.pause, at, refusal);
+        if refusal == Refusal::Quota && sequence > self.thru && self.faulted(at, sequence, pause) {
+            return;
+        }
+        (self.probing, self.pause, self.paused_from) = (true, Some(pause), self.sendings);
     }
 
     /// An acknowledgement for another device, or one that cannot be read: a retained value of a swapped-out device must not
@@ -418,6 +430,7 @@ impl Outbox {
             self.next = self.held.first().map_or(self.next, |&first| first.max(self.thru + 1).min(self.next));
             self.held.clear();
         }
+        self.try_left_out(at);
         self.pass();
         self.tend_silence(at);
         if self.alone_on_the_way().is_some() {
@@ -500,7 +513,8 @@ impl Outbox {
     }
 
     fn passed_thru(&self, sequence: u64) -> Option<u64> {
-        self.settled_thru(sequence).or_else(|| self.suspicion.is_aside(sequence).then_some(sequence))
+        let is_aside = self.suspicion.is_aside(sequence) || self.faulted.is_left_out(sequence);
+        self.settled_thru(sequence).or_else(|| is_aside.then_some(sequence))
     }
 
     /// The last of what follows without a hole from `sequence` on and need not be sent, as far as one look tells.
@@ -528,10 +542,10 @@ impl Outbox {
         }
     }
 
-    /// It is not on the way any more. Whether it was.
-    fn arrived(&mut self, sequence: u64) -> bool {
-        let Some(number) = self.on_the_way.remove(&sequence) else { return false };
-        self.sent.remove(&number)
+    /// It is not on the way any more. The number of its sending, if it was.
+    fn arrived(&mut self, sequence: u64) -> Option<u64> {
+        let number = self.on_the_way.remove(&sequence)?;
+        self.sent.remove(&number).then_some(number)
     }
 
     fn move_by_the_brokers_word(&mut self) {
@@ -553,6 +567,7 @@ impl Outbox {
             ranges.forget_thru(thru);
         }
         self.suspicion.forget(|sequence| sequence <= thru);
+        self.faulted.forget(|sequence| sequence <= thru);
         let still = self.on_the_way.split_off(&(thru + 1));
         for number in std::mem::replace(&mut self.on_the_way, still).into_values() {
             self.sent.remove(&number);

@@ -382,6 +382,7 @@ impl Daemon {
                 if matches!(why, Refusal::NotTaken | Refusal::Unsendable) {
                     self.shelve_loss(sequence);
                 }
+                self.convicted("the broker names a fault of its own against this event, and takes the others");
             }
             LinkEvent::Engine(link) => {
                 let up = matches!(link, Link::Up(_));

@@ -35,6 +35,7 @@ impl Outbox {
         self.fresh.iter_mut().for_each(|fresh| fresh.sequence += by);
         self.with_broker = Ranges::default();
         self.suspicion.forget(|_| true);
+        self.faulted.forget(|_| true);
         self.have.clear();
         self.seen = Ranges::default();
         self.held.clear();

@@ -25,7 +25,8 @@ pub enum Refusal {
     /// The broker has no room, or another fault of its own (0x97, 0x80, 0x83).
     Quota,
     /// This broker does not take it: it is longer than the limit that it announced, the broker refuses the length or the contents (0x95,
-    /// 0x99), or ends each connection that it is sent on. Another one may take it, or the same one once somebody has mended it.
+    /// 0x99), ends each connection that it is sent on, or refuses it for hours while it takes the others. Another one may take it, or the
+    /// same one once somebody has mended it.
     NotTaken,
     /// It can never be sent: the journal does not have it, or it is longer than any event may be.
     Unsendable,
@@ -60,7 +61,8 @@ impl Refusal {
             }
             Self::Quota => "on dispatch's computer: make room on the broker's disk, and see its log",
             Self::NotTaken => {
-                "raise the broker's limits for a packet (of Mosquitto: max_packet_size, message_size_limit)"
+                "raise the broker's limits for a packet (of Mosquitto: max_packet_size, message_size_limit); if they are not reached, see \
+                 the broker's log and its rules"
             }
             Self::Unsendable => "see what `journal` says",
         }

@@ -74,6 +74,10 @@ impl Suspicion {
         self.aside.keys().next().copied()
     }
 
+    pub(super) fn convict(&mut self, sequence: u64) {
+        self.convicted = Some(sequence);
+    }
+
     pub(super) fn forget(&mut self, is_settled: impl Fn(u64) -> bool) {
         self.aside.retain(|sequence, _| !is_settled(*sequence));
         self.watched = self.watched.filter(|(sequence, _)| !is_settled(*sequence));
@@ -82,7 +86,7 @@ impl Suspicion {
 }
 
 impl Outbox {
-    /// The event that was found to end each connection that it is sent on, once.
+    /// The event that was found to be what this broker does not take, once.
     pub fn convicted(&mut self) -> Option<u64> {
         self.suspicion.convicted.take()
     }
@@ -172,7 +176,7 @@ impl Outbox {
         *ended += 1;
         if *ended >= ALONE || ending == Ending::TooLong {
             self.suspicion.aside.remove(&alone);
-            self.suspicion.convicted = Some(alone);
+            self.suspicion.convict(alone);
             // It was tried often enough for now.
             self.retried_at = Some(at);
             self.refused(at, alone, Refusal::NotTaken);

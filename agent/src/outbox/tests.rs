@@ -1,6 +1,7 @@
 //! The cursor against brokers and dispatchers of every kind.
 
 mod delivery;
+mod faulted;
 mod history;
 mod sparing;
 mod suspicion;

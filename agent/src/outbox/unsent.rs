@@ -112,6 +112,7 @@ impl Outbox {
             self.lost.insert(first.max(self.thru + 1), last);
         }
         self.suspicion.forget(|sequence| ranges.contains(sequence));
+        self.faulted.forget(|sequence| ranges.contains(sequence));
         self.move_by_the_brokers_word();
     }
 

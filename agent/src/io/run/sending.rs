@@ -113,16 +113,15 @@ impl Daemon {
             tracing::warn!(why, remedy, "no broker");
         }
         self.engine_link(Link::Down(ending));
-        if let Some(sequence) = self.engine.outbox_mut().convicted() {
-            let remedy = Refusal::NotTaken.remedy();
-            tracing::warn!(
-                sequence,
-                remedy,
-                "this event ends each connection that it is sent on; the others go without it"
-            );
-            self.news = true;
-            self.shelve_loss(sequence);
-        }
+        self.convicted("this event ends each connection that it is sent on; the others go without it");
+    }
+
+    /// An event was found to be what this broker does not take.
+    pub(super) fn convicted(&mut self, why: &'static str) {
+        let Some(sequence) = self.engine.outbox_mut().convicted() else { return };
+        tracing::warn!(sequence, remedy = Refusal::NotTaken.remedy(), "{why}");
+        self.news = true;
+        self.shelve_loss(sequence);
     }
 
     /// Somebody has to know that events stay here, once for each reason.
