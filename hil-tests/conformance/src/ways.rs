@@ -1,4 +1,6 @@
-//! The ways from bytes to fixes that are compared: the agent's reception, and the `nmea` crate as people use it.
+//! The ways from bytes to fixes that are compared: the agent's reception, and the crates that others would take, as people use them.
+
+mod others;
 
 use gatestamp::gnss::{DateFloor, Outcome, Reception};
 use gatestamp::recording::raw;
@@ -26,11 +28,18 @@ pub enum Way {
     FixRmc(Framing),
     /// `Nmea::parse_for_fix` with RMC and GGA required, as its README shows.
     FixRmcGga(Framing),
+    /// `nmea_parser::NmeaParser`: its RMC and GGA.
+    NmeaParser(Framing),
+    /// `nmea0183::Parser`, which frames by itself: its RMC, GGA and GLL.
+    Nmea0183,
+    /// The same, with CR and LF at the end of each line, as it needs them. No other way is given other bytes than were recorded, so this one
+    /// is no measure for them.
+    Nmea0183Ended,
 }
 
 impl Way {
     /// Every way; the agent's first.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 11] = [
         Self::Gatestamp,
         Self::Parse(Framing::Naive),
         Self::FixRmc(Framing::Naive),
@@ -38,6 +47,10 @@ impl Way {
         Self::Parse(Framing::Resync),
         Self::FixRmc(Framing::Resync),
         Self::FixRmcGga(Framing::Resync),
+        Self::NmeaParser(Framing::Naive),
+        Self::NmeaParser(Framing::Resync),
+        Self::Nmea0183,
+        Self::Nmea0183Ended,
     ];
 
     /// What it is called in the table.
@@ -51,6 +64,10 @@ impl Way {
             Self::Parse(Framing::Resync) => "Nmea::parse, cut at $",
             Self::FixRmc(Framing::Resync) => "parse_for_fix [RMC], cut at $",
             Self::FixRmcGga(Framing::Resync) => "parse_for_fix [RMC, GGA], cut at $",
+            Self::NmeaParser(Framing::Naive) => "nmea-parser, by lines",
+            Self::NmeaParser(Framing::Resync) => "nmea-parser, cut at $",
+            Self::Nmea0183 => "nmea0183, by bytes",
+            Self::Nmea0183Ended => "nmea0183, by bytes, line ends mended",
         }
     }
 
@@ -62,6 +79,9 @@ impl Way {
             Self::Parse(framing) => snapshots(bytes, framing),
             Self::FixRmc(framing) => for_fix(bytes, framing, &[SentenceType::RMC]),
             Self::FixRmcGga(framing) => for_fix(bytes, framing, &[SentenceType::RMC, SentenceType::GGA]),
+            Self::NmeaParser(framing) => others::nmea_parser(pieces(bytes, framing)),
+            Self::Nmea0183 => others::nmea0183(bytes),
+            Self::Nmea0183Ended => others::nmea0183(others::with_line_ends(bytes)),
         }
     }
 }
