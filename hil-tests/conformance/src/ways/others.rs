@@ -39,7 +39,7 @@ pub(super) fn nmea0183<'a>(bytes: impl IntoIterator<Item = &'a u8>) -> Vec<Seen>
         let found = match parser.parse_from_byte(*byte) {
             Some(Ok(ParseResult::RMC(Some(rmc)))) => {
                 day = days(&rmc.datetime.date).or(day);
-                rmc.mode.is_valid().then(|| (rmc.datetime.time, rmc.latitude, rmc.longitude, false))
+                rmc.mode.is_valid().then_some((rmc.datetime.time, rmc.latitude, rmc.longitude, false))
             }
             Some(Ok(ParseResult::GLL(Some(gll)))) => {
                 gll.mode.is_valid().then_some((gll.time, gll.latitude, gll.longitude, false))
