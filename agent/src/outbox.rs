@@ -109,7 +109,7 @@ pub struct Outbox {
     held: BTreeSet<u64>,
     held_until: Option<Mono>,
     pause: Option<Pause>,
-    /// The first sending after the refusal: what was on the way before and is taken says nothing of what made the broker refuse.
+    /// The first sending after the refusal.
     paused_from: u64,
     /// After a refusal one event at a time, until the broker takes one.
     probing: bool,
@@ -237,8 +237,8 @@ impl Outbox {
     #[must_use]
     pub fn complete_thru(&self) -> u64 {
         let refused = self.not_taken.span().map_or(self.next, |(first, _)| self.next.min(first));
-        let aside = self.suspicion.first_aside().into_iter().chain(self.faulted.first_left_out());
-        let refused = aside.fold(refused, u64::min);
+        let left_out = self.faulted.left_out().find(|sequence| self.settled_thru(*sequence).is_none());
+        let refused = self.suspicion.first_aside().into_iter().chain(left_out).fold(refused, u64::min);
         let waiting = self.on_the_way.keys().chain(&self.held).fold(refused, |lowest, &sequence| lowest.min(sequence));
         waiting.saturating_sub(1).max(self.thru)
     }
@@ -277,9 +277,7 @@ impl Outbox {
     /// The broker took it.
     pub fn delivered(&mut self, sequence: u64) {
         let Some(sending) = self.arrived(sequence) else { return };
-        if sending >= self.paused_from {
-            (self.probing, self.pause) = (false, None);
-        }
+        self.is_taken(sending);
         self.clear(sequence);
         self.faulted.taken(sequence);
         if self.retried.contains(sequence) {
@@ -294,7 +292,7 @@ impl Outbox {
 
     /// The broker did not take it, or it could not be handed over: hold it, and try again when the reason may be gone.
     pub fn refused(&mut self, at: Mono, sequence: u64, refusal: Refusal) {
-        self.arrived(sequence);
+        let was_on_the_way = self.arrived(sequence).is_some();
         self.is_back(sequence);
         let for_good = matches!(refusal, Refusal::NotTaken | Refusal::Unsendable);
         if self.lost.contains(sequence) || (for_good && sequence <= self.thru) {
@@ -316,11 +314,11 @@ impl Outbox {
         if sequence > self.thru {
             self.next = self.next.min(sequence);
         }
-        let pause = Pause::after(self.pause, at, refusal);
-        if refusal == Refusal::Quota && sequence > self.thru && self.faulted(at, sequence, pause) {
+        if refusal == Refusal::Quota && sequence > self.thru && was_on_the_way && self.faulted(at, sequence) {
             return;
         }
-        (self.probing, self.pause, self.paused_from) = (true, Some(pause), self.sendings);
+        (self.probing, self.pause, self.paused_from) =
+            (true, Some(Pause::after(self.pause, at, refusal)), self.sendings);
     }
 
     /// An acknowledgement for another device, or one that cannot be read: a retained value of a swapped-out device must not
@@ -430,6 +428,7 @@ impl Outbox {
             self.next = self.held.first().map_or(self.next, |&first| first.max(self.thru + 1).min(self.next));
             self.held.clear();
         }
+        self.pass();
         self.try_left_out(at);
         self.pass();
         self.tend_silence(at);
@@ -548,6 +547,13 @@ impl Outbox {
         self.sent.remove(&number).then_some(number)
     }
 
+    /// What was on the way before a refusal says nothing of what made the broker refuse.
+    fn is_taken(&mut self, sending: u64) {
+        if sending >= self.paused_from {
+            (self.probing, self.pause) = (false, None);
+        }
+    }
+
     fn move_by_the_brokers_word(&mut self) {
         if self.dispatch_acks {
             return;
@@ -571,6 +577,7 @@ impl Outbox {
         let still = self.on_the_way.split_off(&(thru + 1));
         for number in std::mem::replace(&mut self.on_the_way, still).into_values() {
             self.sent.remove(&number);
+            self.is_taken(number);
         }
     }
 

@@ -81,6 +81,7 @@ impl Outbox {
             self.retried.insert(first, last);
         }
         self.retried.keep_lowest(NOT_SENT_MAX);
+        self.faulted.retry(at);
     }
 
     /// Events that cannot be sent, to this broker or to any: how many are known, the first and the last.
@@ -122,5 +123,6 @@ impl Outbox {
         self.not_taken.remove(sequence, sequence);
         self.retried.remove(sequence, sequence);
         self.shelved.insert(sequence, sequence);
+        self.faulted.forget(|shelved| shelved == sequence);
     }
 }

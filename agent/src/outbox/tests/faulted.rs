@@ -33,8 +33,11 @@ impl Broker {
                     }
                 }
             }
+            // Dispatch has what the broker took.
             let thru = (self.outbox.thru() + 1..).take_while(|sequence| self.taken.contains(sequence)).last();
-            self.outbox.received(at, thru.unwrap_or(self.outbox.thru()), &[]);
+            let thru = thru.unwrap_or(self.outbox.thru());
+            let above: Ranges = self.taken.range(thru + 1..).map(|sequence| (*sequence, *sequence)).collect();
+            self.outbox.received(at, thru, &above.iter().collect::<Vec<_>>());
             self.now_s += 1;
         }
     }
@@ -44,7 +47,7 @@ impl Broker {
 fn an_event_that_a_broker_never_takes_holds_up_no_other_and_is_not_sent_on_and_on() {
     let mut broker = Broker::of(400);
     broker.pass_for(120, |sequence| sequence == 5);
-    assert_eq!((broker.taken.len(), broker.sent(5), broker.outbox.complete_thru()), (399, 2, 4));
+    assert_eq!((broker.taken.len(), broker.sent(5), broker.outbox.complete_thru()), (399, 3, 4));
     assert_eq!((broker.outbox.thru(), broker.outbox.pause()), (4, None));
     // Others come all the while.
     for hour in 1..=5 {
@@ -60,16 +63,83 @@ fn an_event_that_a_broker_never_takes_holds_up_no_other_and_is_not_sent_on_and_o
     let next = broker.outbox.highest + 1;
     broker.outbox.journaled(seconds(broker.now_s), next, true);
     broker.pass_for(2 * 3_600, |sequence| sequence == 5);
-    assert_eq!((broker.outbox.quarantined(), broker.sent(5)), (Some((1, 5, 5)), 12));
+    assert_eq!((broker.outbox.quarantined(), broker.sent(5)), (Some((1, 5, 5)), 13));
     assert_eq!((broker.outbox.convicted(), broker.outbox.convicted()), (Some(5), None), "somebody hears of it, once");
     // A new connection tries it again, once, and nothing waits for it.
     broker.outbox.link_down(seconds(broker.now_s), Ending::Lost);
     broker.outbox.link_up(seconds(broker.now_s), 20);
     broker.pass_for(10, |sequence| sequence == 5);
-    assert_eq!((broker.sent(5), broker.outbox.pause()), (13, None));
+    assert_eq!((broker.sent(5), broker.outbox.pause()), (14, None));
+    assert_eq!(broker.outbox.quarantined(), Some((1, 5, 5)));
     // The broker is mended.
     broker.pass_for(2 * 3_600, |_| false);
     assert_eq!((broker.outbox.owed(), broker.outbox.quarantined()), (0, None));
+}
+
+#[test]
+fn several_such_events_hold_up_no_other_either() {
+    let bad = [5, 7, 200, 201, 202, 390];
+    let mut broker = Broker::of(400);
+    // Three in a row look like a broker without room: half an hour.
+    broker.pass_for(3_600, |sequence| bad.contains(&sequence));
+    assert_eq!((broker.taken.len(), broker.outbox.pause()), (394, None));
+    for hour in 1..=10 {
+        for _ in 0..60 {
+            let next = broker.outbox.highest + 1;
+            broker.outbox.journaled(seconds(broker.now_s), next, true);
+            broker.pass_for(60, |sequence| bad.contains(&sequence));
+        }
+        assert_eq!(broker.taken.len(), 394 + hour * 60, "each within its minute");
+    }
+    assert_eq!(broker.outbox.quarantined(), Some((6, 5, 390)));
+    let sent: u64 = bad.iter().map(|sequence| broker.sent(*sequence)).sum();
+    assert!(sent < 6 * 18, "{sent}");
+    // Somebody mends the broker, and the connection holds.
+    broker.pass_for(2 * 3_600, |_| false);
+    assert_eq!((broker.outbox.owed(), broker.outbox.quarantined()), (0, None));
+}
+
+#[test]
+fn such_an_event_does_not_hold_up_what_comes_after_hours_of_nothing() {
+    let mut broker = Broker::of(10);
+    for hour in 0..12 {
+        broker.pass_for(3_600, |sequence| sequence == 5);
+        let next = broker.outbox.highest + 1;
+        broker.outbox.journaled(seconds(broker.now_s), next, true);
+        broker.pass_for(2, |sequence| sequence == 5);
+        assert!(broker.taken.contains(&next), "after {hour} h");
+    }
+    assert!(broker.sent(5) <= 20, "{}", broker.sent(5));
+}
+
+#[test]
+fn one_that_was_thought_to_end_connections_is_not_tried_before_the_others_for_that() {
+    let mut outbox = Outbox::new(true, 4, 1, 50);
+    outbox.link_up(seconds(0), 20);
+    outbox.received(seconds(0), 4, &[]);
+    assert_eq!(outbox.poll(seconds(0)), Some(5..=19));
+    outbox.link_down(seconds(1), Ending::TooLong);
+    outbox.link_up(seconds(2), 20);
+    let mut broker = Broker { outbox, now_s: 3, sent: BTreeMap::new(), taken: BTreeSet::new() };
+    broker.pass_for(600, |sequence| sequence == 5);
+    assert_eq!(broker.taken.len(), 45);
+    for _ in 0..60 {
+        let next = broker.outbox.highest + 1;
+        broker.outbox.journaled(seconds(broker.now_s), next, false);
+        broker.pass_for(120, |sequence| sequence == 5);
+        assert!(broker.taken.contains(&next), "{next} at {} s", broker.now_s);
+    }
+}
+
+#[test]
+fn what_dispatch_has_before_the_broker_says_so_ends_the_pause() {
+    let mut outbox = linked(50);
+    assert_eq!(outbox.poll(seconds(0)), Some(1..=15));
+    (1..=15).for_each(|sequence| outbox.refused(seconds(1), sequence, Refusal::Quota));
+    assert_eq!(outbox.poll(seconds(31)), Some(1..=1));
+    outbox.received(seconds(32), 1, &[]);
+    outbox.delivered(1);
+    assert_eq!(outbox.poll(seconds(32)), Some(2..=16));
 }
 
 #[test]
