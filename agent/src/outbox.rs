@@ -237,8 +237,8 @@ impl Outbox {
     #[must_use]
     pub fn complete_thru(&self) -> u64 {
         let refused = self.not_taken.span().map_or(self.next, |(first, _)| self.next.min(first));
-        let left_out = self.faulted.left_out().find(|sequence| self.settled_thru(*sequence).is_none());
-        let refused = self.suspicion.first_aside().into_iter().chain(left_out).fold(refused, u64::min);
+        let put_off = self.faulted.put_off().find(|sequence| self.settled_thru(*sequence).is_none());
+        let refused = self.suspicion.first_aside().into_iter().chain(put_off).fold(refused, u64::min);
         let waiting = self.on_the_way.keys().chain(&self.held).fold(refused, |lowest, &sequence| lowest.min(sequence));
         waiting.saturating_sub(1).max(self.thru)
     }
@@ -280,9 +280,8 @@ impl Outbox {
         self.is_taken(sending);
         self.clear(sequence);
         self.faulted.taken(sequence);
-        if self.retried.contains(sequence) {
-            (self.retried, self.standing) = (Ranges::default(), Standing::default());
-        }
+        self.retried.remove(sequence, sequence);
+        self.tend_standing();
         if sequence > self.thru {
             self.with_broker.insert(sequence, sequence);
             self.with_broker.keep_lowest(WITH_BROKER_MAX);
@@ -420,16 +419,20 @@ impl Outbox {
     /// What to send now; to be asked until there is nothing. The sequences count as on the way from here on.
     pub fn poll(&mut self, at: Mono) -> Option<RangeInclusive<u64>> {
         let window = self.window?;
-        if self.pause.is_some_and(|pause| at < pause.until) || self.clash.is_some() || self.is_quiet(at) {
+        if self.clash.is_some() || self.is_quiet(at) {
             return None;
+        }
+        if self.pause.is_some_and(|pause| at < pause.until) {
+            return self.asks_early(at);
         }
         if self.held_until.is_some_and(|then| at >= then) {
             self.held_until = None;
             self.next = self.held.first().map_or(self.next, |&first| first.max(self.thru + 1).min(self.next));
             self.held.clear();
         }
+        self.retry_while_it_holds(at);
         self.pass();
-        self.try_left_out(at);
+        self.try_put_off(at);
         self.pass();
         self.tend_silence(at);
         if self.alone_on_the_way().is_some() {
@@ -448,7 +451,7 @@ impl Outbox {
         let oldest = self.sent.first().copied().unwrap_or(self.sendings);
         let room = u64::from(window).saturating_sub(self.sendings - oldest);
         let backlog = self.backlog(room, u64::from(window));
-        let range = match (self.freshest(at, room), backlog) {
+        let range = match (self.freshest(at, self.next).filter(|_| room > 0), backlog) {
             (Some(fresh), Some(backlog)) if self.in_a_row + 1 >= BACKLOG_SHARE || backlog.contains(&fresh) => {
                 self.in_a_row = 0;
                 if backlog.contains(&fresh) { backlog } else { *backlog.start()..=*backlog.start() }
@@ -476,8 +479,9 @@ impl Outbox {
         self.history = self.history.sending();
         self.sent_max = self.sent_max.max(*range.end());
         // Patience begins with the sending of what is owed first: dispatch cannot acknowledge what it never saw, and what
-        // comes after must not hold off sending an older one again.
-        if *range.start() == self.thru + 1 || self.again_at.is_none() {
+        // comes after, or was refused before, must not hold off sending an older one again.
+        let is_owed_first = *range.start() == self.thru + 1 && !self.faulted.has_own_times(*range.start());
+        if is_owed_first || self.again_at.is_none() {
             self.again_at = Some(at.plus(self.patience));
         }
         for sequence in range.clone() {
@@ -512,7 +516,7 @@ impl Outbox {
     }
 
     fn passed_thru(&self, sequence: u64) -> Option<u64> {
-        let is_aside = self.suspicion.is_aside(sequence) || self.faulted.is_left_out(sequence);
+        let is_aside = self.suspicion.is_aside(sequence) || self.faulted.is_put_off(sequence);
         self.settled_thru(sequence).or_else(|| is_aside.then_some(sequence))
     }
 

@@ -2,137 +2,166 @@
 //!
 //! Reasons 0x80, 0x83 and 0x97 speak of the broker: it is full, or has a fault. So everything pauses. But a broker may always answer so to
 //! one event or a few (a rule that fails at their contents), and as the first that is owed such a one would hold up the others for ever.
+//! So what was refused is put off, and whether it is the broker the others say for themselves.
 //!
 //! ```text
-//!  refused, and again after the pause     ->  left out: another one goes after the next pause
-//!  another one is refused as well         ->  it may be the broker: nothing is held against what is left out
-//!  the others are taken                   ->  it is tried again beside them, ever more rarely, and pauses nothing
-//!  refused so for hours, others taken     ->  this broker does not take it, and is asked again each hour
+//!  refused                            ->  put off; everything pauses, then another one asks
+//!  that one is refused as well        ->  put off too, and the pause doubles
+//!  that one is taken                  ->  no pause any more, and what was put off is tried again beside the others
+//!  refused again, others taken since  ->  put off for longer, up to an hour; nothing pauses for it
+//!  ten times                          ->  this broker does not take it
 //! ```
+//!
+//! What is decided during the pause asks for itself: it may be the one that is taken, and dispatch waits for it.
 
-use super::{NOT_SENT_MAX, Outbox};
+use super::{NOT_SENT_MAX, Outbox, Refusal};
 use crate::time::Mono;
 use geofence::Span;
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 /// So long the others go before it is tried again; doubles up to the maximum.
 const AGAIN: Span = Span::seconds(60);
 const AGAIN_DOUBLINGS: u32 = 6;
-/// Refused so often while others were taken: 5 hours. A broker that refuses every other one for want of room does so once in a thousand.
+/// Refused so often while others were taken: 5 hours. A broker that refuses every third one for want of room does so once in 59,000.
 const REFUSED_MAX: u32 = 10;
+/// What is decided during a pause asks so long after the last that was refused: flapping events must not ask without end.
+const ASKS_AFTER: Span = Span::seconds(30);
 
 /// What was refused so.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Faulted {
-    /// The last one that was refused, and is not left out yet.
-    last: Option<u64>,
-    /// Not sent but at times of their own.
-    left_out: BTreeMap<u64, LeftOut>,
+    put_off: BTreeMap<u64, PutOff>,
+    /// The last refusal that everything pauses for, and the highest sequence at that time.
+    asked: Option<(Mono, u64)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct LeftOut {
+struct PutOff {
     tries: u32,
-    /// Refused so often while others were taken, and no other one refused.
+    /// Refused so often after another one had been taken.
     times: u32,
     /// Another one was taken since it was refused last.
     others_go: bool,
-    /// Tried again then.
-    until: Mono,
+    /// Tried again then; `None`: at once.
+    until: Option<Mono>,
     /// It is tried again.
     is_tried: bool,
 }
 
-impl LeftOut {
+impl PutOff {
     fn at(at: Mono, tries: u32, times: u32) -> Self {
         let until = at.plus(Span(AGAIN.0 << tries.min(AGAIN_DOUBLINGS)));
-        Self { tries, times, others_go: false, until, is_tried: false }
+        Self { tries, times, others_go: false, until: Some(until), is_tried: false }
     }
 }
 
 impl Faulted {
-    pub(super) fn is_left_out(&self, sequence: u64) -> bool {
-        self.left_out.get(&sequence).is_some_and(|left_out| !left_out.is_tried)
+    /// Not to be sent for the time being.
+    pub(super) fn is_put_off(&self, sequence: u64) -> bool {
+        self.put_off.get(&sequence).is_some_and(|put_off| !put_off.is_tried)
     }
 
-    pub(super) fn left_out(&self) -> impl Iterator<Item = u64> {
-        self.left_out.keys().copied()
+    /// It was refused before, and is tried at times of its own.
+    pub(super) fn has_own_times(&self, sequence: u64) -> bool {
+        self.put_off.contains_key(&sequence)
+    }
+
+    pub(super) fn put_off(&self) -> impl Iterator<Item = u64> {
+        self.put_off.keys().copied()
     }
 
     pub(super) fn forget(&mut self, is_settled: impl Fn(u64) -> bool) {
-        self.last = self.last.filter(|sequence| !is_settled(*sequence));
-        self.left_out.retain(|sequence, _| !is_settled(*sequence));
+        self.put_off.retain(|sequence, _| !is_settled(*sequence));
     }
 
-    /// A new connection at `at`: what earlier ones did not take is asked for now.
-    pub(super) fn retry(&mut self, at: Mono) {
-        for left_out in self.left_out.values_mut().filter(|left_out| left_out.times >= REFUSED_MAX) {
-            left_out.until = left_out.until.min(at);
-        }
-    }
-
-    /// The broker has taken it.
+    /// The broker has taken it: what was refused but once may have met the same fault as everything.
     pub(super) fn taken(&mut self, sequence: u64) {
         self.forget(|settled| settled == sequence);
-        self.left_out.values_mut().for_each(|left_out| left_out.others_go = true);
+        for put_off in self.put_off.values_mut() {
+            put_off.others_go = true;
+            put_off.until = put_off.until.filter(|_| put_off.tries > 0);
+        }
     }
 }
 
 impl Outbox {
-    /// `sequence` was refused at `at` for a fault that the broker says is its own. Whether the others go on without: it may be only this
-    /// event, and whether it is the broker the others say for themselves.
+    /// `sequence` was refused at `at` for a fault that the broker says is its own. Whether nothing pauses for it.
     pub(super) fn faulted(&mut self, at: Mono, sequence: u64) -> bool {
-        if let Some(before) = self.faulted.left_out.get(&sequence).copied() {
-            self.refused_again(at, sequence, before);
+        if let Some(before) = self.faulted.put_off.get(&sequence).copied() {
+            return self.refused_again(at, sequence, before);
+        }
+        if self.retried.contains(sequence) && self.not_taken.runs() < NOT_SENT_MAX {
+            // As was found before: once is enough, until it is tried again.
+            self.no_broker_takes(at, sequence);
             return true;
         }
-        let has_room = self.faulted.left_out.len() < NOT_SENT_MAX;
-        if self.retried.contains(sequence) && has_room {
-            // An earlier connection found it to be this one.
-            self.faulted.left_out.insert(sequence, LeftOut::at(at, AGAIN_DOUBLINGS, REFUSED_MAX - 1));
-            return true;
-        }
+        self.faulted.asked = Some((at, self.highest));
         // The refusals of one window come together and are one.
-        if self.pause.is_some_and(|pause| at < pause.until) {
-            return false;
-        }
-        if self.faulted.last == Some(sequence) && has_room {
-            self.faulted.last = None;
-            self.faulted.left_out.insert(sequence, LeftOut::at(at, 0, 0));
-        } else {
-            self.faulted.last = Some(sequence);
-            self.faulted.left_out.values_mut().for_each(|left_out| left_out.times = 0);
+        let is_first = self.pause.is_none_or(|pause| at >= pause.until);
+        if is_first && self.has_room_to_put_off(at) {
+            self.faulted.put_off.insert(sequence, PutOff::at(at, 0, 0));
         }
         false
     }
 
-    fn refused_again(&mut self, at: Mono, sequence: u64, before: LeftOut) {
-        let was_convicted = before.times >= REFUSED_MAX;
-        let times = before.times + u32::from(before.others_go && !was_convicted);
-        self.faulted.left_out.insert(sequence, LeftOut::at(at, before.tries.saturating_add(1), times));
+    fn refused_again(&mut self, at: Mono, sequence: u64, before: PutOff) -> bool {
+        let others_go = before.others_go && self.pause.is_none();
+        let times = before.times + u32::from(others_go);
+        self.faulted.put_off.insert(sequence, PutOff::at(at, before.tries.saturating_add(1), times));
         if times >= REFUSED_MAX {
-            self.no_broker_takes(at, sequence);
+            self.convict_faulted(at, sequence);
         }
-        if times >= REFUSED_MAX && !was_convicted {
-            self.suspicion.convict(sequence);
-        }
+        // While everything pauses it stands for the others: there is no other one to ask.
+        self.faulted.asked = Some((at, self.highest));
+        self.pause.is_none()
     }
 
-    /// Moves the cursor to those whose time it is: they go beside the others. While the broker is being probed they wait, or two of them
-    /// would take turns and a third never had its own; unless there is no other.
-    pub(super) fn try_left_out(&mut self, at: Mono) {
+    /// Of too many the one that was refused most often is taken for one that this broker does not take. If none was while others were
+    /// taken, it is the broker.
+    fn has_room_to_put_off(&mut self, at: Mono) -> bool {
+        if self.faulted.put_off.len() < NOT_SENT_MAX {
+            return true;
+        }
+        let most = self.faulted.put_off.iter().max_by_key(|(_, put_off)| put_off.times);
+        let most = most.filter(|(_, put_off)| put_off.times > 0).map(|(sequence, _)| *sequence);
+        most.is_some_and(|sequence| self.convict_faulted(at, sequence))
+    }
+
+    /// Whether it is not tried any more on this connection.
+    fn convict_faulted(&mut self, at: Mono, sequence: u64) -> bool {
+        let has_room = self.not_taken.runs() < NOT_SENT_MAX;
+        if has_room {
+            self.faulted.forget(|convicted| convicted == sequence);
+            self.suspicion.convict(sequence);
+            self.no_broker_takes(at, sequence);
+        }
+        has_room
+    }
+
+    /// Moves the cursor to those whose time it is: they go beside the others. While the broker is being probed it is another one that
+    /// asks, and if there is none these, one by one.
+    pub(super) fn try_put_off(&mut self, at: Mono) {
         if self.pause.is_some() && self.next <= self.highest {
             return;
         }
-        let due = self.faulted.left_out.iter_mut().filter(|(_, left_out)| !left_out.is_tried && at >= left_out.until);
-        for (&sequence, left_out) in due {
-            left_out.is_tried = true;
+        let is_due = |put_off: &PutOff| !put_off.is_tried && put_off.until.is_none_or(|until| at >= until);
+        let due = self.faulted.put_off.iter_mut().filter(|(_, put_off)| is_due(put_off));
+        for (&sequence, put_off) in due {
+            put_off.is_tried = true;
             self.next = self.next.min(sequence);
-            if self.not_taken.contains(sequence) {
-                // Room is made while a connection holds, too.
-                self.not_taken.remove(sequence, sequence);
-                self.retried.insert(sequence, sequence);
-            }
         }
+    }
+
+    /// During a pause for a fault of the broker's own: what was decided since.
+    pub(super) fn asks_early(&mut self, at: Mono) -> Option<RangeInclusive<u64>> {
+        let is_fault = self.pause.is_some_and(|pause| pause.why == Refusal::Quota);
+        let (refused_at, highest) = self.faulted.asked.filter(|_| is_fault && self.on_the_way.is_empty())?;
+        if at - refused_at < ASKS_AFTER {
+            return None;
+        }
+        let sequence = self.freshest(at, highest + 1)?;
+        self.send(at, &(sequence..=sequence));
+        Some(sequence..=sequence)
     }
 }

@@ -43,13 +43,12 @@ impl Outbox {
         }
     }
 
-    /// The first of what is fresh and was not sent yet: about a visit, or else anything.
-    pub(super) fn freshest(&mut self, at: Mono, room: u64) -> Option<u64> {
+    /// The first of what is fresh from `from` on and was not sent yet: about a visit, or else anything.
+    pub(super) fn freshest(&mut self, at: Mono, from: u64) -> Option<u64> {
         let thru = self.thru;
         self.fresh.retain(|fresh| at - fresh.at < FRESH && fresh.sequence > thru);
-        let waiting = |fresh: &&Fresh| fresh.sequence >= self.next && !self.is_passed(fresh.sequence);
+        let waiting = |fresh: &&Fresh| fresh.sequence >= from && !self.is_passed(fresh.sequence);
         let first = |urgent| self.fresh.iter().filter(waiting).find(|fresh| fresh.urgent == urgent);
-        let found = first(true).or_else(|| first(false)).map(|fresh| fresh.sequence);
-        found.filter(|_| room > 0)
+        first(true).or_else(|| first(false)).map(|fresh| fresh.sequence)
     }
 }

@@ -126,7 +126,7 @@ impl Outbox {
         // The only one that is owed ends each connection and proves nothing by it: it must not use up the month.
         let waits = self.suspicion.lonely.is_some_and(|(_, until)| at < until && !self.suspicion.others_go);
         let mut aside = self.suspicion.aside.keys().copied().filter(|_| has_held && !waits);
-        aside.find(|sequence| self.settled_thru(*sequence).is_none() && !self.faulted.is_left_out(*sequence))
+        aside.find(|sequence| self.settled_thru(*sequence).is_none() && !self.faulted.is_put_off(*sequence))
     }
 
     pub(super) fn send_alone(&mut self, at: Mono, sequence: u64) {

@@ -11,6 +11,8 @@ use geofence::{Span, UnixMillis};
 const NOT_TAKEN_MAX: Span = Span::seconds(7 * 86_400);
 /// It is tried again with a new connection, so often at most: a broker that says no to each costs what sending costs.
 const RETRY_EVERY: Span = Span::seconds(3_600);
+/// And where a connection holds for days: room may have been made meanwhile.
+const RETRY_WHILE_IT_HOLDS: Span = Span::seconds(86_400);
 
 /// For how long there is something that the broker does not take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -55,7 +57,7 @@ impl Outbox {
     }
 
     /// What has gone another way since stands no more, and what comes later has its own week.
-    fn tend_standing(&mut self) {
+    pub(super) fn tend_standing(&mut self) {
         if self.not_taken.is_empty() && self.retried.is_empty() {
             self.standing = Standing::default();
         }
@@ -81,7 +83,15 @@ impl Outbox {
             self.retried.insert(first, last);
         }
         self.retried.keep_lowest(NOT_SENT_MAX);
-        self.faulted.retry(at);
+    }
+
+    /// The connection holds all the while.
+    pub(super) fn retry_while_it_holds(&mut self, at: Mono) {
+        let last = self.retried_at.max(self.standing.since).filter(|_| !self.not_taken.is_empty());
+        if last.is_some_and(|last| at - last >= RETRY_WHILE_IT_HOLDS) {
+            self.retry(at);
+            self.next = self.thru + 1;
+        }
     }
 
     /// Events that cannot be sent, to this broker or to any: how many are known, the first and the last.
