@@ -291,7 +291,7 @@ impl Outbox {
 
     /// The broker did not take it, or it could not be handed over: hold it, and try again when the reason may be gone.
     pub fn refused(&mut self, at: Mono, sequence: u64, refusal: Refusal) {
-        let was_on_the_way = self.arrived(sequence).is_some();
+        let sending = self.arrived(sequence);
         self.is_back(sequence);
         let for_good = matches!(refusal, Refusal::NotTaken | Refusal::Unsendable);
         if self.lost.contains(sequence) || (for_good && sequence <= self.thru) {
@@ -310,10 +310,11 @@ impl Outbox {
             self.held_until.get_or_insert(at.plus(refusal::LOCAL));
             return;
         }
-        if sequence > self.thru {
+        let is_owed = sequence > self.thru;
+        if is_owed {
             self.next = self.next.min(sequence);
         }
-        if refusal == Refusal::Quota && sequence > self.thru && was_on_the_way && self.faulted(at, sequence) {
+        if refusal == Refusal::Quota && sending.is_none_or(|sending| !is_owed || self.faulted(at, sequence, sending)) {
             return;
         }
         (self.probing, self.pause, self.paused_from) =
@@ -422,19 +423,19 @@ impl Outbox {
         if self.clash.is_some() || self.is_quiet(at) {
             return None;
         }
-        if self.pause.is_some_and(|pause| at < pause.until) {
-            return self.asks_early(at);
-        }
         if self.held_until.is_some_and(|then| at >= then) {
             self.held_until = None;
             self.next = self.held.first().map_or(self.next, |&first| first.max(self.thru + 1).min(self.next));
             self.held.clear();
         }
+        if self.pause.is_some_and(|pause| at < pause.until) {
+            return self.asks_early(at);
+        }
         self.retry_while_it_holds(at);
         self.pass();
+        self.tend_silence(at);
         self.try_put_off(at);
         self.pass();
-        self.tend_silence(at);
         if self.alone_on_the_way().is_some() {
             return None;
         }

@@ -32,7 +32,7 @@ const ASKS_AFTER: Span = Span::seconds(30);
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Faulted {
     put_off: BTreeMap<u64, PutOff>,
-    /// The last refusal that everything pauses for, and the highest sequence at that time.
+    /// The last refusal that everything pauses for, and the highest sequence that does not ask for itself.
     asked: Option<(Mono, u64)>,
 }
 
@@ -75,6 +75,12 @@ impl Faulted {
         self.put_off.retain(|sequence, _| !is_settled(*sequence));
     }
 
+    /// `goes_on`: the pause stands, and what was decided since it began may still ask.
+    fn refused_for_all(&mut self, at: Mono, highest: u64, goes_on: bool) {
+        let above = self.asked.filter(|_| goes_on).map_or(highest, |(_, above)| above);
+        self.asked = Some((at, above));
+    }
+
     /// The broker has taken it: what was refused but once may have met the same fault as everything.
     pub(super) fn taken(&mut self, sequence: u64) {
         self.forget(|settled| settled == sequence);
@@ -86,8 +92,9 @@ impl Faulted {
 }
 
 impl Outbox {
-    /// `sequence` was refused at `at` for a fault that the broker says is its own. Whether nothing pauses for it.
-    pub(super) fn faulted(&mut self, at: Mono, sequence: u64) -> bool {
+    /// `sequence`, with the number of its sending, was refused at `at` for a fault that the broker says is its own. Whether nothing pauses
+    /// for it.
+    pub(super) fn faulted(&mut self, at: Mono, sequence: u64, sending: u64) -> bool {
         if let Some(before) = self.faulted.put_off.get(&sequence).copied() {
             return self.refused_again(at, sequence, before);
         }
@@ -96,12 +103,16 @@ impl Outbox {
             self.no_broker_takes(at, sequence);
             return true;
         }
-        self.faulted.asked = Some((at, self.highest));
-        // The refusals of one window come together and are one.
-        let is_first = self.pause.is_none_or(|pause| at >= pause.until);
-        if is_first && self.has_room_to_put_off(at) {
+        let is_paused = self.pause.is_some();
+        if is_paused && sending < self.paused_from {
+            // The refusals of one window are one.
+            return true;
+        }
+        let is_put_off = self.has_room_to_put_off(at);
+        if is_put_off {
             self.faulted.put_off.insert(sequence, PutOff::at(at, 0, 0));
         }
+        self.faulted.refused_for_all(at, self.highest, is_paused && is_put_off);
         false
     }
 
@@ -113,7 +124,7 @@ impl Outbox {
             self.convict_faulted(at, sequence);
         }
         // While everything pauses it stands for the others: there is no other one to ask.
-        self.faulted.asked = Some((at, self.highest));
+        self.faulted.refused_for_all(at, self.highest, true);
         self.pause.is_none()
     }
 
@@ -156,11 +167,11 @@ impl Outbox {
     /// During a pause for a fault of the broker's own: what was decided since.
     pub(super) fn asks_early(&mut self, at: Mono) -> Option<RangeInclusive<u64>> {
         let is_fault = self.pause.is_some_and(|pause| pause.why == Refusal::Quota);
-        let (refused_at, highest) = self.faulted.asked.filter(|_| is_fault && self.on_the_way.is_empty())?;
+        let (refused_at, above) = self.faulted.asked.filter(|_| is_fault && self.on_the_way.is_empty())?;
         if at - refused_at < ASKS_AFTER {
             return None;
         }
-        let sequence = self.freshest(at, highest + 1)?;
+        let sequence = self.freshest(at, above + 1)?;
         self.send(at, &(sequence..=sequence));
         Some(sequence..=sequence)
     }

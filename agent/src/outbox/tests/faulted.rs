@@ -120,6 +120,64 @@ fn a_broker_that_takes_nothing_of_what_is_owed_is_sent_what_comes_new() {
 }
 
 #[test]
+fn of_two_that_are_decided_at_once_the_second_asks_too() {
+    let mut broker = Broker::of(6);
+    broker.pass_for(6 * 3_600, |sequence| sequence <= 6);
+    let (bad, good) = (broker.decides(), broker.decides());
+    broker.pass_for(90, |sequence| sequence <= bad);
+    assert!(broker.taken.contains(&good));
+}
+
+#[test]
+fn one_that_cannot_be_handed_over_during_a_pause_asks_soon() {
+    let mut broker = Broker::of(6);
+    broker.pass_for(6 * 3_600, |_| true);
+    let next = broker.decides();
+    broker.now_s += 60;
+    assert_eq!(broker.outbox.poll(seconds(broker.now_s)), Some(next..=next));
+    broker.outbox.refused(seconds(broker.now_s), next, Refusal::Local);
+    broker.pass_for(20, |sequence| sequence <= 6);
+    assert!(broker.taken.contains(&next));
+}
+
+#[test]
+fn what_the_broker_lost_is_sent_again_although_some_are_put_off() {
+    let is_bad = |sequence: u64| [5, 7].contains(&sequence);
+    let mut outbox = linked(10);
+    let mut again = 0;
+    for second in 0..3 * 86_400 / 5 {
+        let at = seconds(second * 5);
+        while let Some(range) = outbox.poll(at) {
+            for sequence in range {
+                // Dispatch has 1 to 4 and never sees the others.
+                again += u64::from(sequence == 6);
+                if is_bad(sequence) {
+                    outbox.refused(at, sequence, Refusal::Quota);
+                } else {
+                    outbox.delivered(sequence);
+                }
+            }
+        }
+        outbox.received(at, 4, &[]);
+    }
+    assert!((40..100).contains(&again), "{again}");
+}
+
+#[test]
+fn a_late_refusal_of_the_same_window_or_of_what_dispatch_has_pauses_nothing() {
+    let mut outbox = linked(50);
+    assert_eq!(outbox.poll(seconds(0)), Some(1..=15));
+    outbox.refused(seconds(1), 1, Refusal::Quota);
+    (2..=15).for_each(|sequence| outbox.refused(seconds(40), sequence, Refusal::Quota));
+    assert_eq!(outbox.poll(seconds(40)), Some(2..=2));
+    outbox.delivered(2);
+    assert_eq!(outbox.poll(seconds(40)), Some(1..=1));
+    outbox.received(seconds(41), 2, &[]);
+    outbox.refused(seconds(41), 1, Refusal::Quota);
+    assert_eq!((outbox.pause(), outbox.poll(seconds(41))), (None, Some(3..=17)));
+}
+
+#[test]
 fn however_many_are_not_taken_the_others_go_and_what_is_found_stays_found() {
     let is_bad = |sequence: u64| sequence.is_multiple_of(2);
     let mut broker = Broker::of(400);
