@@ -315,6 +315,19 @@ fn a_broker_that_is_full_every_now_and_then_gets_all_events_and_none_is_quaranti
 }
 
 #[test]
+fn what_is_refused_while_the_broker_is_full_is_not_held_against_it() {
+    let mut broker = Broker::of(40);
+    broker.pass_for(120, |sequence| sequence == 5);
+    for round in 0..15 {
+        broker.decides();
+        broker.pass_for(2 * 3_600, |_| true);
+        broker.decides();
+        broker.pass_for(60, |sequence| sequence == 5);
+        assert_eq!((broker.outbox.pause(), broker.outbox.quarantined()), (None, None), "round {round}");
+    }
+}
+
+#[test]
 fn what_was_on_the_way_before_a_refusal_does_not_end_its_pause() {
     let mut outbox = linked(50);
     assert_eq!(outbox.poll(seconds(0)), Some(1..=15));
